@@ -1,0 +1,89 @@
+//! A newtype for every number that crosses a module boundary, so that none can be mistaken for another.
+
+use alloc::sync::Arc;
+use bincode::{Decode, Encode};
+use core::fmt;
+
+/// Text that came from outside and is shared by state, outputs and frames without copying.
+pub type Text = Arc<str>;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(
+            Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode,
+        )]
+        pub struct $name(pub u64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+number! {
+    /// An input's place in the journal: dense from 1. It is also the identity of whatever the
+    /// input introduced.
+    Seq
+}
+number! {
+    /// Microseconds since the Unix epoch, as journaled. Strictly increasing from input to input.
+    Micros
+}
+number! {
+    /// A connection: the [`Seq`] of the input that opened it.
+    ConnId
+}
+number! {
+    /// A command: the [`Seq`] of the input that carried it.
+    CommandNo
+}
+number! {
+    /// One life of one agent. Dense from 1 over the whole journal, never reused.
+    AgentNo
+}
+
+impl Micros {
+    /// This time plus `ms` milliseconds; saturates at the end of time.
+    #[must_use]
+    pub fn plus_ms(self, ms: u64) -> Micros {
+        Micros(self.0.saturating_add(ms.saturating_mul(1_000)))
+    }
+
+    /// Whole milliseconds since the epoch, as protocol timestamps carry them.
+    pub fn millis(self) -> u64 {
+        self.0 / 1_000
+    }
+}
+
+/// 128 bits of a BLAKE3 hash. Keyed with the journal's secret wherever it covers a client's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct Digest(pub [u8; 16]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Where the raw bytes that came with an input are: in the journal record of input `seq`.
+///
+/// The core decides without ever seeing them; see docs/decisions/bodies-by-reference.md.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub struct BodyRef {
+    /// The input whose record holds the bytes.
+    pub seq: Seq,
+    /// Length in bytes; 0 means that there is no body.
+    pub len: u32,
+    /// Keyed digest of the bytes.
+    pub digest: Digest,
+}
+
+impl BodyRef {
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}

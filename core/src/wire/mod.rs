@@ -1,0 +1,1 @@
+//! Frames to inputs and back: pure functions over bytes.

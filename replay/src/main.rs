@@ -1,0 +1,3 @@
+//! `pi-replay`: see `pi-replay --help`.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Agents: the embedded demo agent and real `pi` child processes.

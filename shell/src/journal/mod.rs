@@ -1,0 +1,1 @@
+//! The journal: segments on disk, one writer.

@@ -1,0 +1,3 @@
+//! `pi-server`: see `pi-server --help`.
+
+fn main() {}

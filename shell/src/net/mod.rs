@@ -1,0 +1,1 @@
+//! Transports: WebSocket, Unix socket, standard input and output.
