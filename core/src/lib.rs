@@ -20,9 +20,11 @@ pub mod input;
 pub mod limits;
 pub mod output;
 pub mod record;
+pub mod state;
 pub mod wire;
 
 pub use ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text};
 pub use input::{Input, InputKind};
 pub use limits::Limits;
 pub use output::{Output, Outputs};
+pub use state::State;
