@@ -158,7 +158,7 @@ impl Header {
         hasher.update(&before.0);
         hasher.update(&self.chained());
         hasher.update(input);
-        truncate(hasher.finalize())
+        truncate(&hasher.finalize())
     }
 
     /// Reads the fields, without judging them against any other bytes.

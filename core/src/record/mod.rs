@@ -28,7 +28,7 @@ pub use head::{HEAD_BYTES, HEAD_SLOT_BYTES, Head, read_head};
 pub use header::{Fault, Framer, Header, RECORD_HEADER_BYTES, RECORD_STEP, RecordKind};
 pub use mark::{Begin, Commit, Mark, Recovered, Seal};
 pub use read::{Cursor, Reader, Record, peek, record_at};
-pub use secret::Secret;
+pub use secret::{Hasher, Secret};
 pub use segment::{
     FORMAT_VERSION, JournalId, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader,
 };

@@ -35,7 +35,7 @@ impl<'a> Record<'a> {
     /// Whether the body is the one that was written, as the keyed digest knows it. An erased body
     /// cannot be told and counts as good.
     pub fn body_holds(&self, secret: &Secret) -> bool {
-        self.header.erased || secret.digest(self.body) == self.header.body_digest
+        self.header.erased || secret.body(self.body) == self.header.body_digest
     }
 
     /// The input around what [`super::decode_kind`] made of [`Record::input`].

@@ -15,12 +15,34 @@ impl Secret {
         Secret(bytes)
     }
 
-    /// The keyed digest of some bytes; that of no bytes is all zeros.
+    /// The keyed digest of some bytes.
     pub fn digest(&self, bytes: &[u8]) -> Digest {
-        if bytes.is_empty() {
-            return Digest::default();
-        }
-        truncate(blake3::keyed_hash(&self.0, bytes))
+        truncate(&blake3::keyed_hash(&self.0, bytes))
+    }
+
+    /// The digest of a record's body: keyed; all zeros, without hashing, where there is none.
+    pub fn body(&self, bytes: &[u8]) -> Digest {
+        if bytes.is_empty() { Digest::default() } else { self.digest(bytes) }
+    }
+
+    /// A digest that is fed piece by piece; the same bytes in one piece give the same digest.
+    pub fn hasher(&self) -> Hasher {
+        Hasher(blake3::Hasher::new_keyed(&self.0))
+    }
+}
+
+/// A keyed digest in the making.
+pub struct Hasher(blake3::Hasher);
+
+impl Hasher {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything that was added.
+    pub fn finish(&self) -> Digest {
+        truncate(&self.0.finalize())
     }
 }
 
@@ -32,7 +54,7 @@ impl fmt::Debug for Secret {
 }
 
 /// The first 128 bits of a hash.
-pub(super) fn truncate(hash: blake3::Hash) -> Digest {
+pub(super) fn truncate(hash: &blake3::Hash) -> Digest {
     let mut digest = [0; 16];
     digest.copy_from_slice(&hash.as_bytes()[..16]);
     Digest(digest)

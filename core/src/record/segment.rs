@@ -29,7 +29,7 @@ pub struct JournalId(pub [u8; 16]);
 impl JournalId {
     /// The chain tag before the first record of all.
     pub fn genesis(self) -> Digest {
-        truncate(blake3::hash(&self.0))
+        truncate(&blake3::hash(&self.0))
     }
 
     /// What a segment header says about the key: whoever has another one is told so at once.
