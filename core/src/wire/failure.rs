@@ -10,6 +10,11 @@ use crate::command::{CommandKind, TABLE};
 use crate::failure::{Bucket, Failure};
 use crate::input::{JsonProblem, Malformed, OneOf, Problem, Rule};
 
+/// The name of the circuit that `bash` has in common for all sessions.
+pub const BASH_CIRCUIT: &str = "bash_global";
+/// Before a session's id, the name of the circuit that `bash` has in that session.
+pub const BASH_CIRCUIT_OF_SESSION: &str = "bash_session:";
+
 /// A failure in words. `kind` is the command that failed, where it is known.
 pub fn failure_text(failure: &Failure, kind: Option<CommandKind>) -> String {
     let mut text = String::new();
@@ -76,7 +81,7 @@ pub fn write_failure(
         Failure::SessionExists { session } => write!(out, "Session {session} already exists"),
         Failure::SessionLimit { max } => write!(out, "Session limit reached ({max} sessions)"),
         Failure::FileInUse { session } => {
-            write!(out, "The session file is already open in session {session}")
+            write!(out, "Session file is already open in session {session}")
         }
         Failure::Timeout { ms } => write!(out, "Command '{name}' timed out after {ms}ms"),
         Failure::Cancelled => out.write_str("Command was cancelled"),
@@ -98,18 +103,18 @@ pub fn write_failure(
             out,
             "The agent does not offer '{name}'; get_capabilities lists what it offers"
         ),
-        Failure::CircuitOpen { circuit, retry_ms: Some(ms) } => {
-            write!(out, "Circuit open for {circuit} (recovery in {}s)", ms.div_ceil(1_000))
-        }
-        Failure::CircuitOpen { circuit, retry_ms: None } => {
-            write!(out, "Circuit half-open, max test calls reached for {circuit}")
-        }
+        Failure::CircuitOpen { circuit, retry_ms } => write_circuit(out, circuit, *retry_ms),
         Failure::DialogNotFound { request } => {
             write!(out, "No pending UI request with id {request}")
         }
         Failure::DialogMismatch { request } => {
             write!(out, "Session ID mismatch for request {request}")
         }
+        Failure::DialogMethod { request, expected } => write!(
+            out,
+            "Request {request} asks for an answer of method '{}'; it is still open",
+            expected.name()
+        ),
         Failure::TooManySubscriptions { max } => write!(
             out,
             "Too many subscriptions on this connection (max {max}); unsubscribe from a session first"
@@ -164,13 +169,25 @@ fn write_rate(out: &mut dyn Write, bucket: Bucket, retry_ms: u64) -> fmt::Result
     write!(out, "{what}; retry in {retry_ms}ms)")
 }
 
+fn write_circuit(out: &mut dyn Write, circuit: &str, retry_ms: Option<u64>) -> fmt::Result {
+    if circuit == BASH_CIRCUIT {
+        out.write_str("Bash circuit breaker open globally: ")?;
+    } else if let Some(session) = circuit.strip_prefix(BASH_CIRCUIT_OF_SESSION) {
+        write!(out, "Bash circuit breaker open for session {session}: ")?;
+    }
+    match retry_ms {
+        Some(ms) => write!(out, "Circuit open for {circuit} (recovery in {}s)", ms.div_ceil(1_000)),
+        None => write!(out, "Circuit half-open, max test calls reached for {circuit}"),
+    }
+}
+
 /// Writes what is wrong with a frame.
 fn write_malformed(out: &mut dyn Write, malformed: &Malformed) -> fmt::Result {
     match malformed {
         Malformed::TooLarge { size, max } => {
             write!(out, "Message size {size} exceeds limit {max}")
         }
-        Malformed::NotUtf8 { at } => write!(out, "Invalid JSON: not UTF-8 at byte {at}"),
+        Malformed::NotUtf8 { at } => write!(out, "Invalid UTF-8 at byte {at}"),
         Malformed::NotJson { at, problem } => {
             let problem = match problem {
                 JsonProblem::End => "the text ends too early",
@@ -181,11 +198,9 @@ fn write_malformed(out: &mut dyn Write, malformed: &Malformed) -> fmt::Result {
                 JsonProblem::BadString => "bad escape or control character in a string",
                 JsonProblem::BadNumber => "not a number that can be carried",
             };
-            write!(out, "Invalid JSON: {problem} at byte {at}")
+            write!(out, "Invalid JSON at byte {at}: {problem}")
         }
-        Malformed::NotAnObject => {
-            out.write_str("Validation failed: root: Command must be an object")
-        }
+        Malformed::NotAnObject => out.write_str("Command must be a JSON object"),
         Malformed::Invalid { id: _, command, problems } => {
             out.write_str("Validation failed: ")?;
             for (index, problem) in problems.iter().enumerate() {
