@@ -13,10 +13,23 @@ use crate::frame::{
 };
 use crate::ids::Micros;
 use crate::input::AgentKind;
-use crate::limits::Limits;
+use crate::limits::{
+    BASH_CHARS_MAX, DEPENDENCIES_MAX, DEPTH_MAX, ID_CHARS_MAX, Limits, MESSAGE_CHARS_MAX,
+    PATH_CHARS_MAX,
+};
 
 /// Most commands that a recovery report lists.
 const RECOVERED_MAX: usize = 100;
+
+/// The bounds that cannot be set.
+const FIXED: [(&str, usize); 6] = [
+    ("id_chars_max", ID_CHARS_MAX),
+    ("message_chars_max", MESSAGE_CHARS_MAX),
+    ("bash_chars_max", BASH_CHARS_MAX),
+    ("path_chars_max", PATH_CHARS_MAX),
+    ("dependencies_max", DEPENDENCIES_MAX),
+    ("depth_max", DEPTH_MAX),
+];
 
 /// Appends `,"data":…` where there is any.
 pub(super) fn push_data(data: &Data, bodies: &dyn Bodies, json: &mut Vec<u8>) {
@@ -268,10 +281,10 @@ fn push_recovered(recovered: &RecoveredCommand, json: &mut Vec<u8>) {
     let phase = if *started { "command_started" } else { "command_accepted" };
     members.string("lastPhase", phase);
     let (fate, reason) = match fate {
-        Fate::NotStarted => ("recoverable", "not_started"),
-        Fate::Read => ("recoverable", "read"),
+        Fate::NotStarted => ("recoverable", "had_not_reached_the_agent"),
+        Fate::Read => ("recoverable", "only_reads"),
         Fate::Unknown => ("failed", "outcome_unknown"),
-        Fate::NotRecovered => ("failed", "not_recovered"),
+        Fate::NotRecovered => ("failed", "recovery_was_told_to_fail"),
     };
     members.string("reason", reason);
     members.string("fate", fate);
@@ -293,19 +306,22 @@ fn push_capabilities(capabilities: &Capabilities, json: &mut Vec<u8>) {
     });
     let present = TABLE.iter().map(|row| row.kind).filter(|kind| !absent.contains(kind));
     let present: Vec<_> = present.collect();
-    push_list(members.key("present"), &present, |kind, json| push_string(json, kind.row().name));
+    push_list(members.key("commands"), &present, |kind, json| push_string(json, kind.row().name));
     push_list(members.key("absent"), absent, |kind, json| push_string(json, kind.row().name));
     push_limits(limits, members.key("limits"));
     members.close();
 }
 
-/// Appends every bound under the name by which it is set.
+/// Appends every bound under the name by which it is set, and then those that cannot be set.
 fn push_limits(limits: &Limits, json: &mut Vec<u8>) {
     let mut members = Members::open(json);
     for (name, default, _, _) in Limits::TABLE {
         members.number(name, limits.value(name).unwrap_or(*default));
     }
     members.bool("rate", limits.rate);
+    for (name, value) in FIXED {
+        members.number(name, u64::try_from(value).unwrap_or(u64::MAX));
+    }
     members.close();
 }
 

@@ -112,7 +112,7 @@ pub fn write_failure(
         }
         Failure::DialogMethod { request, expected } => write!(
             out,
-            "Request {request} asks for an answer of method '{}'; it is still open",
+            "Request {request} waits for an answer with method '{}'",
             expected.name()
         ),
         Failure::TooManySubscriptions { max } => write!(

@@ -106,7 +106,7 @@ fn push_dialog_closed(session: &str, request: &str, how: DialogEnd, json: &mut V
     let mut data = Members::open(json);
     data.string("sessionId", session);
     data.string("requestId", request);
-    data.string("how", how);
+    data.string("outcome", how);
     data.close();
     json.push(b'}');
 }
