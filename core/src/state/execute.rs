@@ -22,6 +22,7 @@ impl State {
     /// Starts a command that its lane has let go.
     pub(super) fn start(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get_mut(&number) else { return };
+        command.stage = Stage::Starting;
         if !core::mem::replace(&mut command.announced, true)
             && let Some(command) = self.commands.get(&number)
         {
