@@ -13,7 +13,7 @@ mod render;
 pub mod text;
 
 pub use decode::{RESERVED_PREFIX, decode};
-pub use failure::{failure_text, write_failure};
+pub use failure::{BASH_CIRCUIT, BASH_CIRCUIT_OF_SESSION, failure_text, write_failure};
 pub use render::{PROTOCOL_VERSION, render};
 
 /// Where rendering finds the bytes of bodies.
