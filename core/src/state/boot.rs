@@ -59,7 +59,8 @@ impl State {
         for command in &found {
             self.recover(command, outputs);
         }
-        self.dirty.extend(self.lanes.keys().cloned());
+        let lanes: Vec<LaneKey> = self.lanes.keys().cloned().collect();
+        lanes.into_iter().for_each(|key| self.dirty.insert(key));
     }
 
     /// No agent outlives its daemon. Sessions whose creation had not succeeded were never there.

@@ -181,7 +181,7 @@ fn details(kind: CommandKind, command: &Object<'_>) -> Details {
             // An empty one has always meant the default.
             Details::Create { cwd: optional(command, "cwd").filter(|cwd| !cwd.is_empty()) }
         }
-        C::LoadSession => Details::Load { path: checked(command, "sessionPath") },
+        C::LoadSession | C::SwitchSessionFile => Details::Load { path: checked(command, "sessionPath") },
         C::SwitchSession => Details::Switch { cursor: number(command, "cursor").map(Seq) },
         C::ExtensionUiResponse => Details::DialogAnswer {
             request: checked(command, "requestId"),
