@@ -92,12 +92,12 @@ impl State {
                 breaker.check(self.now, by).map_err(open(provider.clone()))
             }
             CommandKind::Bash => {
-                let mut name = String::from("bash of session ");
+                let mut name = String::from(crate::wire::BASH_CIRCUIT_OF_SESSION);
                 name.push_str(&session.id);
                 let by = Thresholds::bash(&self.limits);
                 session.bash.check(self.now, by).map_err(open(Text::from(name)))?;
                 let by = Thresholds::bash_global(&self.limits);
-                self.bash.check(self.now, by).map_err(open(Text::from("bash")))
+                self.bash.check(self.now, by).map_err(open(Text::from(crate::wire::BASH_CIRCUIT)))
             }
             _ => Ok(()),
         }
