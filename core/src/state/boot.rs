@@ -60,7 +60,9 @@ impl State {
             self.recover(command, outputs);
         }
         let lanes: Vec<LaneKey> = self.lanes.keys().cloned().collect();
-        lanes.into_iter().for_each(|key| self.dirty.insert(key));
+        for key in lanes {
+            self.dirty.insert(key);
+        }
     }
 
     /// No agent outlives its daemon. Sessions whose creation had not succeeded were never there.
