@@ -64,7 +64,9 @@ impl Sink<'_> {
             }
             Value::Array(elements) => {
                 self.tagged(b'a', elements.len());
-                elements.iter().for_each(|element| self.value(element));
+                for element in elements {
+                    self.value(element);
+                }
             }
             Value::Object(object) => {
                 self.tagged(b'o', object.members().len());
