@@ -96,7 +96,12 @@ fn the_secret_counts() {
 /// The encoding as the module describes it, made at one go.
 fn naive(value: &Value<'_>, bytes: &mut Vec<u8>) {
     let length = |count: usize, bytes: &mut Vec<u8>| {
-        bytes.extend_from_slice(&u64::try_from(count).unwrap().to_le_bytes());
+        if count < 255 {
+            bytes.push(count.to_le_bytes()[0]);
+        } else {
+            bytes.push(255);
+            bytes.extend_from_slice(&u64::try_from(count).unwrap().to_le_bytes());
+        }
     };
     match value {
         Value::Null => bytes.push(b'z'),
