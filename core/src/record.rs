@@ -15,9 +15,32 @@ impl Secret {
 
     /// The keyed digest of some bytes.
     pub fn digest(&self, bytes: &[u8]) -> Digest {
-        let hash = blake3::keyed_hash(&self.0, bytes);
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&hash.as_bytes()[..16]);
-        Digest(digest)
+        truncate(&blake3::keyed_hash(&self.0, bytes))
     }
+
+    /// A digest that is fed piece by piece; the same bytes in one piece give the same digest.
+    pub fn hasher(&self) -> Hasher {
+        Hasher(blake3::Hasher::new_keyed(&self.0))
+    }
+}
+
+/// A keyed digest in the making.
+pub struct Hasher(blake3::Hasher);
+
+impl Hasher {
+    /// Adds bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of everything that was added.
+    pub fn finish(&self) -> Digest {
+        truncate(&self.0.finalize())
+    }
+}
+
+fn truncate(hash: &blake3::Hash) -> Digest {
+    let mut digest = [0; 16];
+    digest.copy_from_slice(&hash.as_bytes()[..16]);
+    Digest(digest)
 }
