@@ -166,7 +166,7 @@ commands! {
     Compact                 "compact"                  Session Turn      true  Turn  Data Agent;
     Bash                    "bash"                     Session Turn      true  Turn  Data Agent;
     NewSession              "new_session"              Session Turn      true  Turn  Data Agent;
-    SwitchSessionFile       "switch_session_file"      Session Turn      true  Turn  Data Agent;
+    SwitchSessionFile       "switch_session_file"      Session Turn      true  Turn  Data Shell;
     Fork                    "fork"                     Session Turn      true  Turn  Data Agent;
     NavigateTree            "navigate_tree"            Session Turn      true  Turn  Data Agent;
     Steer                   "steer"                    Session Interrupt true  Short Data Agent;

@@ -165,6 +165,13 @@ pub enum Failure {
         /// Its id.
         request: Text,
     },
+    /// The answer is for another kind of dialog; the dialog stays open.
+    DialogMethod {
+        /// Its id.
+        request: Text,
+        /// What it asks for.
+        expected: crate::input::DialogMethod,
+    },
     /// Too many subscriptions on this connection.
     TooManySubscriptions {
         /// The limit.
@@ -341,6 +348,7 @@ impl Failure {
             Failure::DialogNotFound { .. } | Failure::DialogMismatch { .. } => {
                 ErrorCode::DialogNotFound
             }
+            Failure::DialogMethod { .. } => ErrorCode::Invalid,
             Failure::CommandNotFound { .. } => ErrorCode::CommandNotFound,
             Failure::CommandEnded { .. } | Failure::NothingToReconcile { .. } => {
                 ErrorCode::CommandEnded

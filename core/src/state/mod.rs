@@ -1,36 +1,279 @@
 //! Everything the machine knows, and the one transition.
+//!
+//! `step` sorts an input to the module that knows its rule; every module ends in plain state, and
+//! [`State::settle`] then starts whatever can start. Commands that end because of others are put
+//! on a list and not ended by recursion, so that a chain of ten thousand dependents needs no stack.
 
+mod admission;
+mod agent;
+mod boot;
+mod breaker;
+mod bucket;
+mod dialog;
+mod due;
+mod execute;
+mod finish;
+mod identity;
+mod lane;
+mod session;
+mod turn;
+mod view;
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bincode::{Decode, Encode};
 
-use crate::ids::Micros;
-use crate::input::Input;
+use crate::command::CommandKind;
+use crate::failure::Failure;
+use crate::frame::{Frame, Phase, Recovery};
+use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Seq, Text};
+use crate::input::{AgentKind, Envelope, Input, InputKind, Interest, Opened, RuleSet};
 use crate::limits::Limits;
-use crate::output::Outputs;
+use crate::output::{Audience, Output, Outputs};
+
+use breaker::Breaker;
+use bucket::TokenBucket;
+use due::{Due, Wake};
+use identity::Identity;
+use lane::{Lane, LaneKey};
+use session::Session;
+
+pub use view::{CommandView, LaneView, Metrics, SessionView};
 
 /// Everything the machine knows.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct State {
+    rules: RuleSet,
+    life: Life,
     limits: Limits,
+    server_version: Text,
+    entropy: [u8; 16],
+    agent_kind: AgentKind,
+    default_cwd: Text,
+    now: Micros,
+    seq: Seq,
+    boots: u64,
+    writable: bool,
+    conns: BTreeMap<ConnId, Conn>,
+    sessions: BTreeMap<Text, Session>,
+    /// The session of every agent that has not exited. An agent whose session was deleted is not
+    /// here any more, and whatever it still says is counted and ignored.
+    agents: BTreeMap<AgentNo, Text>,
+    last_agent: u64,
+    lanes: BTreeMap<LaneKey, Lane>,
+    commands: BTreeMap<CommandNo, Command>,
+    identity: Identity,
+    control: TokenBucket,
+    due: Due,
+    providers: BTreeMap<Text, Breaker>,
+    bash: Breaker,
+    recovery: Arc<Recovery>,
+    agent_versions: BTreeSet<Text>,
+    absent: BTreeSet<CommandKind>,
+    /// Outcomes that a crash left unknown and nobody has settled.
+    unknown_outcomes: u64,
+    counters: Counters,
+    /// Lanes in which something may have become able to start. Empty between steps.
+    dirty: BTreeSet<LaneKey>,
+    /// Commands to be failed because of others. Empty between steps.
+    doomed: VecDeque<(CommandNo, Failure)>,
+}
+
+/// Where the daemon is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+enum Life {
+    /// Before the first `Boot`, or after a `Stop`.
+    Down,
+    /// Takes commands.
+    Running,
+    /// Refuses new commands, finishes what is in flight.
+    Draining,
+    /// Has asked the shell to exit.
+    Leaving,
+}
+
+/// A client that is connected.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct Conn {
+    /// Namespace of its ids; empty is the shared one.
+    client: Text,
+    /// Requests that have not been answered.
+    pending: u64,
+    bucket: TokenBucket,
+    interest: Interest,
+    subscriptions: BTreeSet<Text>,
+}
+
+/// A command that was admitted and has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct Command {
+    /// Who gets the response, while that connection lives.
+    conn: Option<ConnId>,
+    client: Text,
+    envelope: Arc<Envelope>,
+    /// The session it is about, also where the daemon chose the id.
+    session: Option<Text>,
+    lane: LaneKey,
+    lane_sequence: u64,
+    frame: BodyRef,
+    stage: Stage,
+    /// `command_started` has been sent; a command that runs again after a crash is not announced
+    /// twice.
+    announced: bool,
+    /// Dependencies that have not succeeded yet.
+    unmet: u64,
+    /// The commands that wait for this one.
+    dependents: Vec<CommandNo>,
+    /// The requests that get a copy of the response.
+    waiters: Vec<Waiter>,
+    /// Its entry in [`Due`].
+    deadline: Option<Micros>,
+    /// The circuit that learns how it ends.
+    charge: Charge,
+}
+
+/// Where a command is between admission and end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+enum Stage {
+    /// In its lane's queue.
+    Waiting,
+    /// Started; its agent is not up yet, so it has had no effect.
+    Starting,
+    /// The shell looks something up for it; no effect yet.
+    Querying,
+    /// At an agent: nobody can take it back.
+    Asked(AgentNo),
+}
+
+/// A request that waits for the answer of a command that another request brought.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+struct Waiter {
+    conn: ConnId,
+    id: Option<Text>,
+}
+
+/// The circuit breaker that a command is counted in.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+enum Charge {
+    None,
+    Provider(Text),
+    Bash,
+}
+
+/// What has been counted since the last boot.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+struct Counters {
+    inputs: u64,
+    admitted: u64,
+    succeeded: u64,
+    failed: u64,
+    refused: u64,
+    replayed: u64,
+    malformed: u64,
+    rate_limited: u64,
+    events: u64,
+    agent_noise: u64,
+    /// Inputs that cannot happen if shell and agents keep their word: replies to unknown calls,
+    /// words of dead agents, a clock that runs backwards.
+    impossible: u64,
 }
 
 /// Bytes that are no snapshot of a [`State`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SnapshotError;
 
+impl Default for State {
+    fn default() -> State {
+        State::new()
+    }
+}
+
 impl State {
-    /// The state before the first input.
+    /// The state before the first input. It refuses everything until a `Boot`.
     pub fn new() -> State {
-        State::default()
+        State {
+            rules: RuleSet::V1,
+            life: Life::Down,
+            limits: Limits::default(),
+            server_version: Text::from(""),
+            entropy: [0; 16],
+            agent_kind: AgentKind::Demo,
+            default_cwd: Text::from("/"),
+            now: Micros(0),
+            seq: Seq(0),
+            boots: 0,
+            writable: true,
+            conns: BTreeMap::new(),
+            sessions: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            last_agent: 0,
+            lanes: BTreeMap::new(),
+            commands: BTreeMap::new(),
+            identity: Identity::default(),
+            control: TokenBucket::default(),
+            due: Due::default(),
+            providers: BTreeMap::new(),
+            bash: Breaker::default(),
+            recovery: Arc::new(Recovery::default()),
+            agent_versions: BTreeSet::new(),
+            absent: BTreeSet::new(),
+            unknown_outcomes: 0,
+            counters: Counters::default(),
+            dirty: BTreeSet::new(),
+            doomed: VecDeque::new(),
+        }
     }
 
-    /// One transition: `(state, input) -> (state, outputs)`. Clears `outputs` first. Total.
-    pub fn step(&mut self, _input: &Input, outputs: &mut Outputs) {
+    /// One transition: `(state, input) -> (state, outputs)`. Clears `outputs` first.
+    ///
+    /// Total: whatever can be decoded can be stepped. `&mut` is exclusive, so this is a pure
+    /// function without the copy.
+    pub fn step(&mut self, input: &Input, outputs: &mut Outputs) {
         outputs.clear();
+        if input.at <= self.now {
+            bump(&mut self.counters.impossible);
+        }
+        self.now = self.now.max(input.at);
+        self.seq = input.seq;
+        bump(&mut self.counters.inputs);
+        match self.rules {
+            RuleSet::V1 => self.step_v1(input, outputs),
+        }
     }
 
-    /// When the state wants a `Tick`, if nothing else happens before.
+    /// [`State::step`] by value, for readers and tests.
+    #[must_use]
+    pub fn stepped(mut self, input: &Input) -> (State, Vec<Output>) {
+        let mut outputs = Outputs::new();
+        self.step(input, &mut outputs);
+        (self, outputs.drain().collect())
+    }
+
+    fn step_v1(&mut self, input: &Input, outputs: &mut Outputs) {
+        match &input.kind {
+            InputKind::Boot(boot) => self.boot(boot, outputs),
+            InputKind::Opened(opened) => self.opened(ConnId(input.seq.0), opened, outputs),
+            InputKind::Closed { conn } => self.closed(*conn, outputs),
+            InputKind::Command { conn, envelope } => {
+                self.command(*conn, envelope, input.body, outputs);
+            }
+            InputKind::Malformed { conn, malformed } => self.malformed(*conn, malformed, outputs),
+            InputKind::Agent { agent, said } => self.agent_said(*agent, said, input.body, outputs),
+            InputKind::Answered { query, answer } => {
+                self.answered(*query, answer, input.body, outputs);
+            }
+            InputKind::Storage { writable } => self.writable = *writable,
+            InputKind::Tick => self.tick(outputs),
+            InputKind::Drain => self.drain(outputs),
+            InputKind::Stop => self.life = Life::Down,
+        }
+        self.settle(outputs);
+    }
+
+    /// When the state wants a `Tick`, if nothing else happens before. Derived from the state.
     pub fn deadline(&self) -> Option<Micros> {
-        None
+        self.due.first()
     }
 
     /// The bounds in force.
@@ -38,16 +281,167 @@ impl State {
         &self.limits
     }
 
+    /// The session that an agent serves, while it lives and its session exists.
+    pub fn session_of(&self, agent: AgentNo) -> Option<&Text> {
+        self.agents.get(&agent)
+    }
+
     /// The state as bytes; [`State::decode`] gives it back exactly.
     pub fn encode(&self) -> Vec<u8> {
-        Vec::new()
+        // Encoding into a growing vector has no way to fail.
+        bincode::encode_to_vec(self, bincode::config::standard()).unwrap_or_default()
     }
 
     /// The state that [`State::encode`] wrote.
     ///
     /// # Errors
     /// The bytes are no snapshot.
-    pub fn decode(_bytes: &[u8]) -> Result<State, SnapshotError> {
-        Err(SnapshotError)
+    pub fn decode(bytes: &[u8]) -> Result<State, SnapshotError> {
+        let config = bincode::config::standard().with_limit::<{ 1 << 30 }>();
+        let (state, used) = bincode::decode_from_slice(bytes, config).map_err(|_| SnapshotError)?;
+        if used == bytes.len() { Ok(state) } else { Err(SnapshotError) }
+    }
+
+    fn opened(&mut self, conn: ConnId, opened: &Opened, outputs: &mut Outputs) {
+        let client = opened.client.clone().unwrap_or_else(|| Text::from(""));
+        self.conns.insert(
+            conn,
+            Conn {
+                client,
+                pending: 0,
+                bucket: TokenBucket::default(),
+                interest: Interest::All,
+                subscriptions: BTreeSet::new(),
+            },
+        );
+        outputs.deliver(
+            Audience::Conn(conn),
+            Frame::ServerReady { server_version: self.server_version.clone() },
+        );
+        let summary = Frame::RecoverySummary(self.recovery.clone());
+        outputs.deliver(Audience::Conn(conn), summary);
+        outputs.push(Output::Admit { conn });
+    }
+
+    fn closed(&mut self, conn: ConnId, outputs: &mut Outputs) {
+        match self.conns.remove(&conn) {
+            // Its commands go on; their outcomes are found again by id.
+            Some(_) => outputs.push(Output::Leave { conn }),
+            None => bump(&mut self.counters.impossible),
+        }
+    }
+
+    fn tick(&mut self, outputs: &mut Outputs) {
+        while let Some(wake) = self.due.pop(self.now) {
+            match wake {
+                Wake::Command(number) => self.command_overdue(number, outputs),
+                Wake::AgentStart(session) => self.agent_start_overdue(&session, outputs),
+                Wake::Run(session) => self.run_overdue(&session, outputs),
+                Wake::Stopping(session) => self.stop_overdue(&session, outputs),
+                Wake::Dialog(session, request) => {
+                    self.dialog_overdue(&session, &request, outputs);
+                }
+                Wake::Drain => self.drain_overdue(outputs),
+            }
+        }
+    }
+
+    fn drain(&mut self, outputs: &mut Outputs) {
+        if self.life != Life::Running {
+            return;
+        }
+        self.life = Life::Draining;
+        let timeout_ms = self.limits.drain_timeout_ms;
+        outputs.deliver(Audience::Everyone, Frame::ServerShutdown { timeout_ms });
+        self.due.set(self.now.plus_ms(timeout_ms), Wake::Drain);
+    }
+
+    /// The drain has taken too long. What is at an agent ends here, with an honest answer; what
+    /// has not reached one stays in its lane and runs in the next life.
+    fn drain_overdue(&mut self, outputs: &mut Outputs) {
+        let asked: Vec<CommandNo> = self
+            .commands
+            .iter()
+            .filter(|(_, command)| matches!(command.stage, Stage::Asked(_)))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in asked {
+            self.give_up(number, Failure::ShuttingDown, outputs);
+        }
+        self.leave(outputs);
+    }
+
+    fn leave(&mut self, outputs: &mut Outputs) {
+        if self.life == Life::Draining {
+            self.life = Life::Leaving;
+            outputs.push(Output::Exit);
+        }
+    }
+
+    /// Starts whatever can start and fails whatever is doomed, until nothing changes any more.
+    fn settle(&mut self, outputs: &mut Outputs) {
+        loop {
+            if let Some((number, failure)) = self.doomed.pop_front() {
+                self.finish_failed(number, failure, outputs);
+            } else if let Some(key) = self.dirty.pop_first() {
+                self.start_ready(&key, outputs);
+            } else {
+                break;
+            }
+        }
+        if self.life == Life::Draining && self.commands.is_empty() {
+            self.leave(outputs);
+        }
+    }
+
+    /// Starts the commands of a lane that can start, and forgets the lane when nothing holds it.
+    fn start_ready(&mut self, key: &LaneKey, outputs: &mut Outputs) {
+        if self.life == Life::Leaving || self.life == Life::Down {
+            return;
+        }
+        while let Some(number) = self.next_startable(key) {
+            self.start(number, outputs);
+            if !self.doomed.is_empty() {
+                // Failures first: they may take commands out of this very lane.
+                self.dirty.insert(key.clone());
+                return;
+            }
+        }
+        let lives = match key {
+            LaneKey::Server => true,
+            LaneKey::Session(id) => self.sessions.contains_key(id),
+        };
+        if !lives && self.lanes.get(key).is_some_and(Lane::is_idle) {
+            self.lanes.remove(key);
+        }
+    }
+
+    fn next_startable(&mut self, key: &LaneKey) -> Option<CommandNo> {
+        let prompts_held = match key {
+            LaneKey::Server => false,
+            LaneKey::Session(id) => self.sessions.get(id).is_some_and(Session::holds_prompts),
+        };
+        self.lanes.get_mut(key)?.take_startable(prompts_held)
     }
 }
+
+/// Sends one of the three lifecycle frames of a command.
+fn announce(number: CommandNo, command: &Command, phase: Phase, outputs: &mut Outputs) {
+    let to = Audience::Lifecycle { owner: command.conn, session: command.session.clone() };
+    let frame = Frame::Lifecycle {
+        command: number,
+        envelope: command.envelope.clone(),
+        session: command.session.clone(),
+        lane_sequence: command.lane_sequence,
+        phase,
+    };
+    outputs.deliver(to, frame);
+}
+
+/// Counters stop at their largest value instead of wrapping or panicking.
+fn bump(counter: &mut u64) {
+    *counter = counter.saturating_add(1);
+}
+
+#[cfg(test)]
+mod tests;

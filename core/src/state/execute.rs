@@ -1,0 +1,509 @@
+//! From the queue to whoever does the work. PROTOCOL.md sections 5 and 7.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::admission::needs_agent;
+use super::breaker::Thresholds;
+use super::due::Wake;
+use super::lane::{LaneKey, Slot};
+use super::session::{Agent, Run, Session};
+use super::{Charge, Command, Stage, State, announce, bump};
+use crate::command::{CommandKind, Target, TimeoutClass};
+use crate::failure::Failure;
+use crate::frame::{Capabilities, Data, Frame, Health, HealthIssue, Outcome, Phase};
+use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Seq, Text};
+use crate::input::{Answer, Details};
+use crate::output::{Ask, Audience, Output, Outputs, Query};
+
+impl State {
+    /// Starts a command that its lane has let go.
+    pub(super) fn start(&mut self, number: CommandNo, outputs: &mut Outputs) {
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        if !core::mem::replace(&mut command.announced, true)
+            && let Some(command) = self.commands.get(&number)
+        {
+            announce(number, command, Phase::Started, outputs);
+        }
+        match self.check_start(number) {
+            Ok(()) => self.execute(number, outputs),
+            Err(failure) => self.finish_failed(number, failure, outputs),
+        }
+    }
+
+    /// What must hold at the moment of start: the session, its version, the agent's abilities, the
+    /// circuits.
+    fn check_start(&self, number: CommandNo) -> Result<(), Failure> {
+        let Some(command) = self.commands.get(&number) else { return Ok(()) };
+        let (kind, session) = (command.envelope.kind, command.session.as_ref());
+        match kind.row().target {
+            Target::Server => {}
+            Target::Session => self.check_session(command)?,
+            Target::Creates => {
+                let Some(session) = session else { return Ok(()) };
+                if self.sessions.contains_key(session) {
+                    return Err(Failure::SessionExists { session: session.clone() });
+                }
+                self.check_session_room()?;
+            }
+        }
+        if self.absent.contains(&kind) {
+            return Err(Failure::Unsupported);
+        }
+        self.check_circuits(command)
+    }
+
+    fn check_session(&self, command: &Command) -> Result<(), Failure> {
+        let Some(id) = &command.session else { return Ok(()) };
+        let Some(session) = self.open_session(id) else {
+            // Whoever wants no events of a session gets none of one that is gone.
+            return match command.envelope.kind {
+                CommandKind::Unsubscribe => Ok(()),
+                _ => Err(Failure::SessionNotFound { session: id.clone() }),
+            };
+        };
+        match command.envelope.if_session_version {
+            Some(expected) if expected != session.version => {
+                Err(Failure::VersionMismatch { expected, actual: session.version })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_session_room(&self) -> Result<(), Failure> {
+        let max = self.limits.sessions_max;
+        let full = super::admission::count(self.sessions.len()) >= max;
+        if full { Err(Failure::SessionLimit { max }) } else { Ok(()) }
+    }
+
+    fn check_circuits(&self, command: &Command) -> Result<(), Failure> {
+        let open = |circuit: Text| move |retry_ms| Failure::CircuitOpen { circuit, retry_ms };
+        let Some(session) = command.session.as_ref().and_then(|id| self.sessions.get(id)) else {
+            return Ok(());
+        };
+        match command.envelope.kind {
+            CommandKind::Prompt | CommandKind::Compact => {
+                let Some(provider) = &session.info.provider else { return Ok(()) };
+                let Some(breaker) = self.providers.get(provider) else { return Ok(()) };
+                let by = Thresholds::provider(&self.limits);
+                breaker.check(self.now, by).map_err(open(provider.clone()))
+            }
+            CommandKind::Bash => {
+                let mut name = String::from("bash of session ");
+                name.push_str(&session.id);
+                let by = Thresholds::bash(&self.limits);
+                session.bash.check(self.now, by).map_err(open(Text::from(name)))?;
+                let by = Thresholds::bash_global(&self.limits);
+                self.bash.check(self.now, by).map_err(open(Text::from("bash")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn execute(&mut self, number: CommandNo, outputs: &mut Outputs) {
+        self.arm_timeout(number);
+        let Some(command) = self.commands.get(&number) else { return };
+        let (conn, envelope) = (command.conn, command.envelope.clone());
+        let session = command.session.clone();
+        let session = session.as_ref();
+        match envelope.kind {
+            CommandKind::ListSessions => {
+                let data = self.list_sessions();
+                self.finish_done(number, data, outputs);
+            }
+            CommandKind::HealthCheck => {
+                let data = Data::Health(self.health());
+                self.finish_done(number, data, outputs);
+            }
+            CommandKind::GetStartupRecovery => {
+                let data = Data::Recovery(self.recovery.clone());
+                self.finish_done(number, data, outputs);
+            }
+            CommandKind::GetCapabilities => {
+                let data = Data::Capabilities(Box::new(self.capabilities()));
+                self.finish_done(number, data, outputs);
+            }
+            CommandKind::GetState => {
+                let view = session.and_then(|id| self.sessions.get_mut(id)).map(Session::view);
+                self.finish_done(number, view.map_or(Data::None, Data::State), outputs);
+            }
+            CommandKind::SwitchSession => self.switch_session(number, conn, session, outputs),
+            CommandKind::Unsubscribe => {
+                if let (Some(conn), Some(session)) = (conn, session) {
+                    if let Some(conn) = self.conns.get_mut(&conn) {
+                        conn.subscriptions.remove(session);
+                    }
+                    outputs.push(Output::Unsubscribe { conn, session: session.clone() });
+                }
+                self.finish_done(number, Data::None, outputs);
+            }
+            CommandKind::SetInterest => {
+                if let (Some(conn), Details::Interest(interest)) = (conn, &envelope.details)
+                    && let Some(known) = self.conns.get_mut(&conn)
+                {
+                    known.interest = *interest;
+                    outputs.push(Output::SetInterest { conn, interest: *interest });
+                }
+                self.finish_done(number, Data::None, outputs);
+            }
+            CommandKind::CancelCommand => self.cancel(number, outputs),
+            CommandKind::ReconcileCommand => self.reconcile(number, outputs),
+            CommandKind::DeleteSession => self.delete_session(number, session, outputs),
+            CommandKind::ExtensionUiResponse => self.answer_dialog(number, outputs),
+            CommandKind::CreateSession
+            | CommandKind::LoadSession
+            | CommandKind::SwitchSessionFile
+            | CommandKind::ListStoredSessions
+            | CommandKind::GetMetrics
+            | CommandKind::GetCommandHistory => self.query(number, outputs),
+            _ => {
+                debug_assert!(needs_agent(envelope.kind), "the table says who does the work");
+                self.start_at_agent(number, outputs);
+            }
+        }
+    }
+
+    /// The timeout counts from the start. Commands whose late effect could not be undone have
+    /// none, whatever the client asks for.
+    fn arm_timeout(&mut self, number: CommandNo) {
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        let default = match command.envelope.kind.row().timeout {
+            TimeoutClass::Never => return,
+            TimeoutClass::Short => self.limits.short_timeout_ms,
+            TimeoutClass::Turn => self.limits.turn_timeout_ms,
+        };
+        let ms = command.envelope.timeout_ms.unwrap_or(default);
+        let at = self.now.plus_ms(ms);
+        command.deadline = Some(at);
+        self.due.set(at, Wake::Command(number));
+    }
+
+    fn list_sessions(&mut self) -> Data {
+        let mut sessions: Vec<_> = self
+            .sessions
+            .values_mut()
+            .filter(|session| session.creating.is_none())
+            .map(|session| (session.created_at, session.view()))
+            .collect();
+        sessions.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.id.cmp(&y.id)));
+        Data::Sessions(sessions.into_iter().map(|(_, view)| view).collect())
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities {
+            agent: self.agent_kind,
+            agent_versions: self.agent_versions.iter().cloned().collect(),
+            absent: self.absent.iter().copied().collect(),
+            limits: self.limits.clone(),
+            server_version: self.server_version.clone(),
+        }
+    }
+
+    /// What `health_check` reports.
+    pub fn health(&self) -> Health {
+        let mut issues = Vec::new();
+        let nearly = |count: u64, max: u64| count.saturating_mul(10) >= max.saturating_mul(9);
+        let (count, max) = (super::admission::count(self.sessions.len()), self.limits.sessions_max);
+        if nearly(count, max) {
+            issues.push(HealthIssue::Sessions { count, max });
+        }
+        let (count, max) = (super::admission::count(self.conns.len()), self.limits.connections_max);
+        if nearly(count, max) {
+            issues.push(HealthIssue::Connections { count, max });
+        }
+        let open_circuit = self.providers.values().any(|breaker| breaker.is_open(self.now));
+        if open_circuit {
+            issues.push(HealthIssue::ProviderCircuit);
+        }
+        let open_bash_circuit = self.bash.is_open(self.now)
+            || self.sessions.values().any(|session| session.bash.is_open(self.now));
+        if open_bash_circuit {
+            issues.push(HealthIssue::BashCircuit);
+        }
+        if !self.writable {
+            issues.push(HealthIssue::StorageFull);
+        }
+        if self.unknown_outcomes > 0 {
+            issues.push(HealthIssue::UnknownOutcomes { count: self.unknown_outcomes });
+        }
+        Health { issues, open_circuit, open_bash_circuit }
+    }
+
+    fn switch_session(
+        &mut self,
+        number: CommandNo,
+        conn: Option<ConnId>,
+        session: Option<&Text>,
+        outputs: &mut Outputs,
+    ) {
+        let Some(id) = session else { return };
+        let max = self.limits.subscriptions_per_connection_max;
+        let Some(open) = self.sessions.get_mut(id) else { return };
+        let (info, cursor) = (open.view(), open.last_event);
+        let known = conn.and_then(|conn| self.conns.get_mut(&conn));
+        if let Some(known) = known {
+            let held = super::admission::count(known.subscriptions.len());
+            if held >= max && !known.subscriptions.contains(id) {
+                let failure = Failure::TooManySubscriptions { max };
+                return self.finish_failed(number, failure, outputs);
+            }
+            known.subscriptions.insert(id.clone());
+        }
+        let after = self.commands.get(&number).and_then(|command| match command.envelope.details {
+            Details::Switch { cursor } => cursor,
+            _ => None,
+        });
+        self.finish_done(number, Data::Switched { info, cursor }, outputs);
+        if let Some(conn) = conn.filter(|conn| self.conns.contains_key(conn)) {
+            outputs.push(Output::Subscribe { conn, session: id.clone(), after });
+            self.offer_dialogs(conn, id, after, outputs);
+        }
+    }
+
+    fn delete_session(&mut self, number: CommandNo, session: Option<&Text>, outputs: &mut Outputs) {
+        let Some(id) = session else { return };
+        let asked = self.sessions.get(id).map(|session| session.asked.clone());
+        for command in asked.unwrap_or_default() {
+            self.finish_failed(command, Failure::SessionDeleted, outputs);
+        }
+        self.remove_session(id, outputs);
+        let key = LaneKey::Session(id.clone());
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.slot = Slot::Free;
+        }
+        self.dirty.insert(key);
+        self.finish_done(number, Data::Deleted, outputs);
+        let frame = Frame::SessionDeleted { session: id.clone() };
+        outputs.deliver(Audience::Everyone, frame);
+        outputs.push(Output::Unlist { session: id.clone() });
+    }
+
+    fn cancel(&mut self, number: CommandNo, outputs: &mut Outputs) {
+        let Some(command) = self.commands.get(&number) else { return };
+        let Details::Cancel { command: id } = command.envelope.details.clone() else { return };
+        let target = match self.identity.by_id(&command.client, &id) {
+            super::identity::Found::Command(target) if target != number => target,
+            super::identity::Found::Command(_)
+            | super::identity::Found::Unknown
+            | super::identity::Found::Forgotten => {
+                return self.finish_failed(number, Failure::CommandNotFound { id }, outputs);
+            }
+        };
+        let Some(victim) = self.commands.get(&target) else {
+            return self.finish_failed(number, Failure::CommandEnded { id }, outputs);
+        };
+        let started = victim.stage != Stage::Waiting;
+        self.give_up(target, Failure::Cancelled, outputs);
+        self.finish_done(number, Data::Cancelled { started }, outputs);
+    }
+
+    /// Settles an outcome that a crash left unknown. The one way in which a stored outcome
+    /// changes, and only by an operator's word.
+    fn reconcile(&mut self, number: CommandNo, outputs: &mut Outputs) {
+        let Some(command) = self.commands.get(&number) else { return };
+        let details = command.envelope.details.clone();
+        let Details::Reconcile { command: id, succeeded, note } = details else { return };
+        let super::identity::Found::Command(target) = self.identity.by_id(&command.client, &id)
+        else {
+            return self.finish_failed(number, Failure::CommandNotFound { id }, outputs);
+        };
+        let Some(stored) = self.identity.stored(target) else {
+            return self.finish_failed(number, Failure::NothingToReconcile { id }, outputs);
+        };
+        if stored.outcome.result != Err(Failure::OutcomeUnknown) {
+            return self.finish_failed(number, Failure::NothingToReconcile { id }, outputs);
+        }
+        let (session, mutates) = (stored.session.clone(), stored.envelope.kind.row().mutates);
+        let lane_sequence = stored.outcome.lane_sequence;
+        let session_version =
+            if succeeded && mutates { self.raise_version(session.as_ref()) } else { None };
+        let result =
+            if succeeded { Ok(Data::None) } else { Err(Failure::ReconciledFailed { note }) };
+        let outcome = Outcome { result, session_version, lane_sequence, at: self.now };
+        self.identity.reconcile(target, Arc::new(outcome));
+        self.unknown_outcomes = self.unknown_outcomes.saturating_sub(1);
+        self.finish_done(number, Data::None, outputs);
+    }
+
+    fn query(&mut self, number: CommandNo, outputs: &mut Outputs) {
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        command.stage = Stage::Querying;
+        let what = match (&command.envelope.details, command.envelope.kind) {
+            (Details::Create { cwd }, _) => Query::Directory { cwd: cwd.clone() },
+            (Details::Load { path }, _) => Query::SessionFile { path: path.clone() },
+            (Details::History(filter), _) => Query::History(filter.clone()),
+            (_, CommandKind::ListStoredSessions) => Query::StoredSessions,
+            (_, CommandKind::CreateSession) => Query::Directory { cwd: None },
+            _ => Query::Metrics,
+        };
+        if command.lane == LaneKey::Server {
+            // Nothing in the server lane has an effect that others could come before or after.
+            if let Some(lane) = self.lanes.get_mut(&LaneKey::Server) {
+                lane.head_to_aside(number);
+            }
+        }
+        outputs.push(Output::Query { query: number, what });
+    }
+
+    /// The shell has found out what a command wanted to know.
+    pub(super) fn answered(
+        &mut self,
+        number: CommandNo,
+        answer: &Answer,
+        body: BodyRef,
+        outputs: &mut Outputs,
+    ) {
+        let Some(command) = self.commands.get(&number) else { return };
+        if command.stage != Stage::Querying {
+            bump(&mut self.counters.impossible);
+            return;
+        }
+        let creates = command.envelope.kind.row().target == Target::Creates;
+        match answer {
+            Answer::Data if body.is_empty() => self.finish_done(number, Data::None, outputs),
+            Answer::Data => self.finish_done(number, Data::Body(body), outputs),
+            Answer::Failed(text) => {
+                self.finish_failed(number, Failure::Unavailable(text.clone()), outputs);
+            }
+            Answer::Directory { cwd } => self.create(number, cwd, None, None, outputs),
+            Answer::SessionFile { path, cwd, name } => {
+                let holder = self
+                    .sessions
+                    .values()
+                    .find(|session| session.info.file.as_ref() == Some(path))
+                    .map(|session| session.id.clone());
+                match holder {
+                    // The same file in two sessions would have two writers.
+                    Some(session) => {
+                        self.finish_failed(number, Failure::FileInUse { session }, outputs);
+                    }
+                    None if creates => {
+                        self.create(number, cwd, Some(path), name.clone(), outputs);
+                    }
+                    None => self.start_at_agent(number, outputs),
+                }
+            }
+        }
+    }
+
+    /// Enters a session that is being created and asks for its agent.
+    fn create(
+        &mut self,
+        number: CommandNo,
+        cwd: &Text,
+        file: Option<&Text>,
+        name: Option<Text>,
+        outputs: &mut Outputs,
+    ) {
+        // Creations in other lanes may have taken the room since this one started.
+        if let Err(failure) = self.check_session_room() {
+            return self.finish_failed(number, failure, outputs);
+        }
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        let Some(id) = command.session.clone() else { return };
+        command.stage = Stage::Starting;
+        let mut session = Session::new(id.clone(), cwd.clone(), self.now, number);
+        session.info.file = file.cloned();
+        session.info.name = name;
+        self.sessions.insert(id.clone(), session);
+        self.bring_up(&id, outputs);
+    }
+
+    /// Passes a command on to its session's agent, or waits until there is one.
+    pub(super) fn start_at_agent(&mut self, number: CommandNo, outputs: &mut Outputs) {
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        let Some(id) = command.session.clone() else { return };
+        let Some(session) = self.sessions.get(&id) else { return };
+        if let Some(agent) = session.agent_up() {
+            return self.dispatch(number, agent, outputs);
+        }
+        if stops_something(command.envelope.kind) {
+            // No agent, so nothing runs that could be stopped.
+            return self.finish_done(number, Data::None, outputs);
+        }
+        command.stage = Stage::Starting;
+        if session.agent == Agent::Down {
+            self.bring_up(&id, outputs);
+        }
+    }
+
+    /// Hands a command to an agent that is up.
+    pub(super) fn dispatch(&mut self, number: CommandNo, agent: AgentNo, outputs: &mut Outputs) {
+        self.charge(number);
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        command.stage = Stage::Asked(agent);
+        let (kind, frame) = (command.envelope.kind, command.frame);
+        let Some(id) = command.session.clone() else { return };
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        session.asked.insert(number);
+        outputs.push(Output::Ask(Ask::Call { agent, call: number, kind, frame }));
+        let Some(lane) = self.lanes.get_mut(&LaneKey::Session(id.clone())) else { return };
+        match kind {
+            // A prompt for a turn that has ended meanwhile becomes the turn itself.
+            CommandKind::Prompt if lane.slot == Slot::Free && session.run == Run::Idle => {
+                session.run = Run::Prompted(number);
+            }
+            CommandKind::Compact
+            | CommandKind::Bash
+            | CommandKind::NewSession
+            | CommandKind::SwitchSessionFile
+            | CommandKind::Fork
+            | CommandKind::NavigateTree => lane.head_to_slot(number),
+            CommandKind::Abort => {
+                lane.head_to_aside(number);
+                // An agent that waits for an answer does not hear the abort.
+                self.withdraw_dialogs(&id, true, outputs);
+            }
+            CommandKind::AbortBash | CommandKind::AbortCompaction | CommandKind::AbortRetry => {
+                lane.head_to_aside(number);
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes the command with the circuit that will learn how it ends.
+    fn charge(&mut self, number: CommandNo) {
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        let Some(id) = &command.session else { return };
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        match command.envelope.kind {
+            CommandKind::Prompt | CommandKind::Compact => {
+                let Some(provider) = session.info.provider.clone() else { return };
+                if !self.providers.contains_key(&provider)
+                    && super::admission::count(self.providers.len()) >= PROVIDERS_MAX
+                {
+                    return;
+                }
+                self.providers.entry(provider.clone()).or_default().pass();
+                command.charge = Charge::Provider(provider);
+            }
+            CommandKind::Bash => {
+                session.bash.pass();
+                self.bash.pass();
+                command.charge = Charge::Bash;
+            }
+            _ => {}
+        }
+    }
+
+    /// The place of the input that is being stepped.
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+}
+
+/// Model providers whose circuits are kept; further ones have none.
+const PROVIDERS_MAX: u64 = 256;
+
+/// Commands that do nothing but stop what an agent does.
+fn stops_something(kind: CommandKind) -> bool {
+    matches!(
+        kind,
+        CommandKind::Abort
+            | CommandKind::AbortBash
+            | CommandKind::AbortCompaction
+            | CommandKind::AbortRetry
+    )
+}

@@ -1,0 +1,282 @@
+//! How commands end: once, stored before it is told. PROTOCOL.md sections 6 and 9.
+
+use alloc::sync::Arc;
+
+use super::admission::key_scope;
+use super::breaker::{Thresholds, Verdict};
+use super::due::Wake;
+use super::identity::Stored;
+use super::lane::{LaneKey, Slot};
+use super::session::Run;
+use super::{Charge, Command, Stage, State, announce, bump};
+use crate::command::{CommandKind, Target};
+use crate::failure::{ErrorCode, Failure};
+use crate::frame::{CommandName, Data, Frame, Outcome, Phase};
+use crate::ids::{CommandNo, ConnId, Text};
+use crate::output::{Ask, Audience, Output, Outputs};
+
+impl State {
+    /// Ends a command as succeeded.
+    pub(super) fn finish_done(&mut self, number: CommandNo, data: Data, outputs: &mut Outputs) {
+        self.finish(number, Ok(data), outputs);
+    }
+
+    /// Ends a command as failed.
+    pub(super) fn finish_failed(
+        &mut self,
+        number: CommandNo,
+        failure: Failure,
+        outputs: &mut Outputs,
+    ) {
+        self.finish(number, Err(failure), outputs);
+    }
+
+    fn finish(&mut self, number: CommandNo, result: Result<Data, Failure>, outputs: &mut Outputs) {
+        // A second end finds nothing: the first one is the outcome for ever.
+        let Some(command) = self.commands.remove(&number) else { return };
+        self.due.clear(command.deadline, Wake::Command(number));
+        self.vacate(number, &command);
+        self.learn(&command, &result);
+        let session_version = self.version_after(&command, &result);
+        bump(if result.is_ok() { &mut self.counters.succeeded } else { &mut self.counters.failed });
+        self.release_dependents(&command, &result);
+        let outcome = Arc::new(Outcome {
+            result,
+            session_version,
+            lane_sequence: Some(command.lane_sequence),
+            at: self.now,
+        });
+        self.store(number, &command, outcome.clone());
+        announce(number, &command, Phase::Finished(outcome.clone()), outputs);
+        self.answer(&command, &outcome, outputs);
+    }
+
+    /// Frees the command's place in its lane.
+    fn vacate(&mut self, number: CommandNo, command: &Command) {
+        if let Some(session) = command.session.as_ref().and_then(|id| self.sessions.get_mut(id)) {
+            session.asked.remove(&number);
+        }
+        if let Some(lane) = self.lanes.get_mut(&command.lane) {
+            match command.stage {
+                Stage::Waiting => lane.withdraw(command.lane_sequence),
+                Stage::Starting | Stage::Querying | Stage::Asked(_) => lane.vacate(number),
+            }
+            if lane.slot == Slot::Turn(number) {
+                lane.slot = Slot::Free;
+                self.occupy_by_run(&command.lane);
+            }
+        }
+        self.dirty.insert(command.lane.clone());
+    }
+
+    /// A free slot belongs to the agent's run if one is going that no command asked for.
+    pub(super) fn occupy_by_run(&mut self, key: &LaneKey) {
+        let LaneKey::Session(id) = key else { return };
+        let running = self.sessions.get(id).is_some_and(super::session::Session::is_running);
+        if let Some(lane) = self.lanes.get_mut(key)
+            && running
+            && lane.slot == Slot::Free
+        {
+            lane.slot = Slot::Foreign;
+        }
+    }
+
+    fn learn(&mut self, command: &Command, result: &Result<Data, Failure>) {
+        let session = command.session.as_ref().and_then(|id| self.sessions.get_mut(id));
+        match &command.charge {
+            Charge::None => {}
+            Charge::Provider(provider) => {
+                let failed = session.is_some_and(|session| session.run_failed);
+                let verdict = match result {
+                    Ok(_) if failed => Verdict::Failure,
+                    Ok(_) => Verdict::Success,
+                    // What the agent refuses or the operator cancels says nothing of the provider.
+                    Err(_) => Verdict::Nothing,
+                };
+                let by = Thresholds::provider(&self.limits);
+                if let Some(breaker) = self.providers.get_mut(provider) {
+                    breaker.learn(verdict, self.now, by);
+                }
+            }
+            Charge::Bash => {
+                let verdict = match result.as_ref().map_err(Failure::code) {
+                    Ok(_) => Verdict::Success,
+                    Err(ErrorCode::Timeout | ErrorCode::AgentExited | ErrorCode::AgentError) => {
+                        Verdict::Failure
+                    }
+                    Err(_) => Verdict::Nothing,
+                };
+                if let Some(session) = session {
+                    session.bash.learn(verdict, self.now, Thresholds::bash(&self.limits));
+                }
+                self.bash.learn(verdict, self.now, Thresholds::bash_global(&self.limits));
+            }
+        }
+    }
+
+    fn version_after(&mut self, command: &Command, result: &Result<Data, Failure>) -> Option<u64> {
+        if result.is_err() {
+            return None;
+        }
+        let row = command.envelope.kind.row();
+        match row.target {
+            Target::Server => None,
+            Target::Session if row.mutates => self.raise_version(command.session.as_ref()),
+            Target::Session | Target::Creates => {
+                let id = command.session.as_ref()?;
+                self.open_session(id).map(|session| session.version)
+            }
+        }
+    }
+
+    /// One more successful mutation.
+    pub(super) fn raise_version(&mut self, session: Option<&Text>) -> Option<u64> {
+        let session = self.sessions.get_mut(session?)?;
+        bump(&mut session.version);
+        session.touch();
+        Some(session.version)
+    }
+
+    fn release_dependents(&mut self, command: &Command, result: &Result<Data, Failure>) {
+        for dependent in &command.dependents {
+            match result {
+                Ok(_) => self.dependency_met(*dependent),
+                Err(failure) => {
+                    // Only commands with an id have dependents.
+                    let id = command.envelope.id.clone().unwrap_or_else(|| Text::from(""));
+                    let failure = Failure::DependencyFailed { id, code: failure.code() };
+                    self.doomed.push_back((*dependent, failure));
+                }
+            }
+        }
+    }
+
+    fn dependency_met(&mut self, number: CommandNo) {
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        command.unmet = command.unmet.saturating_sub(1);
+        if command.unmet > 0 {
+            return;
+        }
+        let (deadline, lane) = (command.deadline.take(), command.lane.clone());
+        let sequence = command.lane_sequence;
+        self.due.clear(deadline, Wake::Command(number));
+        if let Some(queue) = self.lanes.get_mut(&lane) {
+            queue.make_ready(sequence);
+        }
+        self.dirty.insert(lane);
+    }
+
+    fn store(&mut self, number: CommandNo, command: &Command, outcome: Arc<Outcome>) {
+        if outcome.result == Err(Failure::OutcomeUnknown) {
+            bump(&mut self.unknown_outcomes);
+        }
+        let key = key_scope(&command.client, &command.envelope);
+        let stored = Stored::new(
+            command.envelope.clone(),
+            command.client.clone(),
+            command.session.clone(),
+            outcome,
+        );
+        self.identity.store(number, stored, key, self.now, &self.limits);
+    }
+
+    fn answer(&mut self, command: &Command, outcome: &Arc<Outcome>, outputs: &mut Outputs) {
+        let kind = command.envelope.kind;
+        let mut respond = |conn: ConnId, id: Option<Text>, replayed: bool| {
+            let Some(known) = self.conns.get_mut(&conn) else { return };
+            known.pending = known.pending.saturating_sub(1);
+            let command = Some(CommandName::Known(kind));
+            let frame = Frame::Response { id, command, outcome: outcome.clone(), replayed };
+            outputs.deliver(Audience::Conn(conn), frame);
+        };
+        if let Some(conn) = command.conn {
+            respond(conn, command.envelope.id.clone(), false);
+        }
+        for waiter in &command.waiters {
+            respond(waiter.conn, waiter.id.clone(), true);
+        }
+    }
+
+    /// A command's time is up: its timeout, or its wait for dependencies.
+    pub(super) fn command_overdue(&mut self, number: CommandNo, outputs: &mut Outputs) {
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        command.deadline = None;
+        let failure = if command.stage == Stage::Waiting {
+            Failure::DependencyTimeout { ms: self.limits.dependency_timeout_ms }
+        } else {
+            let default = match command.envelope.kind.row().timeout {
+                crate::command::TimeoutClass::Turn => self.limits.turn_timeout_ms,
+                crate::command::TimeoutClass::Short | crate::command::TimeoutClass::Never => {
+                    self.limits.short_timeout_ms
+                }
+            };
+            Failure::Timeout { ms: command.envelope.timeout_ms.unwrap_or(default) }
+        };
+        self.give_up(number, failure, outputs);
+    }
+
+    /// Ends a command before it is over. Who waits is answered at once; a turn that an agent is at
+    /// keeps its slot until the agent is done with it.
+    pub(super) fn give_up(&mut self, number: CommandNo, failure: Failure, outputs: &mut Outputs) {
+        let Some(command) = self.commands.get(&number) else { return };
+        let (kind, lane) = (command.envelope.kind, command.lane.clone());
+        let (stage, session) = (command.stage, command.session.clone());
+        if let (Stage::Asked(agent), Some(id)) = (stage, &session)
+            && self.holds_turn(number, &lane, id)
+        {
+            self.stop_turn(number, kind, id);
+            outputs.push(Output::Ask(Ask::Interrupt { agent, kind }));
+            if kind == CommandKind::Prompt {
+                self.withdraw_dialogs(id, true, outputs);
+            }
+        }
+        self.finish_failed(number, failure, outputs);
+        if kind.row().target == Target::Creates {
+            self.undo_creation(number, session.as_ref(), outputs);
+        }
+    }
+
+    /// Forgets a session whose creation has ended without success.
+    pub(super) fn undo_creation(
+        &mut self,
+        number: CommandNo,
+        session: Option<&Text>,
+        outputs: &mut Outputs,
+    ) {
+        let Some(id) = session else { return };
+        let ours = self.sessions.get(id).is_some_and(|known| known.creating == Some(number));
+        if ours {
+            self.remove_session(id, outputs);
+            self.dirty.insert(LaneKey::Session(id.clone()));
+        }
+    }
+
+    fn holds_turn(&self, number: CommandNo, lane: &LaneKey, session: &Text) -> bool {
+        let in_slot = self.lanes.get(lane).is_some_and(|lane| lane.slot == Slot::Turn(number));
+        let prompted = self.sessions.get(session).is_some_and(|session| match session.run {
+            Run::Prompted(command) | Run::Accepted { command, .. } => command == number,
+            Run::Idle | Run::Going | Run::Retrying | Run::Ended { .. } => false,
+        });
+        in_slot || prompted
+    }
+
+    fn stop_turn(&mut self, number: CommandNo, kind: CommandKind, session: &Text) {
+        let by = self.now.plus_ms(self.limits.stop_grace_ms);
+        if let Some(lane) = self.lanes.get_mut(&LaneKey::Session(session.clone())) {
+            lane.vacate(number);
+            lane.slot = Slot::Stopping(number, kind);
+        }
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.stop_by = Some(by);
+        }
+        self.due.set(by, Wake::Stopping(session.clone()));
+    }
+
+    /// A turn that was given up is still not over: its agent is ended.
+    pub(super) fn stop_overdue(&mut self, id: &Text, outputs: &mut Outputs) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.stop_by = None;
+        }
+        self.end_agent(id, outputs);
+    }
+}

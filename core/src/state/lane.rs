@@ -1,0 +1,191 @@
+//! Order in a lane. Knows classes, the head and the turn slot; does not know what commands do.
+//! PROTOCOL.md section 7.
+//!
+//! ```text
+//! waiting ──start──► head ──answered──────────────────────────────► ended
+//!                      │ turn acknowledged ─► slot ──turn over────► ended
+//!                      │                        └ given up ─► stopping ─► free
+//!                      └ abort passed on, server query asked ─► aside ──► ended
+//! ```
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use bincode::{Decode, Encode};
+
+use crate::command::{Class, CommandKind};
+use crate::ids::{CommandNo, Text};
+
+/// Which lane.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub(super) enum LaneKey {
+    /// The daemon's own.
+    Server,
+    /// A session's, whether or not the session exists.
+    Session(Text),
+}
+
+/// What the agent of a lane is busy with for long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) enum Slot {
+    /// Nothing: the next turn may start.
+    Free,
+    /// A turn that the agent has acknowledged.
+    Turn(CommandNo),
+    /// A run that no command asked for (an extension's, or queued messages).
+    Foreign,
+    /// A turn that was answered already (timed out, cancelled) and is not over yet.
+    Stopping(CommandNo, CommandKind),
+}
+
+/// One lane.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Lane {
+    /// Sequence numbers given out so far.
+    last_sequence: u64,
+    waiting: BTreeMap<u64, Waiting>,
+    /// The one started command that keeps the others from starting.
+    head: Option<CommandNo>,
+    /// Started commands that keep nobody from starting.
+    asides: BTreeSet<CommandNo>,
+    pub(super) slot: Slot,
+}
+
+/// A place in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Waiting {
+    pub(super) command: CommandNo,
+    pub(super) class: Class,
+    /// All dependencies have succeeded.
+    pub(super) ready: bool,
+    /// It brings the lane's session into being: nothing may pass it.
+    pub(super) creates: bool,
+    /// It is a prompt for the turn that is running.
+    pub(super) prompt: bool,
+}
+
+impl Lane {
+    pub(super) fn new() -> Lane {
+        Lane {
+            last_sequence: 0,
+            waiting: BTreeMap::new(),
+            head: None,
+            asides: BTreeSet::new(),
+            slot: Slot::Free,
+        }
+    }
+
+    /// Puts a command at the end of the queue and gives it its sequence number.
+    pub(super) fn enqueue(&mut self, waiting: Waiting) -> u64 {
+        self.last_sequence = self.last_sequence.saturating_add(1);
+        self.waiting.insert(self.last_sequence, waiting);
+        self.last_sequence
+    }
+
+    /// Puts a command back to its old place (recovery).
+    pub(super) fn requeue(&mut self, sequence: u64, waiting: Waiting) {
+        self.last_sequence = self.last_sequence.max(sequence);
+        self.waiting.insert(sequence, waiting);
+    }
+
+    /// Marks the dependencies of a waiting command as met.
+    pub(super) fn make_ready(&mut self, sequence: u64) {
+        if let Some(waiting) = self.waiting.get_mut(&sequence) {
+            waiting.ready = true;
+        }
+    }
+
+    /// Takes a command out of the queue that ends without having started.
+    pub(super) fn withdraw(&mut self, sequence: u64) {
+        self.waiting.remove(&sequence);
+    }
+
+    /// Takes the command out of the queue that starts next, if one can, and makes it the head.
+    ///
+    /// The rule: of the commands that can start, the one with the smallest sequence; a read may
+    /// pass waiting turns; an interrupt may pass whatever waits, except a creation.
+    pub(super) fn take_startable(&mut self, prompts_held: bool) -> Option<CommandNo> {
+        if self.head.is_some() {
+            return None;
+        }
+        let (mut only_turns_before, mut sequence) = (true, None);
+        for (place, waiting) in &self.waiting {
+            let free_to_go = waiting.ready
+                && match waiting.class {
+                    Class::Turn => self.slot == Slot::Free,
+                    Class::Write | Class::Read => true,
+                    Class::Interrupt => !(waiting.prompt && prompts_held),
+                };
+            // Whatever stands before this one cannot start, or the loop had ended there.
+            let may_pass = match waiting.class {
+                Class::Turn | Class::Write => self.is_first(*place),
+                Class::Read => only_turns_before,
+                Class::Interrupt => true,
+            };
+            if free_to_go && may_pass {
+                sequence = Some(*place);
+                break;
+            }
+            if waiting.creates {
+                return None;
+            }
+            only_turns_before &= waiting.class == Class::Turn;
+        }
+        let waiting = self.waiting.remove(&sequence?)?;
+        self.head = Some(waiting.command);
+        Some(waiting.command)
+    }
+
+    fn is_first(&self, sequence: u64) -> bool {
+        self.waiting.first_key_value().is_some_and(|(first, _)| *first == sequence)
+    }
+
+    /// The head has been acknowledged as a turn and holds the slot from here on.
+    pub(super) fn head_to_slot(&mut self, command: CommandNo) {
+        if self.head == Some(command) {
+            self.head = None;
+        }
+        self.slot = Slot::Turn(command);
+    }
+
+    /// The head keeps nobody from starting any more.
+    pub(super) fn head_to_aside(&mut self, command: CommandNo) {
+        if self.head == Some(command) {
+            self.head = None;
+        }
+        self.asides.insert(command);
+    }
+
+    /// A started command has ended; it holds neither head nor aside any more. The slot is the
+    /// caller's business, since the agent may not be done with it.
+    pub(super) fn vacate(&mut self, command: CommandNo) {
+        if self.head == Some(command) {
+            self.head = None;
+        }
+        self.asides.remove(&command);
+    }
+
+    /// Nobody has started anything: the daemon was restarted.
+    pub(super) fn reset(&mut self) {
+        self.head = None;
+        self.asides.clear();
+        self.slot = Slot::Free;
+    }
+
+    pub(super) fn head(&self) -> Option<CommandNo> {
+        self.head
+    }
+
+    pub(super) fn waiting_count(&self) -> u64 {
+        u64::try_from(self.waiting.len()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty()
+            && self.head.is_none()
+            && self.asides.is_empty()
+            && self.slot == Slot::Free
+    }
+}

@@ -1,0 +1,243 @@
+//! The registry of sessions and the small state of their agents.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use bincode::{Decode, Encode};
+
+use super::State;
+use super::breaker::Breaker;
+use super::bucket::TokenBucket;
+use super::dialog::Dialog;
+use super::due::Wake;
+use crate::frame::SessionInfo;
+use crate::ids::{AgentNo, CommandNo, Micros, Seq, Text};
+use crate::input::AgentInfo;
+use crate::output::{Ask, Output, Outputs};
+
+/// One session.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Session {
+    pub(super) id: Text,
+    pub(super) cwd: Text,
+    pub(super) created_at: Micros,
+    pub(super) version: u64,
+    /// The command that is bringing it into being; nobody sees it until that has succeeded.
+    pub(super) creating: Option<CommandNo>,
+    pub(super) agent: Agent,
+    pub(super) run: Run,
+    pub(super) compacting: bool,
+    /// The last run of the agent ended with a provider's error.
+    pub(super) run_failed: bool,
+    pub(super) info: AgentInfo,
+    /// Commands at the agent.
+    pub(super) asked: BTreeSet<CommandNo>,
+    pub(super) dialogs: BTreeMap<Text, Dialog>,
+    /// Place of the newest event.
+    pub(super) last_event: Seq,
+    pub(super) bucket: TokenBucket,
+    pub(super) dialog_bucket: TokenBucket,
+    pub(super) bash: Breaker,
+    /// When a turn that was given up has to be over.
+    pub(super) stop_by: Option<Micros>,
+    /// Made when asked for, dropped at every change.
+    view: Option<Arc<SessionInfo>>,
+}
+
+/// The life of a session's agent.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) enum Agent {
+    /// None; the next command that needs one brings it up.
+    Down,
+    /// Asked for, not ready yet.
+    Starting { agent: AgentNo, by: Micros },
+    /// Takes calls.
+    Up { agent: AgentNo, settles: bool, disposition: bool },
+    /// Told to go; takes nothing any more.
+    Ending { agent: AgentNo },
+}
+
+/// What an agent's run is doing. PROTOCOL.md section 7, "The run".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) enum Run {
+    Idle,
+    /// A prompt was passed on; the agent has not accepted it.
+    Prompted(CommandNo),
+    /// A prompt was accepted; its run has not begun. `by` says when that becomes a failure, or,
+    /// for a slash command, when it means that there is no run.
+    Accepted {
+        command: CommandNo,
+        by: Micros,
+        slash: bool,
+    },
+    Going,
+    /// Another attempt follows after a pause.
+    Retrying,
+    /// It ended, and this agent does not say when it is over: nothing more until `by` means that.
+    Ended {
+        by: Micros,
+    },
+}
+
+impl Session {
+    pub(super) fn new(id: Text, cwd: Text, at: Micros, creating: CommandNo) -> Session {
+        Session {
+            id,
+            cwd,
+            created_at: at,
+            version: 0,
+            creating: Some(creating),
+            agent: Agent::Down,
+            run: Run::Idle,
+            compacting: false,
+            run_failed: false,
+            info: AgentInfo { thinking: Text::from("off"), ..AgentInfo::default() },
+            asked: BTreeSet::new(),
+            dialogs: BTreeMap::new(),
+            last_event: Seq(0),
+            bucket: TokenBucket::default(),
+            dialog_bucket: TokenBucket::default(),
+            bash: Breaker::default(),
+            stop_by: None,
+            view: None,
+        }
+    }
+
+    /// Something that clients see has changed.
+    pub(super) fn touch(&mut self) {
+        self.view = None;
+    }
+
+    /// What clients see.
+    pub(super) fn view(&mut self) -> Arc<SessionInfo> {
+        if let Some(view) = &self.view {
+            return view.clone();
+        }
+        let view = Arc::new(self.describe());
+        self.view = Some(view.clone());
+        view
+    }
+
+    pub(super) fn describe(&self) -> SessionInfo {
+        SessionInfo {
+            id: self.id.clone(),
+            name: self.info.name.clone(),
+            file: self.info.file.clone(),
+            model: self.info.model.clone(),
+            thinking: self.info.thinking.clone(),
+            streaming: self.is_running(),
+            compacting: self.compacting,
+            messages: self.info.messages,
+            queued: self.info.queued,
+            created_at: self.created_at,
+            cwd: self.cwd.clone(),
+            version: self.version,
+            dialogs: u64::try_from(self.dialogs.len()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// A run is going, between attempts, or about to be over.
+    pub(super) fn is_running(&self) -> bool {
+        match self.run {
+            Run::Going | Run::Retrying | Run::Ended { .. } => true,
+            Run::Idle | Run::Prompted(_) | Run::Accepted { .. } => false,
+        }
+    }
+
+    /// A prompt for the turn that is running would be lost now: the run has not begun, is between
+    /// attempts, or a compaction is going.
+    pub(super) fn holds_prompts(&self) -> bool {
+        match self.run {
+            Run::Prompted(_) | Run::Accepted { .. } | Run::Retrying | Run::Ended { .. } => true,
+            Run::Going | Run::Idle => self.compacting,
+        }
+    }
+
+    /// The agent that takes calls.
+    pub(super) fn agent_up(&self) -> Option<AgentNo> {
+        match self.agent {
+            Agent::Up { agent, .. } => Some(agent),
+            Agent::Down | Agent::Starting { .. } | Agent::Ending { .. } => None,
+        }
+    }
+
+    /// The agent that has not exited, in whatever state.
+    pub(super) fn agent_alive(&self) -> Option<AgentNo> {
+        match self.agent {
+            Agent::Up { agent, .. } | Agent::Starting { agent, .. } | Agent::Ending { agent } => {
+                Some(agent)
+            }
+            Agent::Down => None,
+        }
+    }
+}
+
+impl State {
+    /// The session of that id, if its creation has succeeded.
+    pub(super) fn open_session(&self, id: &str) -> Option<&Session> {
+        self.sessions.get(id).filter(|session| session.creating.is_none())
+    }
+
+    /// Asks for an agent if the session has none.
+    pub(super) fn bring_up(&mut self, id: &Text, outputs: &mut Outputs) {
+        let by = self.now.plus_ms(self.limits.agent_start_timeout_ms);
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.agent != Agent::Down {
+            return;
+        }
+        self.last_agent = self.last_agent.saturating_add(1);
+        let agent = AgentNo(self.last_agent);
+        session.agent = Agent::Starting { agent, by };
+        self.agents.insert(agent, id.clone());
+        self.due.set(by, Wake::AgentStart(id.clone()));
+        outputs.push(Output::Ask(Ask::Spawn {
+            agent,
+            session: id.clone(),
+            cwd: session.cwd.clone(),
+            resume: session.info.file.clone(),
+        }));
+    }
+
+    /// Tells a session's agent to go.
+    pub(super) fn end_agent(&mut self, id: &Text, outputs: &mut Outputs) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        match session.agent {
+            Agent::Starting { agent, by } => {
+                self.due.clear(Some(by), Wake::AgentStart(id.clone()));
+                session.agent = Agent::Ending { agent };
+                outputs.push(Output::Ask(Ask::Kill { agent }));
+            }
+            Agent::Up { agent, .. } => {
+                session.agent = Agent::Ending { agent };
+                outputs.push(Output::Ask(Ask::Kill { agent }));
+            }
+            Agent::Down | Agent::Ending { .. } => {}
+        }
+    }
+
+    /// Takes a session out of the registry with everything that waits on its behalf. Commands in
+    /// its lane are the caller's business.
+    pub(super) fn remove_session(&mut self, id: &Text, outputs: &mut Outputs) -> Option<Session> {
+        self.withdraw_dialogs(id, false, outputs);
+        self.end_agent(id, outputs);
+        let session = self.sessions.remove(id)?;
+        self.clear_run_wake(&session);
+        self.due.clear(session.stop_by, Wake::Stopping(id.clone()));
+        if let Some(agent) = session.agent_alive() {
+            self.agents.remove(&agent);
+        }
+        for conn in self.conns.values_mut() {
+            conn.subscriptions.remove(id);
+        }
+        Some(session)
+    }
+
+    /// Takes back the wake-up that a session's run had asked for.
+    pub(super) fn clear_run_wake(&mut self, session: &Session) {
+        match session.run {
+            Run::Accepted { by, .. } | Run::Ended { by } => {
+                self.due.clear(Some(by), Wake::Run(session.id.clone()));
+            }
+            Run::Idle | Run::Prompted(_) | Run::Going | Run::Retrying => {}
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Looking at the state from outside: for `get_metrics`, for `pi-replay show`, and for invariants.
+
+use alloc::vec::Vec;
+
+use super::admission::count;
+use super::lane::{Lane, LaneKey, Slot};
+use super::{Life, Stage, State};
+use crate::command::CommandKind;
+use crate::frame::SessionInfo;
+use crate::ids::{CommandNo, Micros, Text};
+
+/// What the core counts. Counts of events are since the last boot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metrics {
+    /// Inputs stepped.
+    pub inputs: u64,
+    /// Commands admitted.
+    pub admitted: u64,
+    /// Commands that ended well.
+    pub succeeded: u64,
+    /// Commands that ended badly.
+    pub failed: u64,
+    /// Requests refused at a gate.
+    pub refused: u64,
+    /// Requests answered from an earlier execution.
+    pub replayed: u64,
+    /// Frames that were no commands.
+    pub malformed: u64,
+    /// Requests refused by a rate limit.
+    pub rate_limited: u64,
+    /// Events of agents.
+    pub events: u64,
+    /// Lines of agents that were no protocol.
+    pub agent_noise: u64,
+    /// Inputs that cannot happen and did.
+    pub impossible: u64,
+    /// Open sessions.
+    pub sessions: u64,
+    /// Agents that have not exited.
+    pub agents: u64,
+    /// Connections.
+    pub connections: u64,
+    /// Admitted commands that have not ended.
+    pub in_flight: u64,
+    /// Lanes that something holds.
+    pub lanes: u64,
+    /// Stored outcomes.
+    pub outcomes: u64,
+    /// Ids that answer `outcome_expired`.
+    pub forgotten: u64,
+    /// Live idempotency keys.
+    pub idempotency_keys: u64,
+    /// Open dialogs.
+    pub dialogs: u64,
+    /// Outcomes that a crash left unknown.
+    pub unknown_outcomes: u64,
+    /// Circuits: name, position, successes, failures, refused.
+    pub circuits: Vec<(Text, &'static str, u64, u64, u64)>,
+}
+
+/// A command in flight, for readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandView {
+    /// The command.
+    pub number: CommandNo,
+    /// Its id, if the client gave one.
+    pub id: Option<Text>,
+    /// Its kind.
+    pub kind: CommandKind,
+    /// Its lane, `server` or `session:<id>`.
+    pub lane: Text,
+    /// Its place there.
+    pub lane_sequence: u64,
+    /// `waiting`, `starting`, `querying` or `asked`.
+    pub stage: &'static str,
+    /// Dependencies that have not succeeded.
+    pub unmet: u64,
+}
+
+/// A lane, for readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneView {
+    /// `server` or `session:<id>`.
+    pub name: Text,
+    /// Sequence numbers given out.
+    pub last_sequence: u64,
+    /// Commands in the queue.
+    pub waiting: u64,
+    /// The command at the head.
+    pub head: Option<CommandNo>,
+    /// `free`, `turn`, `foreign` or `stopping`.
+    pub slot: &'static str,
+    /// The command in the slot.
+    pub turn: Option<CommandNo>,
+}
+
+/// A session, for readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionView {
+    /// What clients see.
+    pub info: SessionInfo,
+    /// Its creation has not succeeded yet.
+    pub creating: bool,
+    /// Commands at its agent.
+    pub asked: Vec<CommandNo>,
+}
+
+impl State {
+    /// What the core counts.
+    pub fn metrics(&self) -> Metrics {
+        let counters = &self.counters;
+        let mut circuits = Vec::new();
+        let named = self.providers.iter().map(|(name, breaker)| (name.clone(), breaker));
+        for (name, breaker) in named.chain([(Text::from("bash"), &self.bash)]) {
+            let totals = breaker.totals;
+            let position = breaker.position_name();
+            circuits.push((name, position, totals.successes, totals.failures, totals.refused));
+        }
+        Metrics {
+            inputs: counters.inputs,
+            admitted: counters.admitted,
+            succeeded: counters.succeeded,
+            failed: counters.failed,
+            refused: counters.refused,
+            replayed: counters.replayed,
+            malformed: counters.malformed,
+            rate_limited: counters.rate_limited,
+            events: counters.events,
+            agent_noise: counters.agent_noise,
+            impossible: counters.impossible,
+            sessions: count(self.sessions.len()),
+            agents: count(self.agents.len()),
+            connections: count(self.conns.len()),
+            in_flight: count(self.commands.len()),
+            lanes: count(self.lanes.values().filter(|lane| !lane.is_idle()).count()),
+            outcomes: self.identity.outcome_count(),
+            forgotten: self.identity.forgotten_count(),
+            idempotency_keys: self.identity.key_count(),
+            dialogs: count(self.sessions.values().map(|session| session.dialogs.len()).sum()),
+            unknown_outcomes: self.unknown_outcomes,
+            circuits,
+        }
+    }
+
+    /// The commands in flight, oldest first.
+    pub fn commands(&self) -> impl Iterator<Item = CommandView> + '_ {
+        self.commands.iter().map(|(number, command)| CommandView {
+            number: *number,
+            id: command.envelope.id.clone(),
+            kind: command.envelope.kind,
+            lane: State::lane_name(&command.lane),
+            lane_sequence: command.lane_sequence,
+            stage: match command.stage {
+                Stage::Waiting => "waiting",
+                Stage::Starting => "starting",
+                Stage::Querying => "querying",
+                Stage::Asked(_) => "asked",
+            },
+            unmet: command.unmet,
+        })
+    }
+
+    /// The lanes, by name.
+    pub fn lanes(&self) -> impl Iterator<Item = LaneView> + '_ {
+        self.lanes.iter().map(|(key, lane)| lane_view(key, lane))
+    }
+
+    /// The sessions, by id.
+    pub fn sessions(&self) -> impl Iterator<Item = SessionView> + '_ {
+        self.sessions.values().map(|session| SessionView {
+            info: session.describe(),
+            creating: session.creating.is_some(),
+            asked: session.asked.iter().copied().collect(),
+        })
+    }
+
+    /// Whether new commands are taken.
+    pub fn is_running(&self) -> bool {
+        self.life == Life::Running
+    }
+
+    /// The time of the last input.
+    pub fn now(&self) -> Micros {
+        self.now
+    }
+}
+
+fn lane_view(key: &LaneKey, lane: &Lane) -> LaneView {
+    let (slot, turn) = match lane.slot {
+        Slot::Free => ("free", None),
+        Slot::Turn(number) => ("turn", Some(number)),
+        Slot::Foreign => ("foreign", None),
+        Slot::Stopping(number, _) => ("stopping", Some(number)),
+    };
+    LaneView {
+        name: State::lane_name(key),
+        last_sequence: lane.last_sequence(),
+        waiting: lane.waiting_count(),
+        head: lane.head(),
+        slot,
+        turn,
+    }
+}
