@@ -1,1 +1,111 @@
-//! Agents: the embedded demo agent and real `pi` child processes.
+//! Agents: the embedded demo agent and real `pi` child processes, behind one door.
+//!
+//! The core says what it wants of an agent ([`Ask`]); what the agent says comes back as [`Heard`],
+//! which the loop feeds to the core as inputs. Nothing is decided here: agents translate, keep
+//! processes and pipes, and never block.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use mio::Token;
+use pi_server_core::AgentNo;
+use pi_server_core::input::{AgentKind, AgentSaid};
+use pi_server_core::output::Ask;
+use pi_server_core::wire::Bodies;
+
+mod demo;
+mod fields;
+mod voice;
+
+/// Something an agent said, in the order in which it said it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Which agent.
+    pub agent: AgentNo,
+    /// What it said.
+    pub said: AgentSaid,
+    /// What belongs to it: the event, or the `data` of a reply. Compact JSON; empty for none.
+    pub body: Vec<u8>,
+}
+
+/// How agents are run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which agent program.
+    pub kind: AgentKind,
+    /// The real agent's program, looked up on `PATH` if it has no slash.
+    pub pi_command: PathBuf,
+    /// The daemon's data directory: extension, agent folders and the mark of its children are
+    /// derived from it.
+    pub data_dir: PathBuf,
+}
+
+/// All agents of this daemon life.
+pub struct Agents {
+    host: Host,
+    /// What was heard outside of [`Agents::poll`] and [`Agents::tick`].
+    backlog: Vec<Heard>,
+}
+
+enum Host {
+    Demo(demo::Demo),
+}
+
+impl Agents {
+    /// No agents yet. `registry` is where pipes are registered, under tokens out of `tokens` only.
+    pub fn new(config: Config, registry: mio::Registry, tokens: Range<usize>) -> Agents {
+        let _ = (registry, tokens, config);
+        Agents { host: Host::Demo(demo::Demo::new()), backlog: Vec::new() }
+    }
+
+    /// Does what the core asks for. Never blocks; what comes of it is heard by a later
+    /// [`Agents::tick`] or [`Agents::poll`]. What is asked of an agent that is gone is dropped:
+    /// its `Exited` is on its way.
+    pub fn ask(&mut self, ask: &Ask, bodies: &dyn Bodies, now: Instant) {
+        match &mut self.host {
+            Host::Demo(demo) => demo.ask(ask, bodies, now, &mut self.backlog),
+        }
+    }
+
+    /// Reads and writes what is ready on one of this module's tokens.
+    pub fn poll(
+        &mut self,
+        _token: Token,
+        _readable: bool,
+        _writable: bool,
+        heard: &mut Vec<Heard>,
+    ) {
+        heard.append(&mut self.backlog);
+    }
+
+    /// Whether [`Agents::tick`] has something to do right away, so that the loop must not sleep.
+    pub fn has_backlog(&self) -> bool {
+        !self.backlog.is_empty()
+    }
+
+    /// When [`Agents::tick`] is wanted next, if nothing else happens before.
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.host {
+            Host::Demo(demo) => demo.deadline(),
+        }
+    }
+
+    /// Does what is due: timers, backlog, children that ended. To be called in every turn of the
+    /// loop; costs next to nothing when nothing is due.
+    pub fn tick(&mut self, now: Instant, heard: &mut Vec<Heard>) {
+        heard.append(&mut self.backlog);
+        match &mut self.host {
+            Host::Demo(demo) => demo.tick(now, heard),
+        }
+    }
+
+    /// Ends all agents, politely first and then by force; returns when they are gone. Nothing more
+    /// is heard. For the end of the daemon.
+    pub fn stop_all(&mut self) {
+        self.backlog.clear();
+        match &mut self.host {
+            Host::Demo(demo) => demo.stop_all(),
+        }
+    }
+}

@@ -1,4 +1,6 @@
-//! The journal's bytes, pure over slices, shared by daemon and replay.
+//! The key of the digests.
+
+use core::fmt;
 
 use crate::ids::Digest;
 
@@ -16,6 +18,11 @@ impl Secret {
     /// The keyed digest of some bytes.
     pub fn digest(&self, bytes: &[u8]) -> Digest {
         truncate(&blake3::keyed_hash(&self.0, bytes))
+    }
+
+    /// The digest of a record's body: keyed; all zeros, without hashing, where there is none.
+    pub fn body(&self, bytes: &[u8]) -> Digest {
+        if bytes.is_empty() { Digest::default() } else { self.digest(bytes) }
     }
 
     /// A digest that is fed piece by piece; the same bytes in one piece give the same digest.
@@ -39,7 +46,15 @@ impl Hasher {
     }
 }
 
-fn truncate(hash: &blake3::Hash) -> Digest {
+/// The bytes stay out of every log and panic message.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// The first 128 bits of a hash.
+pub(super) fn truncate(hash: &blake3::Hash) -> Digest {
     let mut digest = [0; 16];
     digest.copy_from_slice(&hash.as_bytes()[..16]);
     Digest(digest)

@@ -1,0 +1,110 @@
+//! Inputs and outputs as bincode, and the digest of a step's outputs.
+
+use alloc::vec::Vec;
+use bincode::config::{Configuration, Limit};
+use bincode::enc::write::Writer;
+use core::fmt;
+
+use super::secret::truncate;
+use crate::ids::Digest;
+use crate::input::InputKind;
+use crate::output::Output;
+
+/// Largest encoded input in bytes. Bodies are not part of it, so that the longest envelope (32
+/// dependencies, two paths) and the longest agent report stay far below.
+pub const INPUT_BYTES_MAX: usize = 1 << 20;
+
+/// bincode's `standard` configuration: little endian, variable-length integers. The limit bounds
+/// what a decoder allocates on arbitrary bytes.
+const CONFIG: Configuration<
+    bincode::config::LittleEndian,
+    bincode::config::Varint,
+    Limit<INPUT_BYTES_MAX>,
+> = bincode::config::standard().with_limit::<INPUT_BYTES_MAX>();
+
+/// Bytes that are no encoded input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DecodeError {
+    /// They end too early, have an impossible value, or claim more than [`INPUT_BYTES_MAX`].
+    Invalid,
+    /// Something follows the input.
+    Trailing {
+        /// Offset of the first byte that does not belong to it.
+        at: usize,
+    },
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DecodeError::Invalid => f.write_str("not an encoded input"),
+            DecodeError::Trailing { at } => write!(f, "bytes after the encoded input at {at}"),
+        }
+    }
+}
+
+/// An input that is too large for the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodeError;
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an encoded input would exceed {INPUT_BYTES_MAX} bytes")
+    }
+}
+
+/// Appends the bytes of an input.
+///
+/// # Errors
+/// They would exceed [`INPUT_BYTES_MAX`]; `bytes` is as before then.
+pub fn encode_kind(kind: &InputKind, bytes: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let before = bytes.len();
+    let encoded = bincode::encode_into_writer(kind, Appender(bytes), CONFIG);
+    if encoded.is_err() || bytes.len() - before > INPUT_BYTES_MAX {
+        bytes.truncate(before);
+        return Err(EncodeError);
+    }
+    Ok(())
+}
+
+/// The input that [`encode_kind`] wrote.
+///
+/// # Errors
+/// The bytes are no input, or more than one.
+pub fn decode_kind(bytes: &[u8]) -> Result<InputKind, DecodeError> {
+    match bincode::decode_from_slice(bytes, CONFIG) {
+        Ok((kind, read)) if read == bytes.len() => Ok(kind),
+        Ok((_, at)) => Err(DecodeError::Trailing { at }),
+        Err(_) => Err(DecodeError::Invalid),
+    }
+}
+
+/// The digest of what a step has put out: BLAKE3 over the bincode of each output in order, cut to
+/// 128 bits; all zeros for no outputs. It has no key, since outputs hold no client's bytes but
+/// identifiers, and since a replay must compare it without the key file.
+///
+/// `scratch` is a buffer for reuse; what is in it afterwards means nothing.
+pub fn digest_outputs(outputs: &[Output], scratch: &mut Vec<u8>) -> Digest {
+    if outputs.is_empty() {
+        return Digest::default();
+    }
+    scratch.clear();
+    for output in outputs {
+        let encoded =
+            bincode::encode_into_writer(output, Appender(scratch), bincode::config::standard());
+        // An output is plain data and appending to a vector cannot fail; if it ever did, the bytes
+        // up to the failure are as deterministic as the rest.
+        debug_assert!(encoded.is_ok(), "outputs are plain data");
+    }
+    truncate(&blake3::hash(scratch))
+}
+
+/// bincode writes into a vector through this.
+struct Appender<'a>(&'a mut Vec<u8>);
+
+impl Writer for Appender<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}

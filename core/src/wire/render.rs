@@ -1,0 +1,245 @@
+//! Frames to JSON text. PROTOCOL.md sections 4 and 8 have an example of each.
+//!
+//! Written by hand into the caller's buffer: keys have a fixed order, nothing is allocated on the
+//! way, and a frame costs little more than copying its text. Programs that must be fast may go by
+//! how frames begin: `{"id":"` or `{"type":"response"` for responses, and
+//! `{"type":"command_accepted","data":{"commandId":"` (`_started`, `_finished`) for lifecycle.
+
+use alloc::vec::Vec;
+
+use super::data::{push_data, push_session, push_summary};
+use super::failure::write_failure;
+use super::text::{Escaped, Members, push_escaped, push_number, push_string};
+use super::{Bodies, RESERVED_PREFIX};
+use crate::command::CommandKind;
+use crate::failure::Failure;
+use crate::frame::{CommandName, DialogEnd, Frame, Outcome, Phase, SessionInfo};
+use crate::ids::{BodyRef, CommandNo, Seq, Text};
+use crate::input::Envelope;
+
+/// The version of the protocol, as clients are told it.
+pub const PROTOCOL_VERSION: &str = "1.1.0";
+
+/// Appends a frame as JSON text, without a line end.
+pub fn render(frame: &Frame, bodies: &dyn Bodies, json: &mut Vec<u8>) {
+    match frame {
+        Frame::ServerReady { server_version } => push_ready(server_version, json),
+        Frame::RecoverySummary(recovery) => {
+            json.extend_from_slice(br#"{"type":"startup_recovery_summary","data":"#);
+            push_summary(recovery, json);
+            json.push(b'}');
+        }
+        Frame::ServerShutdown { timeout_ms } => {
+            json.extend_from_slice(
+                br#"{"type":"server_shutdown","data":{"reason":"graceful_shutdown","timeoutMs":"#,
+            );
+            push_number(json, *timeout_ms);
+            json.extend_from_slice(b"}}");
+        }
+        Frame::SessionCreated(info) => push_session_created(info, json),
+        Frame::SessionDeleted { session } => {
+            json.extend_from_slice(br#"{"type":"session_deleted","data":{"sessionId":"#);
+            push_string(json, session);
+            json.extend_from_slice(b"}}");
+        }
+        Frame::Event { session, cursor, event } => {
+            push_event(session, *cursor, *event, bodies, json);
+        }
+        Frame::DialogClosed { session, request, how } => {
+            push_dialog_closed(session, request, *how, json);
+        }
+        Frame::Lifecycle { command, envelope, session, lane_sequence, phase } => {
+            let session = session.as_deref();
+            push_lifecycle_start(*command, envelope, session, *lane_sequence, phase, json);
+            if let Phase::Finished(outcome) = phase {
+                push_finish(outcome, envelope.kind, json);
+            }
+            json.extend_from_slice(b"}}");
+        }
+        Frame::Response { id, command, outcome, replayed } => {
+            push_response(id.as_ref(), command.as_ref(), outcome, *replayed, bodies, json);
+        }
+    }
+}
+
+fn push_ready(server_version: &str, json: &mut Vec<u8>) {
+    json.extend_from_slice(br#"{"type":"server_ready","data":{"serverVersion":"#);
+    push_string(json, server_version);
+    json.extend_from_slice(br#","protocolVersion":"#);
+    push_string(json, PROTOCOL_VERSION);
+    json.extend_from_slice(br#","transports":["websocket","unix","stdio"]}}"#);
+}
+
+fn push_session_created(info: &SessionInfo, json: &mut Vec<u8>) {
+    json.extend_from_slice(br#"{"type":"session_created","data":{"sessionId":"#);
+    push_string(json, &info.id);
+    json.extend_from_slice(br#","sessionInfo":"#);
+    push_session(info, json);
+    json.extend_from_slice(b"}}");
+}
+
+fn push_event(session: &str, cursor: Seq, event: BodyRef, bodies: &dyn Bodies, json: &mut Vec<u8>) {
+    json.extend_from_slice(br#"{"type":"event","sessionId":"#);
+    push_string(json, session);
+    json.extend_from_slice(br#","cursor":"#);
+    push_number(json, cursor.0);
+    json.extend_from_slice(br#","event":"#);
+    match bodies.body(event) {
+        Some(bytes) => json.extend_from_slice(bytes),
+        None => {
+            json.extend_from_slice(br#"{"type":"erased","bytes":"#);
+            push_number(json, event.len.into());
+            json.push(b'}');
+        }
+    }
+    json.push(b'}');
+}
+
+fn push_dialog_closed(session: &str, request: &str, how: DialogEnd, json: &mut Vec<u8>) {
+    let how = match how {
+        DialogEnd::Answered => "answered",
+        DialogEnd::Dismissed => "dismissed",
+        DialogEnd::TimedOut => "timed_out",
+        DialogEnd::Withdrawn => "withdrawn",
+    };
+    json.extend_from_slice(br#"{"type":"extension_ui_resolved","data":"#);
+    let mut data = Members::open(json);
+    data.string("sessionId", session);
+    data.string("requestId", request);
+    data.string("outcome", how);
+    data.close();
+    json.push(b'}');
+}
+
+/// What the three lifecycle frames of a command have in common.
+fn push_lifecycle_start(
+    command: CommandNo,
+    envelope: &Envelope,
+    session: Option<&str>,
+    lane_sequence: u64,
+    phase: &Phase,
+    json: &mut Vec<u8>,
+) {
+    json.extend_from_slice(match phase {
+        Phase::Accepted => br#"{"type":"command_accepted","data":{"commandId":""#.as_slice(),
+        Phase::Started => br#"{"type":"command_started","data":{"commandId":""#,
+        Phase::Finished(_) => br#"{"type":"command_finished","data":{"commandId":""#,
+    });
+    match &envelope.id {
+        Some(id) => push_escaped(json, id),
+        None => push_anonymous(command, json),
+    }
+    json.extend_from_slice(br#"","commandType":""#);
+    json.extend_from_slice(envelope.kind.row().name.as_bytes());
+    json.push(b'"');
+    if let Some(session) = session {
+        json.extend_from_slice(br#","sessionId":"#);
+        push_string(json, session);
+    }
+    json.extend_from_slice(br#","dependsOn":["#);
+    for (index, id) in envelope.depends_on.iter().enumerate() {
+        if index > 0 {
+            json.push(b',');
+        }
+        push_string(json, id);
+    }
+    json.push(b']');
+    if let Some(version) = envelope.if_session_version {
+        json.extend_from_slice(br#","ifSessionVersion":"#);
+        push_number(json, version);
+    }
+    if let Some(key) = &envelope.idempotency_key {
+        json.extend_from_slice(br#","idempotencyKey":"#);
+        push_string(json, key);
+    }
+    json.extend_from_slice(br#","laneSequence":"#);
+    push_number(json, lane_sequence);
+}
+
+/// Appends the id of a command to which its client gave none.
+pub(super) fn push_anonymous(command: CommandNo, json: &mut Vec<u8>) {
+    json.extend_from_slice(RESERVED_PREFIX.as_bytes());
+    push_number(json, command.0);
+}
+
+fn push_finish(outcome: &Outcome, kind: CommandKind, json: &mut Vec<u8>) {
+    match &outcome.result {
+        Ok(_) => json.extend_from_slice(br#","success":true"#),
+        Err(failure) => push_failure(failure, Some(kind), json),
+    }
+    push_version(outcome, json);
+    push_timed_out(outcome, json);
+}
+
+fn push_failure(failure: &Failure, kind: Option<CommandKind>, json: &mut Vec<u8>) {
+    json.extend_from_slice(br#","success":false,"error":""#);
+    // Writing to a vector cannot fail.
+    let _ = write_failure(&mut Escaped(json), failure, kind);
+    json.extend_from_slice(br#"","errorCode":""#);
+    json.extend_from_slice(failure.code().name().as_bytes());
+    json.push(b'"');
+}
+
+fn push_version(outcome: &Outcome, json: &mut Vec<u8>) {
+    if let (Some(version), Ok(_)) = (outcome.session_version, &outcome.result) {
+        json.extend_from_slice(br#","sessionVersion":"#);
+        push_number(json, version);
+    }
+}
+
+fn push_timed_out(outcome: &Outcome, json: &mut Vec<u8>) {
+    if outcome.result.as_ref().is_err_and(Failure::timed_out) {
+        json.extend_from_slice(br#","timedOut":true"#);
+    }
+}
+
+fn push_response(
+    id: Option<&Text>,
+    command: Option<&CommandName>,
+    outcome: &Outcome,
+    replayed: bool,
+    bodies: &dyn Bodies,
+    json: &mut Vec<u8>,
+) {
+    json.push(b'{');
+    if let Some(id) = id {
+        json.extend_from_slice(br#""id":"#);
+        push_string(json, id);
+        json.push(b',');
+    }
+    json.extend_from_slice(br#""type":"response","command":"#);
+    let kind = match command {
+        Some(CommandName::Known(kind)) => {
+            push_string(json, kind.row().name);
+            Some(*kind)
+        }
+        Some(CommandName::Raw(name)) => {
+            push_string(json, name);
+            None
+        }
+        None => {
+            push_string(json, "unknown");
+            None
+        }
+    };
+    match &outcome.result {
+        Ok(data) => {
+            json.extend_from_slice(br#","success":true"#);
+            push_data(data, bodies, json);
+        }
+        Err(failure) => push_failure(failure, kind, json),
+    }
+    push_version(outcome, json);
+    if replayed {
+        json.extend_from_slice(br#","replayed":true"#);
+    }
+    push_timed_out(outcome, json);
+    if let Some(sequence) = outcome.lane_sequence {
+        json.extend_from_slice(br#","laneSequence":"#);
+        push_number(json, sequence);
+    }
+    json.push(b'}');
+}
+
+#[cfg(test)]
+mod tests;
