@@ -57,7 +57,8 @@ pub struct Serve {
     /// benchmarks).
     #[arg(long, value_enum, default_value_t)]
     durability: DurabilityName,
-    /// How journal files are written; both make the same bytes.
+    /// How journal files are written; the bytes are the same. `auto` is a memory map where that is
+    /// safe and system calls elsewhere; `map-anywhere` insists.
     #[arg(long, value_enum, default_value_t)]
     backend: BackendName,
     /// What TCP clients must show. `none` is refused unless --listen is a loopback address.
@@ -103,7 +104,9 @@ enum DurabilityName {
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum BackendName {
     #[default]
+    Auto,
     Map,
+    MapAnywhere,
     Pwrite,
 }
 
@@ -165,7 +168,9 @@ impl Serve {
                 DurabilityName::None => Durability::None,
             },
             backend: match self.backend {
+                BackendName::Auto => Backend::Auto,
                 BackendName::Map => Backend::Map,
+                BackendName::MapAnywhere => Backend::MapAnywhere,
                 BackendName::Pwrite => Backend::Pwrite,
             },
             auth: self.auth == AuthName::Token,
