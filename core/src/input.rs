@@ -340,7 +340,7 @@ pub enum JsonProblem {
     DuplicateKey,
     /// A bad escape, a lone surrogate or a bare control character in a string.
     BadString,
-    /// Not a JSON number, or one with more than 400 characters.
+    /// Not a JSON number, or one with more than 400 characters or of 10^308 or more.
     BadNumber,
 }
 

@@ -18,6 +18,7 @@ pub mod frame;
 pub mod ids;
 pub mod input;
 pub mod limits;
+pub mod notation;
 pub mod output;
 pub mod record;
 pub mod state;

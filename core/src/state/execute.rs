@@ -22,6 +22,7 @@ impl State {
     /// Starts a command that its lane has let go.
     pub(super) fn start(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get_mut(&number) else { return };
+        command.stage = Stage::Starting;
         if !core::mem::replace(&mut command.announced, true)
             && let Some(command) = self.commands.get(&number)
         {
@@ -91,12 +92,12 @@ impl State {
                 breaker.check(self.now, by).map_err(open(provider.clone()))
             }
             CommandKind::Bash => {
-                let mut name = String::from("bash of session ");
+                let mut name = String::from(crate::wire::BASH_CIRCUIT_OF_SESSION);
                 name.push_str(&session.id);
                 let by = Thresholds::bash(&self.limits);
                 session.bash.check(self.now, by).map_err(open(Text::from(name)))?;
                 let by = Thresholds::bash_global(&self.limits);
-                self.bash.check(self.now, by).map_err(open(Text::from("bash")))
+                self.bash.check(self.now, by).map_err(open(Text::from(crate::wire::BASH_CIRCUIT)))
             }
             _ => Ok(()),
         }

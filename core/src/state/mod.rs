@@ -138,7 +138,7 @@ struct Command {
 enum Stage {
     /// In its lane's queue.
     Waiting,
-    /// Started; its agent is not up yet, so it has had no effect.
+    /// Started; it has had no effect yet, or it is being carried out in this very step.
     Starting,
     /// The shell looks something up for it; no effect yet.
     Querying,

@@ -21,6 +21,16 @@ use crate::limits::{
 /// Most commands that a recovery report lists.
 const RECOVERED_MAX: usize = 100;
 
+/// The bounds that cannot be set.
+const FIXED: [(&str, usize); 6] = [
+    ("id_chars_max", ID_CHARS_MAX),
+    ("message_chars_max", MESSAGE_CHARS_MAX),
+    ("bash_chars_max", BASH_CHARS_MAX),
+    ("path_chars_max", PATH_CHARS_MAX),
+    ("dependencies_max", DEPENDENCIES_MAX),
+    ("depth_max", DEPTH_MAX),
+];
+
 /// Appends `,"data":…` where there is any.
 pub(super) fn push_data(data: &Data, bodies: &dyn Bodies, json: &mut Vec<u8>) {
     const KEY: &[u8] = br#","data":"#;
@@ -304,20 +314,12 @@ fn push_capabilities(capabilities: &Capabilities, json: &mut Vec<u8>) {
 
 /// Appends every bound under the name by which it is set, and then those that cannot be set.
 fn push_limits(limits: &Limits, json: &mut Vec<u8>) {
-    let fixed = [
-        ("id_chars_max", ID_CHARS_MAX),
-        ("message_chars_max", MESSAGE_CHARS_MAX),
-        ("bash_chars_max", BASH_CHARS_MAX),
-        ("path_chars_max", PATH_CHARS_MAX),
-        ("dependencies_max", DEPENDENCIES_MAX),
-        ("depth_max", DEPTH_MAX),
-    ];
     let mut members = Members::open(json);
     for (name, default, _, _) in Limits::TABLE {
         members.number(name, limits.value(name).unwrap_or(*default));
     }
     members.bool("rate", limits.rate);
-    for (name, value) in fixed {
+    for (name, value) in FIXED {
         members.number(name, u64::try_from(value).unwrap_or(u64::MAX));
     }
     members.close();

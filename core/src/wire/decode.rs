@@ -261,14 +261,8 @@ fn dialog_method(command: &Object<'_>) -> DialogMethod {
     let Some(Value::Object(response)) = command.get("response") else {
         return DialogMethod::Cancelled;
     };
-    match response.text("method") {
-        Some("select") => DialogMethod::Select,
-        Some("confirm") => DialogMethod::Confirm,
-        Some("input") => DialogMethod::Input,
-        Some("editor") => DialogMethod::Editor,
-        Some("interview") => DialogMethod::Interview,
-        Some(_) | None => DialogMethod::Cancelled,
-    }
+    let method = response.text("method").and_then(DialogMethod::from_name);
+    method.unwrap_or(DialogMethod::Cancelled)
 }
 
 fn optional(command: &Object<'_>, key: &str) -> Option<Text> {

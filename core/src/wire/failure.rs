@@ -8,7 +8,12 @@ use core::fmt::{self, Write};
 
 use crate::command::{CommandKind, TABLE};
 use crate::failure::{Bucket, Failure};
-use crate::input::{DialogMethod, JsonProblem, Malformed, OneOf, Problem, Rule};
+use crate::input::{JsonProblem, Malformed, OneOf, Problem, Rule};
+
+/// The name of the circuit that `bash` has in common for all sessions.
+pub const BASH_CIRCUIT: &str = "bash_global";
+/// Before a session's id, the name of the circuit that `bash` has in that session.
+pub const BASH_CIRCUIT_OF_SESSION: &str = "bash_session:";
 
 /// A failure in words. `kind` is the command that failed, where it is known.
 pub fn failure_text(failure: &Failure, kind: Option<CommandKind>) -> String {
@@ -76,7 +81,7 @@ pub fn write_failure(
         Failure::SessionExists { session } => write!(out, "Session {session} already exists"),
         Failure::SessionLimit { max } => write!(out, "Session limit reached ({max} sessions)"),
         Failure::FileInUse { session } => {
-            write!(out, "The session file is already open in session {session}")
+            write!(out, "Session file is already open in session {session}")
         }
         Failure::Timeout { ms } => write!(out, "Command '{name}' timed out after {ms}ms"),
         Failure::Cancelled => out.write_str("Command was cancelled"),
@@ -98,21 +103,18 @@ pub fn write_failure(
             out,
             "The agent does not offer '{name}'; get_capabilities lists what it offers"
         ),
-        Failure::CircuitOpen { circuit, retry_ms: Some(ms) } => {
-            write!(out, "Circuit open for {circuit} (recovery in {}s)", ms.div_ceil(1_000))
-        }
-        Failure::CircuitOpen { circuit, retry_ms: None } => {
-            write!(out, "Circuit half-open, max test calls reached for {circuit}")
-        }
+        Failure::CircuitOpen { circuit, retry_ms } => write_circuit(out, circuit, *retry_ms),
         Failure::DialogNotFound { request } => {
             write!(out, "No pending UI request with id {request}")
         }
         Failure::DialogMismatch { request } => {
             write!(out, "Session ID mismatch for request {request}")
         }
-        Failure::DialogMethod { request, expected } => {
-            write!(out, "Request {request} waits for an answer with method '{}'", method(*expected))
-        }
+        Failure::DialogMethod { request, expected } => write!(
+            out,
+            "Request {request} waits for an answer with method '{}'",
+            expected.name()
+        ),
         Failure::TooManySubscriptions { max } => write!(
             out,
             "Too many subscriptions on this connection (max {max}); unsubscribe from a session first"
@@ -167,13 +169,25 @@ fn write_rate(out: &mut dyn Write, bucket: Bucket, retry_ms: u64) -> fmt::Result
     write!(out, "{what}; retry in {retry_ms}ms)")
 }
 
+fn write_circuit(out: &mut dyn Write, circuit: &str, retry_ms: Option<u64>) -> fmt::Result {
+    if circuit == BASH_CIRCUIT {
+        out.write_str("Bash circuit breaker open globally: ")?;
+    } else if let Some(session) = circuit.strip_prefix(BASH_CIRCUIT_OF_SESSION) {
+        write!(out, "Bash circuit breaker open for session {session}: ")?;
+    }
+    match retry_ms {
+        Some(ms) => write!(out, "Circuit open for {circuit} (recovery in {}s)", ms.div_ceil(1_000)),
+        None => write!(out, "Circuit half-open, max test calls reached for {circuit}"),
+    }
+}
+
 /// Writes what is wrong with a frame.
 fn write_malformed(out: &mut dyn Write, malformed: &Malformed) -> fmt::Result {
     match malformed {
         Malformed::TooLarge { size, max } => {
             write!(out, "Message size {size} exceeds limit {max}")
         }
-        Malformed::NotUtf8 { at } => write!(out, "Invalid JSON: not UTF-8 at byte {at}"),
+        Malformed::NotUtf8 { at } => write!(out, "Invalid UTF-8 at byte {at}"),
         Malformed::NotJson { at, problem } => {
             let problem = match problem {
                 JsonProblem::End => "the text ends too early",
@@ -184,11 +198,9 @@ fn write_malformed(out: &mut dyn Write, malformed: &Malformed) -> fmt::Result {
                 JsonProblem::BadString => "bad escape or control character in a string",
                 JsonProblem::BadNumber => "not a number that can be carried",
             };
-            write!(out, "Invalid JSON: {problem} at byte {at}")
+            write!(out, "Invalid JSON at byte {at}: {problem}")
         }
-        Malformed::NotAnObject => {
-            out.write_str("Validation failed: root: Command must be an object")
-        }
+        Malformed::NotAnObject => out.write_str("Command must be a JSON object"),
         Malformed::Invalid { id: _, command, problems } => {
             out.write_str("Validation failed: ")?;
             for (index, problem) in problems.iter().enumerate() {
@@ -266,18 +278,6 @@ fn write_one_of(out: &mut dyn Write, words: OneOf) -> fmt::Result {
             out.write_str("Must be one of: ")?;
             write_list(out, words.words().iter().copied())
         }
-    }
-}
-
-/// The `method` of an answer.
-fn method(method: DialogMethod) -> &'static str {
-    match method {
-        DialogMethod::Select => "select",
-        DialogMethod::Confirm => "confirm",
-        DialogMethod::Input => "input",
-        DialogMethod::Editor => "editor",
-        DialogMethod::Interview => "interview",
-        DialogMethod::Cancelled => "cancelled",
     }
 }
 

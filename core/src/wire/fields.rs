@@ -8,7 +8,7 @@ use super::json::{Object, Value};
 use super::number::{Decimal, Integer};
 use super::text::{is_blank, is_longer};
 use crate::command::CommandKind;
-use crate::input::{OneOf, Rule};
+use crate::input::{DialogMethod, OneOf, Rule};
 use crate::limits::{
     BASH_CHARS_MAX, ERROR_TEXT_MAX, ID_CHARS_MAX, MESSAGE_CHARS_MAX, PATH_CHARS_MAX,
 };
@@ -182,6 +182,33 @@ pub const fn fields(kind: CommandKind) -> &'static [Field] {
         | C::AbortRetry
         | C::AbortBash
         | C::CycleThinkingLevel => &[],
+    }
+}
+
+impl DialogMethod {
+    /// As on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            DialogMethod::Select => "select",
+            DialogMethod::Confirm => "confirm",
+            DialogMethod::Input => "input",
+            DialogMethod::Editor => "editor",
+            DialogMethod::Interview => "interview",
+            DialogMethod::Cancelled => "cancelled",
+        }
+    }
+
+    /// The method that is called `name`.
+    pub fn from_name(name: &str) -> Option<DialogMethod> {
+        let all = [
+            DialogMethod::Select,
+            DialogMethod::Confirm,
+            DialogMethod::Input,
+            DialogMethod::Editor,
+            DialogMethod::Interview,
+            DialogMethod::Cancelled,
+        ];
+        all.into_iter().find(|method| method.name() == name)
     }
 }
 
@@ -384,14 +411,16 @@ fn are_images(value: &Value<'_>) -> bool {
 }
 
 fn check_answer(answer: &Object<'_>, problems: &mut Problems) {
-    let fits = match answer.text("method") {
-        Some("select" | "input" | "editor") => answer.text("value").is_some(),
-        Some("confirm") => matches!(answer.get("confirmed"), Some(Value::Bool(_))),
-        // Nothing asks for an interview, so there is no shape that its answer could miss.
-        Some("interview" | "cancelled") => true,
-        Some(_) | None => {
-            return problems.add("response.method", Rule::OneOf(OneOf::DialogMethod));
+    let Some(method) = answer.text("method").and_then(DialogMethod::from_name) else {
+        return problems.add("response.method", Rule::OneOf(OneOf::DialogMethod));
+    };
+    let fits = match method {
+        DialogMethod::Select | DialogMethod::Input | DialogMethod::Editor => {
+            answer.text("value").is_some()
         }
+        DialogMethod::Confirm => matches!(answer.get("confirmed"), Some(Value::Bool(_))),
+        DialogMethod::Interview => matches!(answer.get("responses"), Some(Value::Object(_))),
+        DialogMethod::Cancelled => true,
     };
     if !fits {
         problems.add("response", Rule::AnswerMismatch);

@@ -9,11 +9,13 @@ mod failure;
 pub mod fields;
 pub mod json;
 pub mod number;
+#[cfg(test)]
+mod random;
 mod render;
 pub mod text;
 
 pub use decode::{RESERVED_PREFIX, decode};
-pub use failure::{failure_text, write_failure};
+pub use failure::{BASH_CIRCUIT, BASH_CIRCUIT_OF_SESSION, failure_text, write_failure};
 pub use render::{PROTOCOL_VERSION, render};
 
 /// Where rendering finds the bytes of bodies.

@@ -153,9 +153,14 @@ pub(super) fn is_blank(text: &str) -> bool {
     text.chars().all(char::is_whitespace)
 }
 
-/// The longest beginning of `text` that has at most `max` characters.
+/// The longest beginning of `text` that has at most `max` UTF-16 units.
 pub(super) fn beginning(text: &str, max: usize) -> &str {
-    text.char_indices().nth(max).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+    let mut units = 0;
+    let beyond = text.char_indices().find(|(_, char)| {
+        units += char.len_utf16();
+        units > max
+    });
+    beyond.and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use pi_server_core::wire::Bodies;
 
 mod demo;
 mod fields;
+#[cfg(test)]
+mod testkit;
 mod voice;
 
 /// Something an agent said, in the order in which it said it.

@@ -68,11 +68,18 @@ impl<'a> Voice<'a> {
 
 /// The beginning of a text, at most [`ERROR_TEXT_MAX`] bytes.
 pub(super) fn cut(text: &str) -> Text {
-    text[..text.floor_char_boundary(ERROR_TEXT_MAX)].into()
+    let mut end = text.len().min(ERROR_TEXT_MAX);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].into()
 }
 
 /// The end of a text, at most [`ERROR_TEXT_MAX`] bytes.
 pub(super) fn cut_front(text: &str) -> Text {
-    let from = text.len().saturating_sub(ERROR_TEXT_MAX);
-    text[text.ceil_char_boundary(from)..].into()
+    let mut from = text.len().saturating_sub(ERROR_TEXT_MAX);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    text[from..].into()
 }

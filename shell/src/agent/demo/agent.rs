@@ -192,7 +192,7 @@ impl DemoAgent {
             self.end_compaction(false, now, voice);
         }
         for _ in 0..STEPS_MAX {
-            if !self.run.as_ref().and_then(Run::deadline).is_some_and(|due| due <= now) {
+            if self.run.as_ref().and_then(Run::deadline).is_none_or(|due| due > now) {
                 break;
             }
             match self.step(now, voice) {

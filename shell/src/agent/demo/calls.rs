@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::agent::{CONTEXT_WINDOW, DemoAgent, LEVELS, MODELS, PROVIDER, Queued, model};
 use super::run::Run;
-use super::script::{HELP, Script};
+use super::script::{HELP, Mark, Script};
 use super::talk::{Kind, Talk};
 use crate::agent::fields::{Direction, Fields, Streaming};
 use crate::agent::voice::Voice;
@@ -149,7 +149,7 @@ impl DemoAgent {
 
     fn prompt(&mut self, call: CommandNo, fields: &Fields, now: Instant, voice: &mut Voice<'_>) {
         let script = Script::parse(&fields.message);
-        if script.noack {
+        if script.has(Mark::NoAck) {
             return;
         }
         if let Some(words) = script.fail {
@@ -246,7 +246,7 @@ impl DemoAgent {
             return voice.failed(call, &format!("Entry {} not found", fields.target_id));
         }
         let left = self.talk.len();
-        let editor_text = self.talk.navigate(&fields.target_id).flatten();
+        let editor_text = self.talk.navigate(&fields.target_id);
         let options = fields.options.clone().unwrap_or_default();
         if options.summarize == Some(true) {
             let summary = format!("The demo agent's summary of a branch of {left} messages.");

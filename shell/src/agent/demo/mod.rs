@@ -19,6 +19,7 @@ use agent::DemoAgent;
 use time::Calendar;
 
 mod agent;
+mod beats;
 mod calls;
 mod run;
 mod script;

@@ -45,16 +45,22 @@ pub(super) struct Script {
     pub(super) fail: Option<String>,
     /// `[exit:CODE]`.
     pub(super) exit: i32,
-    /// `[stall]`.
-    pub(super) stall: bool,
-    /// `[noack]`.
-    pub(super) noack: bool,
-    /// `[die]`.
-    pub(super) die: bool,
-    /// `[junk]`.
-    pub(super) junk: bool,
+    marks: Vec<Mark>,
     /// The text without its directives.
     pub(super) rest: String,
+}
+
+/// A directive without a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// `[stall]`: it never ends by itself.
+    Stall,
+    /// `[noack]`: not even an answer.
+    NoAck,
+    /// `[die]`: the agent ends.
+    Die,
+    /// `[junk]`: lines that are no protocol.
+    Junk,
 }
 
 /// A dialog to open.
@@ -103,6 +109,11 @@ impl Script {
         script
     }
 
+    /// Whether the text has that directive.
+    pub(super) fn has(&self, mark: Mark) -> bool {
+        self.marks.contains(&mark)
+    }
+
     /// Takes one directive; `false` if it is none.
     fn set(&mut self, name: &str, value: &str) -> bool {
         match name {
@@ -118,10 +129,10 @@ impl Script {
             "error" => self.error = Some(failing(value)),
             "fail" => self.fail = Some(value.to_owned()),
             "exit" => self.exit = value.parse().unwrap_or(1),
-            "stall" => self.stall = true,
-            "noack" => self.noack = true,
-            "die" => self.die = true,
-            "junk" => self.junk = true,
+            "stall" => self.marks.push(Mark::Stall),
+            "noack" => self.marks.push(Mark::NoAck),
+            "die" => self.marks.push(Mark::Die),
+            "junk" => self.marks.push(Mark::Junk),
             _ => return false,
         }
         true

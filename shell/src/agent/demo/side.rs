@@ -7,7 +7,7 @@ use pi_server_core::input::{AgentEvent, DialogMethod};
 use serde_json::{Value, json};
 
 use super::agent::DemoAgent;
-use super::script::Script;
+use super::script::{Mark, Script};
 use super::talk::{Kind, tokens};
 use crate::agent::fields::Fields;
 use crate::agent::voice::Voice;
@@ -55,7 +55,7 @@ impl DemoAgent {
             command: fields.command.clone(),
             exclude: fields.exclude_from_context.unwrap_or(false),
             exit: script.exit,
-            due: (!script.stall).then(|| now + script.delay.unwrap_or_default()),
+            due: (!script.has(Mark::Stall)).then(|| now + script.delay.unwrap_or_default()),
         });
     }
 
@@ -109,7 +109,7 @@ impl DemoAgent {
             return voice.failed(call, "Nothing to compact (session too small)");
         }
         let script = Script::parse(fields.custom_instructions.as_deref().unwrap_or_default());
-        let due = (!script.stall).then(|| now + script.delay.unwrap_or(COMPACTION));
+        let due = (!script.has(Mark::Stall)).then(|| now + script.delay.unwrap_or(COMPACTION));
         self.compaction = Some(Compaction { call, due });
         let start = json!({ "type": "compaction_start", "reason": "manual" });
         voice.event(AgentEvent::CompactionStarted, &start);

@@ -192,11 +192,11 @@ impl Talk {
     }
 
     /// Moves to an entry (to before it, for a message of the user, whose text comes back).
-    pub(super) fn navigate(&mut self, name: &str) -> Option<Option<String>> {
+    pub(super) fn navigate(&mut self, name: &str) -> Option<String> {
         let entry = self.entry_by_name(name)?;
         let text = entry.user_text();
         self.leaf = if text.is_some() { entry.parent } else { Some(entry.id) };
-        Some(text)
+        text
     }
 
     /// Whether there is an entry of that name.

@@ -1,0 +1,455 @@
+//! Inputs and outputs as text.
+
+use core::fmt::{self, Display, Formatter, Write as _};
+
+use crate::failure::Failure;
+use crate::frame::{CommandName, Data, DialogEnd, Fate, Frame, Outcome, Phase};
+use crate::ids::{CommandNo, Text};
+use crate::input::{
+    AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Details, DialogMethod,
+    Disposition, Envelope, Input, InputKind, Interest, Opened, RecoveryPolicy, Reply, Transport,
+};
+use crate::limits::Limits;
+use crate::output::{Ask, Audience, Output, Query};
+
+impl Display for Input {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "t{}", self.at.0 / 1_000)?;
+        if !self.at.0.is_multiple_of(1_000) {
+            write!(f, ".{:03}", self.at.0 % 1_000)?;
+        }
+        write!(f, " {}", self.kind)?;
+        if !self.body.is_empty() {
+            write!(f, " body={}", self.body.len)?;
+        }
+        Ok(())
+    }
+}
+
+impl Display for InputKind {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            InputKind::Boot(boot) => write_boot(f, boot),
+            InputKind::Opened(Opened { transport, client }) => {
+                f.write_str("open")?;
+                match transport {
+                    Transport::WebSocket => {}
+                    Transport::Unix => f.write_str(" unix")?,
+                    Transport::Stdio => f.write_str(" stdio")?,
+                }
+                client.as_ref().map_or(Ok(()), |name| write!(f, " {}", Quoted(name)))
+            }
+            InputKind::Closed { conn } => write!(f, "close c{conn}"),
+            InputKind::Command { conn, envelope } => {
+                write!(f, "command c{conn} ")?;
+                write_envelope(f, envelope)
+            }
+            InputKind::Malformed { conn, malformed } => {
+                let failure = Failure::Malformed((**malformed).clone());
+                write!(f, "malformed c{conn} {}", failure.code().name())
+            }
+            InputKind::Agent { agent, said } => {
+                write!(f, "agent a{agent} ")?;
+                write_said(f, said)
+            }
+            InputKind::Answered { query, answer } => {
+                write!(f, "answered #{query} ")?;
+                match answer {
+                    Answer::Data => f.write_str("data"),
+                    Answer::Directory { cwd } => write!(f, "directory {}", Quoted(cwd)),
+                    Answer::SessionFile { path, cwd, name } => {
+                        write!(f, "file {} {}", Quoted(path), Quoted(cwd))?;
+                        optional(f, "name", name.as_ref())
+                    }
+                    Answer::Failed(text) => write!(f, "failed {}", Quoted(text)),
+                }
+            }
+            InputKind::Storage { writable: true } => f.write_str("storage ok"),
+            InputKind::Storage { writable: false } => f.write_str("storage full"),
+            InputKind::Tick => f.write_str("tick"),
+            InputKind::Drain => f.write_str("drain"),
+            InputKind::Stop => f.write_str("stop"),
+        }
+    }
+}
+
+fn write_boot(f: &mut Formatter<'_>, boot: &Boot) -> fmt::Result {
+    f.write_str("boot")?;
+    if boot.clean {
+        f.write_str(" clean")?;
+    }
+    match boot.recovery {
+        RecoveryPolicy::Resume => {}
+        RecoveryPolicy::Fail => f.write_str(" recovery=fail")?,
+    }
+    match boot.agent {
+        AgentKind::Demo => {}
+        AgentKind::Pi => f.write_str(" pi")?,
+    }
+    if !boot.limits.rate {
+        f.write_str(" rate=off")?;
+    }
+    for (name, default, _, _) in Limits::TABLE {
+        let value = boot.limits.value(name).unwrap_or(*default);
+        if value != *default {
+            write!(f, " {name}={value}")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_envelope(f: &mut Formatter<'_>, envelope: &Envelope) -> fmt::Result {
+    match &envelope.id {
+        Some(id) => write!(f, "{}", Quoted(id))?,
+        None => f.write_str("-")?,
+    }
+    write!(f, " {}", envelope.kind.row().name)?;
+    session(f, envelope.session.as_ref())?;
+    if !envelope.depends_on.is_empty() {
+        f.write_str(" after")?;
+        envelope.depends_on.iter().try_for_each(|id| write!(f, " {}", Quoted(id)))?;
+    }
+    if let Some(version) = envelope.if_session_version {
+        write!(f, " if-version {version}")?;
+    }
+    optional(f, "key", envelope.idempotency_key.as_ref())?;
+    if let Some(ms) = envelope.timeout_ms {
+        write!(f, " timeout {ms}")?;
+    }
+    write_details(f, &envelope.details)
+}
+
+fn write_details(f: &mut Formatter<'_>, details: &Details) -> fmt::Result {
+    match details {
+        Details::None => Ok(()),
+        Details::Prompt { streaming, slash } => {
+            f.write_str(if *streaming { " streaming" } else { "" })?;
+            f.write_str(if *slash { " slash" } else { "" })
+        }
+        Details::Create { cwd } => optional(f, "cwd", cwd.as_ref()),
+        Details::Load { path } => write!(f, " path {}", Quoted(path)),
+        Details::Switch { cursor } => cursor.map_or(Ok(()), |cursor| write!(f, " cursor {cursor}")),
+        Details::DialogAnswer { request, method } => {
+            write!(f, " answer {} {}", Quoted(request), method_name(*method))
+        }
+        Details::Cancel { command } => write!(f, " target {}", Quoted(command)),
+        Details::Reconcile { command, succeeded, note } => {
+            write!(f, " target {}", Quoted(command))?;
+            f.write_str(if *succeeded { " succeeded" } else { " failed" })?;
+            optional(f, "note", note.as_ref())
+        }
+        Details::Interest(interest) => write!(f, " {}", interest_name(*interest)),
+        Details::History(_) => f.write_str(" filter"),
+    }
+}
+
+fn write_said(f: &mut Formatter<'_>, said: &AgentSaid) -> fmt::Result {
+    match said {
+        AgentSaid::Ready(ready) => write_ready(f, ready),
+        AgentSaid::Replied { call, reply } => {
+            write!(f, "replied #{call} ")?;
+            match reply {
+                Reply::Done(Disposition::Unspecified) => f.write_str("done"),
+                Reply::Done(Disposition::Started) => f.write_str("done started"),
+                Reply::Done(Disposition::Queued) => f.write_str("done queued"),
+                Reply::Done(Disposition::Handled) => f.write_str("done handled"),
+                Reply::Failed(text) => write!(f, "failed {}", Quoted(text)),
+            }
+        }
+        AgentSaid::Event(event) => {
+            f.write_str("event ")?;
+            write_event(f, event)
+        }
+        AgentSaid::Info(info) => {
+            f.write_str("info")?;
+            write_info(f, info)
+        }
+        AgentSaid::Noise { lines } => write!(f, "noise {lines}"),
+        AgentSaid::Exited(exit) => {
+            write!(f, "exited {} {}", Quoted(&exit.status), Quoted(&exit.stderr))
+        }
+    }
+}
+
+fn write_ready(f: &mut Formatter<'_>, ready: &AgentReady) -> fmt::Result {
+    f.write_str("ready")?;
+    f.write_str(if ready.settles { " settles" } else { "" })?;
+    f.write_str(if ready.disposition { " disposition" } else { "" })?;
+    for kind in &ready.absent {
+        write!(f, " absent {}", kind.row().name)?;
+    }
+    if !ready.version.is_empty() {
+        write!(f, " version {}", Quoted(&ready.version))?;
+    }
+    write_info(f, &ready.info)
+}
+
+fn write_info(f: &mut Formatter<'_>, info: &AgentInfo) -> fmt::Result {
+    optional(f, "name", info.name.as_ref())?;
+    optional(f, "file", info.file.as_ref())?;
+    optional(f, "model", info.model.as_ref())?;
+    optional(f, "provider", info.provider.as_ref())?;
+    if !info.thinking.is_empty() {
+        write!(f, " thinking {}", Quoted(&info.thinking))?;
+    }
+    if info.messages > 0 {
+        write!(f, " messages {}", info.messages)?;
+    }
+    if info.queued > 0 {
+        write!(f, " queued {}", info.queued)?;
+    }
+    Ok(())
+}
+
+fn write_event(f: &mut Formatter<'_>, event: &AgentEvent) -> fmt::Result {
+    match event {
+        AgentEvent::RunStarted => f.write_str("run-started"),
+        AgentEvent::RunEnded { will_retry, failed } => {
+            f.write_str("run-ended")?;
+            f.write_str(if *will_retry { " will-retry" } else { "" })?;
+            f.write_str(if *failed { " failed" } else { "" })
+        }
+        AgentEvent::RunSettled => f.write_str("run-settled"),
+        AgentEvent::CompactionStarted => f.write_str("compaction-started"),
+        AgentEvent::CompactionEnded { will_retry } => {
+            f.write_str("compaction-ended")?;
+            f.write_str(if *will_retry { " will-retry" } else { "" })
+        }
+        AgentEvent::RetryScheduled => f.write_str("retry-scheduled"),
+        AgentEvent::RetryEnded => f.write_str("retry-ended"),
+        AgentEvent::DialogOpened { request, method, timeout_ms } => {
+            write!(f, "dialog {} {}", Quoted(request), method_name(*method))?;
+            timeout_ms.map_or(Ok(()), |ms| write!(f, " timeout {ms}"))
+        }
+        AgentEvent::Other => f.write_str("other"),
+    }
+}
+
+impl Display for Output {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Deliver { to, frame } => {
+                f.write_str("deliver ")?;
+                write_audience(f, to)?;
+                f.write_char(' ')?;
+                write_frame(f, frame)
+            }
+            Output::Admit { conn } => write!(f, "admit c{conn}"),
+            Output::Leave { conn } => write!(f, "leave c{conn}"),
+            Output::Subscribe { conn, session, after } => {
+                write!(f, "subscribe c{conn} s:{session}")?;
+                after.map_or(Ok(()), |cursor| write!(f, " after {cursor}"))
+            }
+            Output::Unsubscribe { conn, session } => write!(f, "unsubscribe c{conn} s:{session}"),
+            Output::Unlist { session } => write!(f, "unlist s:{session}"),
+            Output::SetInterest { conn, interest } => {
+                write!(f, "interest c{conn} {}", interest_name(*interest))
+            }
+            Output::Ask(ask) => write_ask(f, ask),
+            Output::Query { query, what } => {
+                write!(f, "query #{query} ")?;
+                match what {
+                    Query::Directory { cwd } => {
+                        f.write_str("directory")?;
+                        cwd.as_ref().map_or(Ok(()), |cwd| write!(f, " {}", Quoted(cwd)))
+                    }
+                    Query::SessionFile { path } => write!(f, "file {}", Quoted(path)),
+                    Query::StoredSessions => f.write_str("stored-sessions"),
+                    Query::History(_) => f.write_str("history"),
+                    Query::Metrics => f.write_str("metrics"),
+                }
+            }
+            Output::Exit => f.write_str("exit"),
+        }
+    }
+}
+
+fn write_ask(f: &mut Formatter<'_>, ask: &Ask) -> fmt::Result {
+    match ask {
+        Ask::Spawn { agent, session, cwd, resume } => {
+            write!(f, "spawn a{agent} s:{session} {}", Quoted(cwd))?;
+            optional(f, "resume", resume.as_ref())
+        }
+        Ask::Call { agent, call, kind, frame: _ } => {
+            write!(f, "call a{agent} #{call} {}", kind.row().name)
+        }
+        Ask::Interrupt { agent, kind } => write!(f, "interrupt a{agent} {}", kind.row().name),
+        Ask::Dialog { agent, request, answer } => {
+            write!(f, "dialog a{agent} {}", Quoted(request))?;
+            match answer {
+                Some(frame) => write!(f, " answer #{}", frame.seq),
+                None => f.write_str(" dismissed"),
+            }
+        }
+        Ask::Kill { agent } => write!(f, "kill a{agent}"),
+    }
+}
+
+fn write_audience(f: &mut Formatter<'_>, audience: &Audience) -> fmt::Result {
+    match audience {
+        Audience::Conn(conn) => write!(f, "c{conn}"),
+        Audience::Everyone => f.write_str("everyone"),
+        Audience::Subscribers(id) => write!(f, "subscribers s:{id}"),
+        Audience::Lifecycle { owner, session: id } => {
+            f.write_str("lifecycle")?;
+            match owner {
+                Some(conn) => write!(f, " c{conn}")?,
+                None => f.write_str(" -")?,
+            }
+            session(f, id.as_ref())
+        }
+    }
+}
+
+fn write_frame(f: &mut Formatter<'_>, frame: &Frame) -> fmt::Result {
+    match frame {
+        Frame::ServerReady { .. } => f.write_str("server_ready"),
+        Frame::RecoverySummary(report) => write!(
+            f,
+            "startup_recovery_summary boot {} recoverable {} failed {}",
+            report.boot, report.recoverable, report.failed
+        ),
+        Frame::ServerShutdown { timeout_ms } => write!(f, "server_shutdown {timeout_ms}"),
+        Frame::SessionCreated(info) => write!(f, "session_created s:{}", info.id),
+        Frame::SessionDeleted { session } => write!(f, "session_deleted s:{session}"),
+        Frame::Event { session, cursor, event: _ } => write!(f, "event s:{session} @{cursor}"),
+        Frame::DialogClosed { session, request, how } => {
+            let how = match how {
+                DialogEnd::Answered => "answered",
+                DialogEnd::Dismissed => "dismissed",
+                DialogEnd::TimedOut => "timed-out",
+                DialogEnd::Withdrawn => "withdrawn",
+            };
+            write!(f, "dialog-closed s:{session} {} {how}", Quoted(request))
+        }
+        Frame::Lifecycle { command, envelope, session: _, lane_sequence, phase } => {
+            write_lifecycle(f, *command, envelope, *lane_sequence, phase)
+        }
+        Frame::Response { id, command, outcome, replayed } => {
+            f.write_str("response ")?;
+            match id {
+                Some(id) => write!(f, "{}", Quoted(id))?,
+                None => f.write_char('-')?,
+            }
+            match command {
+                Some(CommandName::Known(kind)) => write!(f, " {}", kind.row().name)?,
+                Some(CommandName::Raw(name)) => write!(f, " {}", Quoted(name))?,
+                None => f.write_str(" unknown")?,
+            }
+            write_outcome(f, outcome)?;
+            f.write_str(if *replayed { " replayed" } else { "" })
+        }
+    }
+}
+
+fn write_lifecycle(
+    f: &mut Formatter<'_>,
+    command: CommandNo,
+    envelope: &Envelope,
+    lane_sequence: u64,
+    phase: &Phase,
+) -> fmt::Result {
+    let name = envelope.kind.row().name;
+    match phase {
+        Phase::Accepted => write!(f, "accepted #{command} {name} lane {lane_sequence}"),
+        Phase::Started => write!(f, "started #{command} {name}"),
+        Phase::Finished(outcome) => {
+            write!(f, "finished #{command} {name}")?;
+            write_outcome(f, outcome)
+        }
+    }
+}
+
+fn write_outcome(f: &mut Formatter<'_>, outcome: &Outcome) -> fmt::Result {
+    match &outcome.result {
+        Ok(data) => {
+            f.write_str(" ok")?;
+            write_data(f, data)?;
+            outcome.session_version.map_or(Ok(()), |version| write!(f, " v{version}"))
+        }
+        Err(failure) => write!(f, " failed {}", failure.code().name()),
+    }
+}
+
+fn write_data(f: &mut Formatter<'_>, data: &Data) -> fmt::Result {
+    match data {
+        Data::None => Ok(()),
+        Data::Body(body) => write!(f, " data@{}", body.seq),
+        Data::Sessions(list) => {
+            f.write_str(" sessions")?;
+            list.iter().try_for_each(|info| write!(f, " s:{}", info.id))
+        }
+        Data::Created(info) => write!(f, " created s:{}", info.id),
+        Data::Deleted => f.write_str(" deleted"),
+        Data::Switched { info, cursor } => write!(f, " switched s:{} @{cursor}", info.id),
+        Data::State(info) => {
+            write!(f, " state s:{} version {}", info.id, info.version)?;
+            f.write_str(if info.streaming { " streaming" } else { "" })?;
+            f.write_str(if info.compacting { " compacting" } else { "" })
+        }
+        Data::Health(health) => write!(f, " issues {}", health.issues.len()),
+        Data::Recovery(report) => {
+            write!(f, " boot {}", report.boot)?;
+            report.in_flight.iter().try_for_each(|command| {
+                let fate = match command.fate {
+                    Fate::NotStarted => "not-started",
+                    Fate::Read => "read",
+                    Fate::Unknown => "unknown",
+                    Fate::NotRecovered => "not-recovered",
+                };
+                write!(f, " #{} {fate}", command.command)
+            })
+        }
+        Data::Capabilities(_) => f.write_str(" capabilities"),
+        Data::Cancelled { started: true } => f.write_str(" cancelled started"),
+        Data::Cancelled { started: false } => f.write_str(" cancelled"),
+    }
+}
+
+/// The name of a dialog method, as on the wire.
+pub(super) fn method_name(method: DialogMethod) -> &'static str {
+    match method {
+        DialogMethod::Select => "select",
+        DialogMethod::Confirm => "confirm",
+        DialogMethod::Input => "input",
+        DialogMethod::Editor => "editor",
+        DialogMethod::Interview => "interview",
+        DialogMethod::Cancelled => "cancelled",
+    }
+}
+
+/// The name of an interest, as on the wire.
+pub(super) fn interest_name(interest: Interest) -> &'static str {
+    match interest {
+        Interest::All => "all",
+        Interest::Related => "related",
+        Interest::Own => "own",
+        Interest::Nothing => "none",
+    }
+}
+
+fn session(f: &mut Formatter<'_>, id: Option<&Text>) -> fmt::Result {
+    id.map_or(Ok(()), |id| write!(f, " s:{id}"))
+}
+
+fn optional(f: &mut Formatter<'_>, word: &str, text: Option<&Text>) -> fmt::Result {
+    text.map_or(Ok(()), |text| write!(f, " {word} {}", Quoted(text)))
+}
+
+/// Text in quotes, on one line.
+struct Quoted<'a>(&'a str);
+
+impl Display for Quoted<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                '\n' => f.write_str("\\n")?,
+                c if c.is_control() => write!(f, "\\u{{{:x}}}", u32::from(c))?,
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')
+    }
+}

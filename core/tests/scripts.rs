@@ -1,0 +1,66 @@
+//! Steps every script in `core/tests/scripts` and compares what comes out with what it says.
+//! `UPDATE=1 cargo test -p pi-server-core --test scripts` rewrites them; review that diff like code.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use pi_server_core::notation::parse_script;
+use pi_server_core::{Outputs, State};
+
+fn scripts() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ext| ext == "txt"));
+    files.sort();
+    files
+}
+
+/// The script as it would read if it expected what really happens. After every step, the state
+/// must survive its own snapshot.
+fn played(text: &str) -> Result<String, String> {
+    let script = parse_script(text).map_err(|error| error.to_string())?;
+    let (mut state, mut outputs) = (State::new(), Outputs::new());
+    let mut steps = script.steps.iter().peekable();
+    let mut written = String::new();
+    for (index, line) in text.lines().enumerate() {
+        if line.starts_with(' ') {
+            continue;
+        }
+        writeln!(written, "{line}").unwrap();
+        let Some(step) = steps.next_if(|step| step.line == index + 1) else { continue };
+        state.step(&step.input, &mut outputs);
+        for output in outputs.as_slice() {
+            writeln!(written, "  {output}").unwrap();
+        }
+        let again = State::decode(&state.encode()).expect("a state's own snapshot decodes");
+        assert_eq!(again, state, "line {}: the snapshot is another state", step.line);
+    }
+    Ok(written)
+}
+
+#[test]
+fn every_script_does_what_it_says() {
+    let update = std::env::var_os("UPDATE").is_some();
+    let (files, mut wrong) = (scripts(), String::new());
+    assert!(!files.is_empty(), "there are scripts");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        match played(&text) {
+            Err(error) => writeln!(wrong, "{name}: {error}").unwrap(),
+            Ok(written) if update => std::fs::write(&file, written).unwrap(),
+            Ok(written) => {
+                let pairs = text.lines().zip(written.lines()).enumerate();
+                let first = pairs.into_iter().find(|(_, (expected, got))| expected != got);
+                if let Some((line, (expected, got))) = first {
+                    writeln!(wrong, "{name}:{}\n  expected {expected}\n  got      {got}", line + 1)
+                        .unwrap();
+                } else if text.lines().count() != written.lines().count() {
+                    writeln!(wrong, "{name}: a step has more or fewer outputs").unwrap();
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
