@@ -127,7 +127,7 @@ enum RecoveryName {
 impl Serve {
     pub(super) fn run(&self) -> Result<Status, Complaint> {
         let options = self.options().map_err(Complaint::usage)?;
-        match daemon::run(options) {
+        match daemon::run(&options) {
             Ok(()) => Ok(Status::Ok),
             Err(error) => Err(Complaint { status: error.status(), text: error.to_string() }),
         }

@@ -124,7 +124,7 @@ fn bind(error: &BindError, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             "a program answers on {}: stop it, or choose another --unix path",
             path.display()
         ),
-        other => other.fmt(f),
+        other => fmt::Display::fmt(other, f),
     }
 }
 

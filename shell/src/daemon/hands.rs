@@ -22,7 +22,6 @@ use crate::net::{Link, Net};
 const CATCH_UP_RECORDS: usize = 4_096;
 
 /// Everything that can be done to the world.
-#[derive(Debug)]
 pub(super) struct Hands {
     pub(super) net: Net,
     pub(super) agents: Agents,

@@ -3,12 +3,11 @@
 //! Everything that can fail for reasons of the place (a lock, a port, a missing program) is tried
 //! before the first record is written, so that a failed start leaves no trace in the journal.
 
-use std::env;
+use std::{env, io};
 use std::sync::Arc;
 
 use mio::{Events, Poll, Waker};
 use pi_server_core::input::{Boot, InputKind, JournalFacts, RuleSet};
-use pi_server_core::Seq;
 
 use super::error::Error;
 use super::event_loop::{AGENTS, CLIENTS, EVENTS, EventLoop, SIGNALS, Turn, WAKER};
@@ -93,4 +92,106 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         only_stdio: options.stdio && options.listen.is_none() && options.unix.is_none(),
         turn: Turn::new(),
     })
+}
+
+fn open_journal(
+    options: &Options,
+    waker: &Arc<Waker>,
+) -> Result<(Journal, JournalFacts), Error> {
+    let waker = Arc::clone(waker);
+    let mut settings = journal::Options::new(&options.data_dir);
+    settings.durability = options.durability;
+    settings.backend = options.backend;
+    settings.waker = Arc::new(move || wake(&waker));
+    if let Some(bytes) = options.segment_bytes {
+        settings.segment_bytes = bytes;
+    }
+    let opened = Journal::open(&settings).map_err(Error::Open)?;
+    Ok((opened.journal, opened.facts))
+}
+
+/// Feeds the journal's inputs to a new state, with outputs off, and compares what the steps put
+/// out with what they put out when they were recorded.
+fn feed(journal: &mut Journal, options: &Options) -> Result<Past, Error> {
+    let mut past = Past::new();
+    let mut diverged = None;
+    let last = journal
+        .replay(|input, previous| {
+            if diverged.is_none() {
+                diverged = past.feed(input, previous).err();
+            }
+        })
+        .map_err(Error::Read)?;
+    if diverged.is_none()
+        && let Some(recorded) = last
+    {
+        diverged = past.check(journal.last_seq(), recorded).err();
+    }
+    match diverged {
+        None => Ok(past),
+        Some(divergence) => {
+            let dir = options.data_dir.display().to_string();
+            Err(Error::Diverged { divergence, dir })
+        }
+    }
+}
+
+fn bind(
+    options: &Options,
+    token: Option<&(Token, bool)>,
+    registry: &mio::Registry,
+) -> Result<Net, Error> {
+    let config = net::Config {
+        listen: options.listen,
+        unix: options.unix.clone(),
+        stdio: options.stdio,
+        auth: token.map_or(Auth::None, |(token, _)| Auth::Token(Secret::new(token.as_str()))),
+        allowed_origins: options.allowed_origins.clone(),
+        allowed_hosts: options.allowed_hosts.clone(),
+        frame_bytes_max: options.limits.frame_bytes_max,
+        connections_max: options.limits.connections_max,
+        ..net::Config::default()
+    };
+    Net::bind(config, registry, CLIENTS).map_err(Error::Bind)
+}
+
+fn agents(
+    options: &Options,
+    program: &Program,
+    registry: &mio::Registry,
+) -> Result<Agents, Error> {
+    let config = agent::Config {
+        kind: program.kind,
+        pi_command: program.command.clone(),
+        data_dir: options.data_dir.clone(),
+    };
+    let registry = registry.try_clone().map_err(system("share the event queue"))?;
+    Ok(Agents::new(config, registry, AGENTS))
+}
+
+/// The directory of this process: where sessions work that name none.
+fn default_cwd() -> String {
+    env::current_dir()
+        .ok()
+        .and_then(|dir| std::fs::canonicalize(dir).ok())
+        .and_then(|dir| dir.to_str().map(str::to_owned))
+        .unwrap_or_else(|| "/".to_owned())
+}
+
+fn entropy() -> Result<[u8; 16], Error> {
+    let mut entropy = [0; 16];
+    getrandom::fill(&mut entropy).map_err(|error| Error::System {
+        operation: "get randomness",
+        source: io::Error::other(error.to_string()),
+    })?;
+    Ok(entropy)
+}
+
+fn wake(waker: &Waker) {
+    // It fails only when the loop that it would wake is gone.
+    drop(waker.wake());
+}
+
+fn system(operation: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::System { operation, source }
 }
