@@ -137,12 +137,12 @@ impl State {
                 now: envelope.kind,
             });
         }
-        let Some((client, id)) = &request.id else { return Ok(None) };
-        match self.identity.by_id(client, id) {
+        let Some(key) = &request.id else { return Ok(None) };
+        match self.identity.by_id(key) {
             Found::Unknown => Ok(None),
-            Found::Forgotten => Err(Failure::OutcomeExpired { id: id.clone() }),
+            Found::Forgotten => Err(Failure::OutcomeExpired { id: key.1.clone() }),
             Found::Command(number) => self.same(request, number, |before| Failure::IdConflict {
-                id: id.clone(),
+                id: key.1.clone(),
                 before,
                 now: envelope.kind,
             }),
@@ -253,7 +253,7 @@ impl State {
             if request.envelope.id.as_ref() == Some(id) {
                 return Err(Failure::DependencySelf { id: id.clone() });
             }
-            let number = match self.identity.by_id(&request.client, id) {
+            let number = match self.identity.by_id(&(request.client.clone(), id.clone())) {
                 Found::Command(number) => number,
                 Found::Forgotten | Found::Unknown => {
                     return Err(Failure::DependencyUnknown { id: id.clone() });
@@ -339,7 +339,9 @@ impl State {
     /// admitted and ends at once, so that its id has an outcome.
     fn failed_dependency(&self, client: &Text, envelope: &Envelope) -> Option<Failure> {
         envelope.depends_on.iter().find_map(|id| {
-            let Found::Command(number) = self.identity.by_id(client, id) else { return None };
+            let Found::Command(number) = self.identity.by_id(&(client.clone(), id.clone())) else {
+                return None;
+            };
             let failure = self.identity.stored(number)?.outcome.result.as_ref().err()?;
             Some(Failure::DependencyFailed { id: id.clone(), code: failure.code() })
         })

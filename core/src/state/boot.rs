@@ -59,7 +59,10 @@ impl State {
         for command in &found {
             self.recover(command, outputs);
         }
-        self.dirty.extend(self.lanes.keys().cloned());
+        let lanes: Vec<LaneKey> = self.lanes.keys().cloned().collect();
+        for key in lanes {
+            self.dirty.insert(key);
+        }
     }
 
     /// No agent outlives its daemon. Sessions whose creation had not succeeded were never there.

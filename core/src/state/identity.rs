@@ -74,8 +74,8 @@ pub(super) enum Found {
 }
 
 impl Identity {
-    pub(super) fn by_id(&self, client: &Text, id: &Text) -> Found {
-        match self.ids.get(&(client.clone(), id.clone())) {
+    pub(super) fn by_id(&self, id: &IdKey) -> Found {
+        match self.ids.get(id) {
             None => Found::Unknown,
             Some(IdState::Command(number)) => Found::Command(*number),
             Some(IdState::Forgotten) => Found::Forgotten,

@@ -324,6 +324,3 @@ fn push_limits(limits: &Limits, json: &mut Vec<u8>) {
     }
     members.close();
 }
-
-#[cfg(test)]
-mod tests;
