@@ -107,9 +107,12 @@ impl Outbox {
         self.framing
     }
 
-    /// Broadcasts from here on are for this client too.
-    pub(super) fn admit(&mut self, log: &Log) {
+    /// Broadcasts from here on are for this client too. `false`: they were already.
+    #[must_use]
+    pub(super) fn admit(&mut self, log: &Log) -> bool {
+        let is_new = self.place.is_none();
         self.place.get_or_insert(log.end());
+        is_new
     }
 
     /// Broadcasts from here on are not for this client.
@@ -199,6 +202,7 @@ impl Outbox {
     /// left out; it can ask for them by cursor when it comes back.
     pub(super) fn farewell(&mut self, log: &Log, bytes: Vec<u8>) {
         self.caught_up();
+        self.dismiss(log);
         self.push(log, Seq(u64::MAX), Kind::Farewell, Bytes::Own(bytes));
     }
 
