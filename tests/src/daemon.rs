@@ -9,9 +9,9 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
+use crate::PATIENCE;
 use crate::client::Client;
 use crate::programs::program;
-use crate::PATIENCE;
 
 /// How a daemon is started.
 #[derive(Clone, Debug)]
@@ -280,9 +280,11 @@ impl Daemon {
     fn wait_until_up(&mut self) {
         let until = Instant::now() + PATIENCE;
         // The last line of the greeting.
-        while !self.log.last().is_some_and(|line| {
-            line.starts_with("recovered ") || line.starts_with("first start")
-        }) {
+        while !self
+            .log
+            .last()
+            .is_some_and(|line| line.starts_with("recovered ") || line.starts_with("first start"))
+        {
             let left = until.saturating_duration_since(Instant::now());
             match self.said.recv_timeout(left) {
                 Ok(line) => self.log.push(line),

@@ -148,7 +148,8 @@ impl Call {
         let mut link = Link::Unix(BufReader::new(stream));
         if let Some(client) = &self.client {
             let hello = serde_json::json!({ "type": "hello", "client": client });
-            link.send(&hello.to_string()).map_err(|error| unreachable_at(path.display(), &error))?;
+            link.send(&hello.to_string())
+                .map_err(|error| unreachable_at(path.display(), &error))?;
         }
         Ok(link)
     }
@@ -160,11 +161,10 @@ impl Call {
         let address = (host, uri.port_u16().unwrap_or(80));
         // The query may hold the token, which has no place in a message.
         let place = format!("ws://{}", uri.authority().map_or("", |authority| authority.as_str()));
-        let stream =
-            TcpStream::connect(address).map_err(|error| unreachable_at(&place, &error))?;
-        let ready = stream.set_nodelay(true).and_then(|()| set_wait(until, |wait| {
-            stream.set_read_timeout(Some(wait))
-        }));
+        let stream = TcpStream::connect(address).map_err(|error| unreachable_at(&place, &error))?;
+        let ready = stream
+            .set_nodelay(true)
+            .and_then(|()| set_wait(until, |wait| stream.set_read_timeout(Some(wait))));
         ready.map_err(|error| unreachable_at(&place, &error))?;
         let config = WebSocketConfig::default()
             .max_message_size(Some(FRAME_BYTES_MAX))
@@ -238,10 +238,7 @@ fn percent_encoded(text: &str) -> String {
 }
 
 /// Sets a timeout of what is left until `until`.
-fn set_wait(
-    until: Instant,
-    set: impl FnOnce(Duration) -> io::Result<()>,
-) -> io::Result<()> {
+fn set_wait(until: Instant, set: impl FnOnce(Duration) -> io::Result<()>) -> io::Result<()> {
     let left = until.saturating_duration_since(Instant::now());
     if left.is_zero() {
         return Err(io::ErrorKind::TimedOut.into());
@@ -276,7 +273,10 @@ impl Link {
                 match socket.read().map_err(into_io)? {
                     Message::Text(text) => return Ok(text.as_str().to_owned()),
                     Message::Close(Some(why)) => {
-                        return Err(io::Error::other(format!("closed: {} {}", why.code, why.reason)));
+                        return Err(io::Error::other(format!(
+                            "closed: {} {}",
+                            why.code, why.reason
+                        )));
                     }
                     Message::Close(None) => return Err(io::ErrorKind::UnexpectedEof.into()),
                     Message::Binary(_)

@@ -148,9 +148,10 @@ impl Serve {
             return Err("--no-listen leaves no way in: add --unix or --stdio".to_owned());
         }
         let data_dir = self.data_dir.resolve()?;
-        let unix = self.unix.as_ref().map(|path| {
-            path.clone().unwrap_or_else(|| data_dir.join("pi-server.sock"))
-        });
+        let unix = self
+            .unix
+            .as_ref()
+            .map(|path| path.clone().unwrap_or_else(|| data_dir.join("pi-server.sock")));
         Ok(Options {
             listen,
             unix,

@@ -22,10 +22,8 @@ pub(super) struct Token {
 impl Token {
     pub(super) fn run(&self) -> Result<Status, Complaint> {
         let dir = self.data_dir.resolve().map_err(Complaint::usage)?;
-        let token = token::read(&dir).map_err(|error| Complaint {
-            status: Status::Failed,
-            text: error.to_string(),
-        })?;
+        let token = token::read(&dir)
+            .map_err(|error| Complaint { status: Status::Failed, text: error.to_string() })?;
         if self.raw {
             println!("{}", token.as_str());
         } else {

@@ -123,9 +123,10 @@ impl EventLoop {
         }
         let now = Instant::now();
         let until = |deadline: Instant| deadline.saturating_duration_since(now);
-        let ticks = self.machine.patience().map(|patience| {
-            if self.turn.ticked { patience.max(TICK_PAUSE) } else { patience }
-        });
+        let ticks = self
+            .machine
+            .patience()
+            .map(|patience| if self.turn.ticked { patience.max(TICK_PAUSE) } else { patience });
         let others = [net.deadline().map(until), agents.deadline().map(until)];
         others.into_iter().flatten().chain(ticks).min()
     }
@@ -190,10 +191,8 @@ impl EventLoop {
             Happened::Opened { link, transport, client } => {
                 let client = client.map(Text::from);
                 self.turn.inputs += 1;
-                let seq = self.machine.take(
-                    InputKind::Opened(Opened { transport, client }),
-                    &[],
-                )?;
+                let seq =
+                    self.machine.take(InputKind::Opened(Opened { transport, client }), &[])?;
                 self.hands.links.opened(ConnId(seq.0), link);
             }
             Happened::Frame { link, bytes } => self.frame(link, &bytes)?,
@@ -245,8 +244,7 @@ impl EventLoop {
             lane_sequence: None,
             at: self.machine.state().now(),
         };
-        let frame =
-            Frame::Response { id, command, outcome: outcome.into(), replayed: false };
+        let frame = Frame::Response { id, command, outcome: outcome.into(), replayed: false };
         let journal = self.machine.journal();
         let mut json = Vec::new();
         render(&frame, journal, &mut json);

@@ -15,7 +15,7 @@ use super::machine::Machine;
 use super::query::{LoopStats, Queries};
 use super::spans::Spans;
 use crate::agent::Agents;
-use crate::journal::Journal;
+use crate::journal::{Journal, Scanned};
 use crate::net::{Link, Net};
 
 /// Records that one turn of the loop reads for clients that catch up.
@@ -160,7 +160,12 @@ impl Hands {
     ) {
         let journal = machine.journal();
         let mut room = true;
-        for (input, _) in journal.scan_from(Seq(position.0.saturating_add(1))) {
+        for scanned in journal.scan_from(Seq(position.0.saturating_add(1))) {
+            let Ok(Scanned { input, .. }) = scanned else {
+                // Nothing is left out in silence: without its events the client is sent away.
+                self.net.close(link, 1011, "The journal cannot be read");
+                break;
+            };
             if input.seq > self.performed {
                 break;
             }
@@ -170,15 +175,12 @@ impl Hands {
                 return;
             }
             *budget = budget.saturating_sub(1);
-            if let InputKind::Agent { agent, said: AgentSaid::Event(_) } = &input.kind
-                && let Some(session) = machine.authors().session(*agent, input.seq)
+            if let InputKind::Agent { agent, said: AgentSaid::Event(_) } = input.kind
+                && let Some(session) = machine.authors().session(agent, input.seq)
                 && self.spans.wants(conn, session, input.seq)
             {
-                let frame = Frame::Event {
-                    session: session.clone(),
-                    cursor: input.seq,
-                    event: input.body,
-                };
+                let frame =
+                    Frame::Event { session: session.clone(), cursor: input.seq, event: input.body };
                 self.json.clear();
                 render(&frame, journal, &mut self.json);
                 room = self.net.feed(link, input.seq, &self.json);

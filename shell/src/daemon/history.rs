@@ -151,7 +151,9 @@ impl History {
         if more && let Some(last) = page.last() {
             data["nextCursor"] = json!(last.command.0);
         }
-        if self.forgotten && let Some(oldest) = self.commands.front() {
+        if self.forgotten
+            && let Some(oldest) = self.commands.front()
+        {
             data["oldestSeq"] = json!(oldest.command.0);
         }
         data

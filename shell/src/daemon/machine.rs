@@ -12,7 +12,6 @@ use super::history::History;
 use crate::journal::{AppendError, Durable, Journal, JournalError};
 
 /// The state, its journal, and what is derived from the outputs of every step.
-#[derive(Debug)]
 pub(super) struct Machine {
     journal: Journal,
     state: State,

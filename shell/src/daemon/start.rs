@@ -3,8 +3,8 @@
 //! Everything that can fail for reasons of the place (a lock, a port, a missing program) is tried
 //! before the first record is written, so that a failed start leaves no trace in the journal.
 
-use std::{env, io};
 use std::sync::Arc;
+use std::{env, io};
 
 use mio::{Events, Poll, Waker};
 use pi_server_core::input::{Boot, InputKind, JournalFacts, RuleSet};
@@ -32,16 +32,15 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     let poll = Poll::new().map_err(system("make an event queue"))?;
     let waker = Waker::new(poll.registry(), WAKER).map_err(system("make a waker"))?;
     let waker = Arc::new(waker);
-    let signals =
-        Signals::catch(poll.registry(), SIGNALS).map_err(system("catch signals"))?;
-    let (mut journal, facts) = open_journal(options, &waker)?;
+    let signals = Signals::catch(poll.registry(), SIGNALS).map_err(system("catch signals"))?;
+    let (journal, facts) = open_journal(options, &waker)?;
     let token = if options.auth && options.listen.is_some() {
         Some(token::read_or_make(&options.data_dir).map_err(Error::Token)?)
     } else {
         None
     };
     let net = bind(options, token.as_ref(), poll.registry())?;
-    let past = feed(&mut journal, options)?;
+    let past = feed(&journal, options)?;
     let agents = agents(options, &program, poll.registry())?;
     let default_cwd = default_cwd();
     let journal_path = options.data_dir.join("journal");
@@ -94,10 +93,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     })
 }
 
-fn open_journal(
-    options: &Options,
-    waker: &Arc<Waker>,
-) -> Result<(Journal, JournalFacts), Error> {
+fn open_journal(options: &Options, waker: &Arc<Waker>) -> Result<(Journal, JournalFacts), Error> {
     let waker = Arc::clone(waker);
     let mut settings = journal::Options::new(&options.data_dir);
     settings.durability = options.durability;
@@ -107,25 +103,23 @@ fn open_journal(
         settings.segment_bytes = bytes;
     }
     let opened = Journal::open(&settings).map_err(Error::Open)?;
-    Ok((opened.journal, opened.facts))
+    Ok((opened.journal, opened.facts.journal_facts()))
 }
 
 /// Feeds the journal's inputs to a new state, with outputs off, and compares what the steps put
 /// out with what they put out when they were recorded.
-fn feed(journal: &mut Journal, options: &Options) -> Result<Past, Error> {
+fn feed(journal: &Journal, options: &Options) -> Result<Past, Error> {
     let mut past = Past::new();
     let mut diverged = None;
-    let last = journal
+    journal
         .replay(|input, previous| {
             if diverged.is_none() {
                 diverged = past.feed(input, previous).err();
             }
         })
         .map_err(Error::Read)?;
-    if diverged.is_none()
-        && let Some(recorded) = last
-    {
-        diverged = past.check(journal.last_seq(), recorded).err();
+    if diverged.is_none() {
+        diverged = past.check(journal.last_seq(), journal.last_outputs()).err();
     }
     match diverged {
         None => Ok(past),
@@ -155,11 +149,7 @@ fn bind(
     Net::bind(config, registry, CLIENTS).map_err(Error::Bind)
 }
 
-fn agents(
-    options: &Options,
-    program: &Program,
-    registry: &mio::Registry,
-) -> Result<Agents, Error> {
+fn agents(options: &Options, program: &Program, registry: &mio::Registry) -> Result<Agents, Error> {
     let config = agent::Config {
         kind: program.kind,
         pi_command: program.command.clone(),

@@ -122,16 +122,14 @@ fn every_accepted_command_has_one_outcome_however_often_the_daemon_is_killed() {
             } else if known.accepted {
                 assert_eq!(now["replayed"], true, "{id} was accepted: {now}");
             }
-            assert!(
-                now["success"] == true || now["errorCode"] == "outcome_unknown",
-                "{id}: {now}"
-            );
+            assert!(now["success"] == true || now["errorCode"] == "outcome_unknown", "{id}: {now}");
             known.response = Some(now);
         }
         let state = client.ok(json!({ "type": "get_state", "sessionId": "s" }));
         let now = state["sessionVersion"].as_u64().expect("a version");
-        let succeeded =
-            told.values().filter(|known| known.response.as_ref().is_some_and(|r| r["success"] == true));
+        let succeeded = told
+            .values()
+            .filter(|known| known.response.as_ref().is_some_and(|r| r["success"] == true));
         assert_eq!(now, u64::try_from(succeeded.count()).expect("few"), "one version a success");
         assert!(now > version);
         version = now;

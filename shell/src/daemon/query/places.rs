@@ -21,7 +21,8 @@ impl Places {
         let pi = variable("PI_CODING_AGENT_DIR").map(|dir| dir.join("sessions"));
         let pi_sessions = variable("PI_CODING_AGENT_SESSION_DIR");
         let users = home.as_ref().map(|home| home.join(".pi/agent/sessions"));
-        let mut session_dirs: Vec<PathBuf> = [pi_sessions, pi, users].into_iter().flatten().collect();
+        let mut session_dirs: Vec<PathBuf> =
+            [pi_sessions, pi, users].into_iter().flatten().collect();
         session_dirs.push(data_dir.join("sessions"));
         session_dirs.extend(project_dirs(Path::new(default_cwd), home.as_deref()));
         Places { default_cwd: default_cwd.to_owned(), session_dirs }

@@ -39,8 +39,7 @@ pub(super) fn check(path: &str, places: &Places) -> Result<Answer, String> {
         return Err("sessionPath must be an absolute path".to_owned());
     }
     let missing = || "sessionPath must point to an existing session file".to_owned();
-    let wrong_name =
-        || "sessionPath must point to a .jsonl or .json session file".to_owned();
+    let wrong_name = || "sessionPath must point to a .jsonl or .json session file".to_owned();
     if !has_session_name(given) {
         return Err(wrong_name());
     }
@@ -54,11 +53,7 @@ pub(super) fn check(path: &str, places: &Places) -> Result<Answer, String> {
             .to_owned());
     }
     let header = header(&real).ok_or_else(missing)?;
-    let cwd = if Path::new(&header.cwd).is_absolute() {
-        &header.cwd
-    } else {
-        places.default_cwd()
-    };
+    let cwd = if Path::new(&header.cwd).is_absolute() { &header.cwd } else { places.default_cwd() };
     let text = real.to_str().ok_or_else(missing)?;
     Ok(Answer::SessionFile {
         path: text.into(),
