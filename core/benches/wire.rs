@@ -1,6 +1,5 @@
 //! What a frame costs: decoding a cheap command and messages of growing size, and rendering the
 //! frames of a command and of a streaming session.
-#![expect(missing_docs, reason = "criterion's macros make public functions without one")]
 
 use std::hint::black_box;
 use std::sync::Arc;
