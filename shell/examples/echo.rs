@@ -11,7 +11,7 @@
 //!   frames that the protocol demands for a command.
 
 use std::io::Write;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Poll, Token};
 use pi_server::net::{Auth, Config, Happened, Link, Net};
@@ -50,7 +50,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut seq = Seq(0);
     loop {
         let wait = net.deadline().map(|at| at.saturating_duration_since(Instant::now()));
-        poll.poll(&mut events, if net.has_backlog() { Some(Default::default()) } else { wait })?;
+        poll.poll(&mut events, if net.has_backlog() { Some(Duration::ZERO) } else { wait })?;
         let now = Instant::now();
         for event in &events {
             net.poll(event, now, &mut happened);

@@ -79,14 +79,13 @@ fn examine(request: &Request<'_, '_>, config: &Config) -> Result<Admission, Refu
     let offered = list(headers, "sec-websocket-protocol").collect::<Vec<_>>();
     check_token(headers, &offered, query, config)?;
     let client = client_name(headers, query)?;
-    let mut answer = String::from(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n",
+    let accept = derive_accept_key(key);
+    let chosen =
+        if offered.contains(&SUBPROTOCOL) { "Sec-WebSocket-Protocol: pi-server\r\n" } else { "" };
+    let answer = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n{chosen}\r\n"
     );
-    answer.push_str(&format!("Sec-WebSocket-Accept: {}\r\n", derive_accept_key(key)));
-    if offered.contains(&SUBPROTOCOL) {
-        answer.push_str(&format!("Sec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"));
-    }
-    answer.push_str("\r\n");
     Ok(Admission::Upgrade { answer: answer.into_bytes(), client })
 }
 
@@ -227,17 +226,10 @@ fn percent_decode(text: &str) -> Vec<u8> {
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
         let digit = |at: usize| char::from(*tail.get(at)?).to_digit(16);
-        let byte = match (*first == b'%').then(|| Some(digit(0)? * 16 + digit(1)?)).flatten() {
-            Some(code) => {
-                rest = &tail[2..];
-                u8::try_from(code).unwrap_or(u8::MAX)
-            }
-            None => {
-                rest = tail;
-                *first
-            }
-        };
-        bytes.push(byte);
+        let code = (*first == b'%').then(|| Some(digit(0)? * 16 + digit(1)?)).flatten();
+        let code = code.and_then(|code| u8::try_from(code).ok());
+        rest = if code.is_some() { &tail[2..] } else { tail };
+        bytes.push(code.unwrap_or(*first));
     }
     bytes
 }

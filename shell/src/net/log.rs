@@ -126,12 +126,11 @@ impl Log {
     }
 
     fn drop_first(&mut self) {
-        if let Some(mut chunk) = self.chunks.pop_front() {
-            if chunk.bytes.capacity() <= 4 * CHUNK_BYTES {
-                chunk.bytes.clear();
-                chunk.frames.clear();
-                self.spare = Some(chunk);
-            }
+        let chunk = self.chunks.pop_front();
+        self.spare = chunk.filter(|chunk| chunk.bytes.capacity() <= 4 * CHUNK_BYTES);
+        if let Some(chunk) = &mut self.spare {
+            chunk.bytes.clear();
+            chunk.frames.clear();
         }
     }
 

@@ -27,6 +27,7 @@ mod outbox;
 mod peer;
 mod peers;
 mod receive;
+mod send;
 mod socket;
 mod stdio;
 mod websocket;
@@ -38,16 +39,15 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
-use pi_server_core::Seq;
 use pi_server_core::input::Transport;
 
 pub use bind::BindError;
 pub use config::{Auth, Config, Secret};
 
 use bind::UnixDoor;
-use framing::{FRAMINGS, Shared};
+use framing::FRAMINGS;
 use log::Log;
-use peer::{Fate, Scene};
+use peer::Peer;
 use peers::Peers;
 use receive::Door;
 use socket::Socket;
@@ -138,8 +138,10 @@ pub struct Net {
     peers: Peers,
     /// Frames for everyone, per framing.
     logs: [Log; 2],
-    /// Slots of the clients that take part in broadcasts.
+    /// Slots of the clients that take part in broadcasts, or did and have not taken all of them.
     admitted: Vec<u32>,
+    /// How many of them there are, per framing.
+    members: [usize; 2],
     /// Slots of clients with something to write of their own.
     dirty: Vec<u32>,
     /// Something was broadcast in this turn.
@@ -187,6 +189,7 @@ impl Net {
             doors: [Door::default(), Door::default()],
             peers: Peers::default(),
             admitted: Vec::new(),
+            members: [0, 0],
             dirty: Vec::new(),
             has_broadcast: false,
             backlog: Vec::new(),
@@ -215,125 +218,12 @@ impl Net {
 
     /// Whether frames sent to the client can still reach it.
     pub fn is_open(&self, link: Link) -> bool {
-        self.peers.look(link).is_some_and(peer::Peer::is_listening)
+        self.peers.look(link).is_some_and(Peer::is_listening)
     }
 
-    /// The client takes part in broadcasts from here on.
-    pub fn admit(&mut self, link: Link) {
-        let Some(peer) = self.peers.get(link).filter(|peer| peer.is_listening()) else { return };
-        if peer.outbox.place().is_none() {
-            let framing = peer.outbox.framing();
-            peer.outbox.admit(&self.logs[framing.index()]);
-            self.admitted.push(link.slot);
-        }
-    }
-
-    /// The client takes part in broadcasts no longer.
-    pub fn dismiss(&mut self, link: Link) {
-        let Some(peer) = self.peers.get(link) else { return };
-        let framing = peer.outbox.framing();
-        peer.outbox.dismiss(&self.logs[framing.index()]);
-        self.admitted.retain(|slot| *slot != link.slot);
-        self.mark_dirty(link.slot);
-    }
-
-    /// Sends a frame to one client. Never dropped while the client lives. `seq` is the input that
-    /// caused it: a lagging client gets it after the events before that place.
-    pub fn send(&mut self, link: Link, seq: Seq, json: &[u8]) {
-        self.queue(link, |outbox, log| outbox.answer(log, seq, json));
-    }
-
-    /// Sends a lifecycle frame to every admitted client.
-    pub fn broadcast(&mut self, seq: Seq, json: &[u8]) {
-        self.has_broadcast = true;
-        for framing in FRAMINGS {
-            self.logs[framing.index()].push(seq, |bytes| framing.put(json, bytes));
-        }
-    }
-
-    /// Sends a lifecycle frame to some clients. One that is far behind gets a gap frame for it.
-    pub fn multicast(&mut self, links: &[Link], seq: Seq, json: &[u8]) {
-        let mut shared = Shared::new(json);
-        for link in links {
-            self.queue(*link, |outbox, log| {
-                outbox.notice(log, seq, shared.get(outbox.framing()));
-            });
-        }
-    }
-
-    /// Sends a session event to some clients. One that is far behind, or lagging, is lagging from
-    /// its cursor on.
-    pub fn event(&mut self, links: &[Link], cursor: Seq, json: &[u8]) {
-        let mut shared = Shared::new(json);
-        for link in links {
-            let queued = self.queue(*link, |outbox, log| {
-                outbox.event(log, cursor, shared.get(outbox.framing()))
-            });
-            if queued == Some(false) {
-                self.lagging.insert(*link);
-            }
-        }
-    }
-
-    /// Makes the client lag from `after` on, so that older events can be fed before newer ones.
-    /// If it lags already, from the earlier of the two places on.
-    pub fn lag(&mut self, link: Link, after: Seq) {
-        if self.queue(link, |outbox, log| outbox.lag(log, after)).is_some() {
-            self.lagging.insert(link);
-        }
-    }
-
-    /// Lagging clients that have room, each with the place up to which it has every event.
-    pub fn lagging(&mut self) -> Vec<(Link, Seq)> {
-        let Net { lagging, peers, .. } = self;
-        lagging.retain(|link| peers.look(*link).is_some_and(peer::Peer::is_listening));
-        let hungry = |link: &Link| Some((*link, peers.look(*link)?.outbox.hungry()?));
-        lagging.iter().filter_map(hungry).collect()
-    }
-
-    /// Gives a lagging client the next event it missed, in order. `false`: no more for now.
-    pub fn feed(&mut self, link: Link, cursor: Seq, json: &[u8]) -> bool {
-        self.queue(link, |outbox, log| outbox.feed(log, cursor, json)).unwrap_or(false)
-    }
-
-    /// The client has been fed everything that it missed.
-    pub fn caught_up(&mut self, link: Link) {
-        self.queue(link, |outbox, _| outbox.caught_up());
-        self.lagging.remove(&link);
-    }
-
-    /// Ends a connection after everything that was sent to it. The code and the reason (cut to 123
-    /// bytes) are those of a WebSocket close frame; a line transport just ends.
-    pub fn close(&mut self, link: Link, code: u16, reason: &str) {
-        if self.peers.get(link).is_none() {
-            return;
-        }
-        let close = |peer: &mut peer::Peer, scene: &Scene<'_>| peer.close(code, reason, scene);
-        if self.with(link.slot, Instant::now(), close) == Some(true) {
-            self.pending.push(Happened::Closed { link });
-        }
-        self.lagging.remove(&link);
-        self.admitted.retain(|slot| *slot != link.slot);
-        self.mark_dirty(link.slot);
-    }
-
-    /// Writes what is queued, in as few calls as possible. At the end of the turn.
-    pub fn flush(&mut self) {
-        let now = Instant::now();
-        let mut slots = std::mem::take(&mut self.dirty);
-        for slot in &slots {
-            self.write(*slot, now);
-        }
-        slots.clear();
-        if std::mem::take(&mut self.has_broadcast) {
-            slots.extend_from_slice(&self.admitted);
-            for slot in &slots {
-                self.write(*slot, now);
-            }
-            slots.clear();
-        }
-        self.dirty.append(&mut slots);
-        self.trim();
+    /// Whether no client is left.
+    pub fn is_empty(&self) -> bool {
+        self.peers.len() == 0
     }
 
     /// Serves a pair of streams as the stdio client.
@@ -349,72 +239,6 @@ impl Net {
         let link = self.welcome(socket, Transport::Stdio, Instant::now(), &mut happened)?;
         self.pending.append(&mut happened);
         Ok(link)
-    }
-
-    /// Does something to the queue of a client that can still be sent something.
-    fn queue<T>(
-        &mut self,
-        link: Link,
-        act: impl FnOnce(&mut outbox::Outbox, &Log) -> T,
-    ) -> Option<T> {
-        let peer = self.peers.get(link).filter(|peer| peer.is_listening())?;
-        let framing = peer.outbox.framing();
-        let result = act(&mut peer.outbox, &self.logs[framing.index()]);
-        self.mark_dirty(link.slot);
-        Some(result)
-    }
-
-    fn mark_dirty(&mut self, slot: u32) {
-        let Some(peer) = self.peers.at(slot) else { return };
-        if !std::mem::replace(&mut peer.is_dirty, true) {
-            self.dirty.push(slot);
-        }
-    }
-
-    fn write(&mut self, slot: u32, now: Instant) {
-        let Some(peer) = self.peers.at(slot) else { return };
-        peer.is_dirty = false;
-        let fate = self.with(slot, now, |peer, scene| {
-            peer.leave(scene);
-            peer.write(scene)
-        });
-        match fate {
-            Some(Fate::Gone) => {
-                let mut happened = std::mem::take(&mut self.pending);
-                self.remove(slot, &mut happened);
-                self.pending = happened;
-            }
-            // Now that it has taken some answers it may be read again.
-            Some(Fate::Stays) | None => self.list(slot),
-        }
-    }
-
-    /// Drops what everyone has taken from the logs, and what is too much.
-    fn trim(&mut self) {
-        for framing in FRAMINGS {
-            let log = &mut self.logs[framing.index()];
-            if log.is_empty() {
-                continue;
-            }
-            let (admitted, peers) = (&self.admitted, &mut self.peers);
-            let mut slowest = log.end();
-            for slot in admitted {
-                let place = peers.at(*slot).filter(|peer| peer.outbox.framing() == framing);
-                let place = place.and_then(|peer| peer.outbox.place());
-                slowest = slowest.min(place.unwrap_or(slowest));
-            }
-            log.trim(slowest);
-            while let Some(until) = log.excess() {
-                for slot in admitted {
-                    let Some(peer) = peers.at(*slot) else { continue };
-                    let is_here = peer.outbox.framing() == framing;
-                    if is_here && peer.outbox.place().is_some_and(|place| place < until) {
-                        peer.outbox.skip(log);
-                    }
-                }
-                log.trim(until);
-            }
-        }
     }
 }
 

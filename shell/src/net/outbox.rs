@@ -107,9 +107,12 @@ impl Outbox {
         self.framing
     }
 
-    /// Broadcasts from here on are for this client too.
-    pub(super) fn admit(&mut self, log: &Log) {
+    /// Broadcasts from here on are for this client too. `false`: they were already.
+    #[must_use]
+    pub(super) fn admit(&mut self, log: &Log) -> bool {
+        let is_new = self.place.is_none();
         self.place.get_or_insert(log.end());
+        is_new
     }
 
     /// Broadcasts from here on are not for this client.
@@ -161,6 +164,11 @@ impl Outbox {
         }
     }
 
+    /// If the client is lagging: the cursor of the last event that it was given.
+    pub(super) fn lags_after(&self) -> Option<Seq> {
+        self.lag.as_ref().map(|lag| lag.after)
+    }
+
     /// If the client is lagging and has room: the cursor of the last event that it was given.
     pub(super) fn hungry(&self) -> Option<Seq> {
         let lag = self.lag.as_ref()?;
@@ -199,6 +207,7 @@ impl Outbox {
     /// left out; it can ask for them by cursor when it comes back.
     pub(super) fn farewell(&mut self, log: &Log, bytes: Vec<u8>) {
         self.caught_up();
+        self.dismiss(log);
         self.push(log, Seq(u64::MAX), Kind::Farewell, Bytes::Own(bytes));
     }
 

@@ -1,7 +1,7 @@
 //! One client, from its first byte to its last: what phase its connection is in, and what each
 //! thing that happens to the connection means there.
 
-use std::io::{self, ErrorKind, IoSlice};
+use std::io::{ErrorKind, IoSlice};
 use std::mem;
 use std::time::Instant;
 
@@ -23,6 +23,7 @@ const SLICES_MAX: usize = 64;
 
 /// A client.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact that was seen by itself")]
 pub(super) struct Peer {
     link: Link,
     socket: Socket,
@@ -161,6 +162,11 @@ impl Peer {
         }
     }
 
+    /// Whether its last bytes are on their way.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.phase, Phase::Ending | Phase::Draining)
+    }
+
     /// Whether it takes up one of the connections that the configuration allows.
     pub(super) fn counts(&self) -> bool {
         let is_in = matches!(self.phase, Phase::Talking(_) | Phase::Listening);
@@ -293,7 +299,9 @@ impl Peer {
     fn end_of_input(&mut self, scene: &Scene<'_>, happened: &mut Vec<Happened>) -> Fate {
         let link = self.link;
         match &mut self.phase {
-            Phase::Upgrading(_) | Phase::Draining => Fate::Gone,
+            Phase::Upgrading(_) | Phase::Draining | Phase::Talking(Inbound::WebSocket(_)) => {
+                Fate::Gone
+            }
             Phase::Greeting(splitter) => {
                 let mut said = Vec::new();
                 splitter.finish(|line| said.push(line));
@@ -303,7 +311,6 @@ impl Peer {
                 self.greet(said, scene, happened);
                 self.end_of_input(scene, happened)
             }
-            Phase::Talking(Inbound::WebSocket(_)) => Fate::Gone,
             Phase::Talking(Inbound::Lines(splitter)) => {
                 splitter.finish(|said| happened.push(said.by(link)));
                 self.phase = Phase::Listening;
@@ -450,11 +457,4 @@ fn refusal(text: &str, code: ErrorCode) -> Vec<u8> {
         r#"{{"type":"response","command":"unknown","success":false,"error":"{text}","errorCode":"{code}"}}"#
     );
     Framing::Lines.frame(json.as_bytes())
-}
-
-/// Whether an error of `accept` means that nothing can be accepted for now.
-pub(super) fn is_exhaustion(error: &io::Error) -> bool {
-    use rustix::io::Errno;
-    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
-    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }

@@ -65,19 +65,28 @@ impl Peers {
     }
 
     /// The client in a slot.
-    pub(super) fn at(&mut self, slot: u32) -> Option<&mut Peer> {
+    pub(super) fn at(&self, slot: u32) -> Option<&Peer> {
+        self.slots.get(slot as usize)?.peer.as_deref()
+    }
+
+    /// The client in a slot.
+    pub(super) fn at_mut(&mut self, slot: u32) -> Option<&mut Peer> {
         self.slots.get_mut(slot as usize)?.peer.as_deref_mut()
     }
 
     /// The client that is meant, if it is still there.
-    pub(super) fn get(&mut self, link: Link) -> Option<&mut Peer> {
+    pub(super) fn look(&self, link: Link) -> Option<&Peer> {
         self.at(link.slot).filter(|peer| peer.link() == link)
     }
 
-    /// The client that is meant, if it is still there, to look at.
-    pub(super) fn look(&self, link: Link) -> Option<&Peer> {
-        let peer = self.slots.get(link.slot as usize)?.peer.as_deref()?;
-        (peer.link() == link).then_some(peer)
+    /// The client that is meant, if it is still there.
+    pub(super) fn get_mut(&mut self, link: Link) -> Option<&mut Peer> {
+        self.at_mut(link.slot).filter(|peer| peer.link() == link)
+    }
+
+    /// Every client.
+    pub(super) fn links(&self) -> Vec<Link> {
+        self.slots.iter().filter_map(|slot| Some(slot.peer.as_ref()?.link())).collect()
     }
 
     /// Brings the deadlines in line with what became of a client.

@@ -8,8 +8,9 @@ use mio::Token;
 use mio::event::Event;
 use mio::net::{TcpListener, UnixListener};
 use pi_server_core::input::Transport;
+use rustix::io::Errno;
 
-use super::peer::{Fate, Peer, Scene, is_exhaustion};
+use super::peer::{Fate, Peer, Scene};
 use super::socket::Socket;
 use super::{Happened, Link, Net, TCP, UNIX};
 
@@ -57,7 +58,7 @@ impl Net {
             }
             _ => {
                 let Ok(slot) = u32::try_from(place - self.doors.len()) else { return };
-                let Some(peer) = self.peers.at(slot) else { return };
+                let Some(peer) = self.peers.at_mut(slot) else { return };
                 let fate = peer.ready(event);
                 self.mark_dirty(slot);
                 match fate {
@@ -74,7 +75,7 @@ impl Net {
         happened.append(&mut self.pending);
         self.peers.rest();
         for slot in mem::take(&mut self.backlog) {
-            if let Some(peer) = self.peers.at(slot) {
+            if let Some(peer) = self.peers.at_mut(slot) {
                 peer.is_listed = false;
             }
             self.read(slot, now, happened);
@@ -100,11 +101,16 @@ impl Net {
         doors.chain(self.peers.deadline()).min()
     }
 
-    /// Whether something is left for [`Net::tick`] that no readiness event will announce: the loop
-    /// must not wait then.
+    /// Whether something is left to do that no readiness event will announce, such as more input
+    /// than a share, or a lagging client that has room: the loop must not wait then.
     pub fn has_backlog(&self) -> bool {
         let busy = self.has_room() && self.doors.iter().any(Door::is_busy);
-        busy || !self.backlog.is_empty() || !self.pending.is_empty()
+        let hungry =
+            |link| self.peers.look(link).is_some_and(|peer| peer.outbox.hungry().is_some());
+        busy || !self.backlog.is_empty()
+            || !self.pending.is_empty()
+            || !self.dirty.is_empty()
+            || self.lagging.iter().any(|link| hungry(*link))
     }
 
     /// Lets in a client that is connected already.
@@ -131,7 +137,10 @@ impl Net {
         let Some(mut peer) = self.peers.remove(slot) else { return };
         peer.say_closed(happened);
         self.talking -= u64::from(peer.counts());
-        self.admitted.retain(|other| *other != slot);
+        if self.admitted.contains(&slot) {
+            self.admitted.retain(|other| *other != slot);
+            self.members[peer.outbox.framing().index()] -= 1;
+        }
         // The socket is closed right after, which ends its registration too.
         let _ = peer.socket().deregister(&self.registry);
     }
@@ -171,7 +180,7 @@ impl Net {
 
     /// Reads a share from a client, if it has something and may be read.
     fn read(&mut self, slot: u32, now: Instant, happened: &mut Vec<Happened>) {
-        if !self.peers.at(slot).is_some_and(|peer| peer.wants_reading()) {
+        if !self.peers.at(slot).is_some_and(Peer::wants_reading) {
             return;
         }
         let mut buffer = mem::take(&mut self.buffer);
@@ -187,7 +196,9 @@ impl Net {
 
     /// Sees to it that the next tick reads what a client has.
     pub(super) fn list(&mut self, slot: u32) {
-        let Some(peer) = self.peers.at(slot).filter(|peer| peer.wants_reading()) else { return };
+        let Some(peer) = self.peers.at_mut(slot).filter(|peer| peer.wants_reading()) else {
+            return;
+        };
         if !mem::replace(&mut peer.is_listed, true) {
             self.backlog.push(slot);
         }
@@ -200,7 +211,7 @@ impl Net {
         now: Instant,
         act: impl FnOnce(&mut Peer, &Scene<'_>) -> T,
     ) -> Option<T> {
-        let peer = self.peers.at(slot)?;
+        let peer = self.peers.at_mut(slot)?;
         let scene = Scene {
             config: &self.config,
             is_full: self.talking >= self.config.connections_max,
@@ -224,4 +235,10 @@ fn accept_tcp(listener: &TcpListener) -> io::Result<Socket> {
 
 fn accept_unix(listener: &UnixListener) -> io::Result<Socket> {
     listener.accept().map(|(stream, _)| Socket::Unix(stream))
+}
+
+/// Whether an error of `accept` means that nothing can be accepted for now.
+fn is_exhaustion(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM))
 }

@@ -182,7 +182,7 @@ impl Intake {
             return;
         }
         let whole = Frame { done: 0, ..frame };
-        self.socket.get_mut().put(whole.head(frame.first, self.control.len()), &self.control);
+        self.socket.get_mut().put(&whole.head(frame.first, self.control.len()), &self.control);
         self.control.clear();
         self.frame = None;
     }
@@ -206,15 +206,14 @@ impl Intake {
             }
             if !message.passed_over {
                 let head = before.head(before.piece_first(is_last), piece.len());
-                self.socket.get_mut().put(head, piece);
+                self.socket.get_mut().put(&head, piece);
             }
         }
         self.frame = (!is_last).then_some(frame);
-        if is_end {
-            if let Some(Unfinished { size, beginning, passed_over: true }) = self.message.take() {
-                self.pump(control, say)?;
-                say(Said::TooLarge { size, head: beginning });
-            }
+        let ended = if is_end { self.message.take() } else { None };
+        if let Some(Unfinished { size, beginning, passed_over: true }) = ended {
+            self.pump(control, say)?;
+            say(Said::TooLarge { size, head: beginning });
         }
         Ok(())
     }
@@ -326,11 +325,11 @@ impl Frame {
         match (u8::try_from(len), u16::try_from(len)) {
             (Ok(short), _) if short < 126 => head.put(&[first, flag | short]),
             (_, Ok(middle)) => {
-                head.put(&[first, flag | 126]);
+                head.put(&[first, flag | 0x7e]);
                 head.put(&middle.to_be_bytes());
             }
             (_, Err(_)) => {
-                head.put(&[first, flag | 127]);
+                head.put(&[first, flag | 0x7f]);
                 head.put(&(len as u64).to_be_bytes());
             }
         }
@@ -365,7 +364,7 @@ impl Unfinished {
 }
 
 impl Pipe {
-    fn put(&mut self, head: Head, payload: &[u8]) {
+    fn put(&mut self, head: &Head, payload: &[u8]) {
         self.input.extend_from_slice(&head.bytes[..head.len]);
         self.input.extend_from_slice(payload);
     }
