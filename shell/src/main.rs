@@ -1,3 +1,7 @@
 //! `pi-server`: see `pi-server --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pi_server::cli::main()
+}

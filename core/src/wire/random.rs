@@ -35,12 +35,11 @@ impl Random {
 /// The seeds of a random test: one from the clock, or `SEED` from the environment to repeat a run.
 /// Prints them, which the test harness shows when the test fails.
 pub(super) fn seeds(count: u64) -> impl Iterator<Item = u64> {
-    let first = match std::env::var("SEED") {
-        Ok(seed) => seed.parse().expect("SEED is a number"),
-        Err(_) => {
-            let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-            u64::from(now.subsec_nanos()) | (now.as_secs() << 30)
-        }
+    let first = if let Ok(seed) = std::env::var("SEED") {
+        seed.parse().expect("SEED is a number")
+    } else {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        u64::from(now.subsec_nanos()) | (now.as_secs() << 30)
     };
     std::println!("SEED={first}");
     (0..count).map(move |index| first.wrapping_add(index))

@@ -164,6 +164,11 @@ impl Outbox {
         }
     }
 
+    /// If the client is lagging: the cursor of the last event that it was given.
+    pub(super) fn lags_after(&self) -> Option<Seq> {
+        self.lag.as_ref().map(|lag| lag.after)
+    }
+
     /// If the client is lagging and has room: the cursor of the last event that it was given.
     pub(super) fn hungry(&self) -> Option<Seq> {
         let lag = self.lag.as_ref()?;

@@ -78,6 +78,11 @@ impl Net {
         }
     }
 
+    /// If the client lags: the place up to which it has every event.
+    pub fn lags_after(&self, link: Link) -> Option<Seq> {
+        self.peers.look(link)?.outbox.lags_after()
+    }
+
     /// Lagging clients that have room, each with the place up to which it has every event.
     pub fn lagging(&mut self) -> Vec<(Link, Seq)> {
         let Net { lagging, peers, .. } = self;

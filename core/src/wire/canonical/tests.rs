@@ -1,6 +1,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use alloc::{format, vec};
+use core::fmt::Write;
 
 use super::*;
 use crate::wire::json::{Member, parse};
@@ -95,7 +96,12 @@ fn the_secret_counts() {
 /// The encoding as the module describes it, made at one go.
 fn naive(value: &Value<'_>, bytes: &mut Vec<u8>) {
     let length = |count: usize, bytes: &mut Vec<u8>| {
-        bytes.extend_from_slice(&u64::try_from(count).unwrap().to_le_bytes());
+        if count < 255 {
+            bytes.push(count.to_le_bytes()[0]);
+        } else {
+            bytes.push(255);
+            bytes.extend_from_slice(&u64::try_from(count).unwrap().to_le_bytes());
+        }
     };
     match value {
         Value::Null => bytes.push(b'z'),
@@ -116,7 +122,9 @@ fn naive(value: &Value<'_>, bytes: &mut Vec<u8>) {
         Value::Array(elements) => {
             bytes.push(b'a');
             length(elements.len(), bytes);
-            elements.iter().for_each(|element| naive(element, bytes));
+            for element in elements {
+                naive(element, bytes);
+            }
         }
         Value::Object(object) => {
             bytes.push(b'o');
@@ -153,15 +161,15 @@ fn respell(value: &Value<'_>, text: &mut String) {
     let string = |value: &str, text: &mut String| {
         text.push('"');
         for unit in value.encode_utf16() {
-            text.push_str(&format!("\\u{unit:04X}"));
+            write!(text, "\\u{unit:04X}").unwrap();
         }
         text.push('"');
     };
     match value {
         Value::Null => text.push_str(" null"),
-        Value::Bool(truth) => text.push_str(&format!("{truth} ")),
+        Value::Bool(truth) => write!(text, "{truth} ").unwrap(),
         Value::Number(number) if number.contains(['e', 'E']) => text.push_str(number),
-        Value::Number(number) => text.push_str(&format!("{number}e0")),
+        Value::Number(number) => write!(text, "{number}e0").unwrap(),
         Value::String(value) => string(value, text),
         Value::Array(elements) => {
             text.push('[');
