@@ -290,7 +290,8 @@ impl Pi {
 
     fn start(&mut self, spawn: &Spawn, version: Version) -> Result<(), String> {
         let slot = self.free_slot().ok_or("too many agents at a time")?;
-        let user = home::user_folder().ok_or("cannot find the home directory")?;
+        let given = self.config.pi_folder.clone().or_else(home::user_folder);
+        let user = given.ok_or("cannot find the home directory")?;
         let folders = self.config.data_dir.join("agents");
         let folder = home::prepare(&folders, &spawn.session, &user).map_err(|error| {
             format!("cannot make an agent folder in {}: {error}", folders.display())
