@@ -22,11 +22,11 @@ pub const ERROR_TEXT_MAX: usize = 4_096;
 pub const PROBLEMS_MAX: usize = 16;
 
 macro_rules! limits {
-    ($($(#[$doc:meta])* $name:ident = $default:literal, $min:literal ..= $max:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $default:literal, $min:literal ..= $max:literal;)*) => {
         /// The settable bounds. Each is one field, so that an unknown one cannot be read.
         #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
         pub struct Limits {
-            $($(#[$doc])* pub $name: u64,)*
+            $($(#[doc = $doc])* pub $name: u64,)*
             /// Whether the rate limits apply (`limits.rate=off` for load tests).
             pub rate: bool,
         }
@@ -41,6 +41,9 @@ macro_rules! limits {
             /// Every settable bound: name, default, smallest and largest value.
             pub const TABLE: &'static [(&'static str, u64, u64, u64)] =
                 &[$((stringify!($name), $default, $min, $max),)*];
+
+            /// What every settable bound means, in the order of [`Limits::TABLE`].
+            pub const MEANINGS: &'static [&'static str] = &[$(concat!($($doc),*),)*];
 
             /// The value of the bound called `name`.
             pub fn value(&self, name: &str) -> Option<u64> {

@@ -1,1 +1,15 @@
-//! Shared parts of the end-to-end tests.
+//! Shared parts of the end-to-end tests: the real programs, started on temporary directories and
+//! free ports, and clients that wait for frames and fail with everything they have seen.
+//!
+//! Nothing here sleeps to let something happen: every wait is for an event, with a time limit that
+//! only a failure ever reaches.
+
+pub mod client;
+pub mod daemon;
+pub mod programs;
+
+pub use client::Client;
+pub use daemon::{Daemon, Setup};
+
+/// Longest wait for anything, before a test fails.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);

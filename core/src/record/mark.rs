@@ -72,6 +72,11 @@ impl Commit {
     pub const SPAN: usize = RECORD_HEADER_BYTES + 40;
 }
 
+impl Recovered {
+    /// Length of the whole record.
+    pub const SPAN: usize = RECORD_HEADER_BYTES + 48;
+}
+
 impl Seal {
     /// Length of the whole record.
     pub const SPAN: usize = RECORD_HEADER_BYTES + 8;

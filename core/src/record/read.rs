@@ -137,14 +137,22 @@ impl Cursor {
         if header.chain(self.tag, record.input) != header.tag {
             return Err(Fault::Chain);
         }
+        self.follow(header, record.mark.as_ref())
+    }
+
+    /// Takes note of a record that was just made to continue the chain.
+    ///
+    /// # Errors
+    /// Its numbers do not follow from those before: nothing changes then.
+    pub fn follow(&mut self, header: &Header, mark: Option<&Mark>) -> Result<(), Fault> {
         let mut next = *self;
         next.tag = header.tag;
         next.outputs = header.outputs;
-        let is_begin = matches!(record.mark, Some(Mark::Begin(_)));
+        let is_begin = matches!(mark, Some(Mark::Begin(_)));
         if is_begin != self.between {
             return Err(Fault::Order);
         }
-        match &record.mark {
+        match mark {
             None => {
                 if self.seq.0.checked_add(1) != Some(header.seq.0) || header.at <= self.at {
                     return Err(Fault::Order);

@@ -26,6 +26,7 @@ impl State {
         self.limits = boot.limits.clone();
         self.server_version = boot.server_version.clone();
         self.entropy = boot.entropy;
+        self.identity.seed(boot.entropy);
         self.agent_kind = boot.agent;
         self.default_cwd = boot.default_cwd.clone();
         self.life = Life::Running;
@@ -59,7 +60,10 @@ impl State {
         for command in &found {
             self.recover(command, outputs);
         }
-        self.dirty.extend(self.lanes.keys().cloned());
+        let lanes: Vec<LaneKey> = self.lanes.keys().cloned().collect();
+        for key in lanes {
+            self.dirty.insert(key);
+        }
     }
 
     /// No agent outlives its daemon. Sessions whose creation had not succeeded were never there.

@@ -11,7 +11,7 @@ use super::due::Wake;
 use super::lane::{LaneKey, Slot};
 use super::session::{Agent, Run, Session};
 use super::{Charge, Command, Stage, State, announce, bump};
-use crate::command::{CommandKind, Target, TimeoutClass};
+use crate::command::{CommandKind, Executor, Target, TimeoutClass};
 use crate::failure::Failure;
 use crate::frame::{Capabilities, Data, Frame, Health, HealthIssue, Outcome, Phase};
 use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Seq, Text};
@@ -170,6 +170,10 @@ impl State {
     /// none, whatever the client asks for.
     fn arm_timeout(&mut self, number: CommandNo) {
         let Some(command) = self.commands.get_mut(&number) else { return };
+        if command.envelope.kind.row().executor == Executor::Core {
+            // It ends within this very step.
+            return;
+        }
         let default = match command.envelope.kind.row().timeout {
             TimeoutClass::Never => return,
             TimeoutClass::Short => self.limits.short_timeout_ms,
@@ -284,7 +288,7 @@ impl State {
     fn cancel(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get(&number) else { return };
         let Details::Cancel { command: id } = command.envelope.details.clone() else { return };
-        let target = match self.identity.by_id(&command.client, &id) {
+        let target = match self.identity.by_id(&self.identity.id_key(&command.client, &id)) {
             super::identity::Found::Command(target) if target != number => target,
             super::identity::Found::Command(_)
             | super::identity::Found::Unknown
@@ -306,7 +310,8 @@ impl State {
         let Some(command) = self.commands.get(&number) else { return };
         let details = command.envelope.details.clone();
         let Details::Reconcile { command: id, succeeded, note } = details else { return };
-        let super::identity::Found::Command(target) = self.identity.by_id(&command.client, &id)
+        let super::identity::Found::Command(target) =
+            self.identity.by_id(&self.identity.id_key(&command.client, &id))
         else {
             return self.finish_failed(number, Failure::CommandNotFound { id }, outputs);
         };

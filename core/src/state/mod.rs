@@ -13,6 +13,7 @@ mod dialog;
 mod due;
 mod execute;
 mod finish;
+mod forgotten;
 mod identity;
 mod lane;
 mod session;
@@ -75,7 +76,7 @@ pub struct State {
     unknown_outcomes: u64,
     counters: Counters,
     /// Lanes in which something may have become able to start. Empty between steps.
-    dirty: BTreeSet<LaneKey>,
+    dirty: Dirty,
     /// Commands to be failed because of others. Empty between steps.
     doomed: VecDeque<(CommandNo, Failure)>,
 }
@@ -111,6 +112,7 @@ struct Command {
     /// Who gets the response, while that connection lives.
     conn: Option<ConnId>,
     client: Text,
+    id_key: Option<identity::IdKey>,
     envelope: Arc<Envelope>,
     /// The session it is about, also where the daemon chose the id.
     session: Option<Text>,
@@ -220,7 +222,7 @@ impl State {
             absent: BTreeSet::new(),
             unknown_outcomes: 0,
             counters: Counters::default(),
-            dirty: BTreeSet::new(),
+            dirty: Dirty::default(),
             doomed: VecDeque::new(),
         }
     }
@@ -383,7 +385,7 @@ impl State {
         loop {
             if let Some((number, failure)) = self.doomed.pop_front() {
                 self.finish_failed(number, failure, outputs);
-            } else if let Some(key) = self.dirty.pop_first() {
+            } else if let Some(key) = self.dirty.pop() {
                 self.start_ready(&key, outputs);
             } else {
                 break;
@@ -436,6 +438,28 @@ fn announce(number: CommandNo, command: &Command, phase: Phase, outputs: &mut Ou
         phase,
     };
     outputs.deliver(to, frame);
+}
+
+/// A short list of lanes without repetitions, in the order in which they were put there.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+struct Dirty {
+    keys: VecDeque<LaneKey>,
+}
+
+impl Dirty {
+    fn insert(&mut self, key: LaneKey) {
+        if !self.keys.contains(&key) {
+            self.keys.push_back(key);
+        }
+    }
+
+    fn pop(&mut self) -> Option<LaneKey> {
+        self.keys.pop_front()
+    }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+    }
 }
 
 /// Counters stop at their largest value instead of wrapping or panicking.

@@ -6,7 +6,7 @@ use super::admission::count;
 use super::lane::{Lane, LaneKey, Slot};
 use super::{Life, Stage, State};
 use crate::command::CommandKind;
-use crate::frame::SessionInfo;
+use crate::frame::{Recovery, SessionInfo};
 use crate::ids::{CommandNo, Micros, Text};
 
 /// What the core counts. Counts of events are since the last boot.
@@ -172,6 +172,11 @@ impl State {
             creating: session.creating.is_some(),
             asked: session.asked.iter().copied().collect(),
         })
+    }
+
+    /// What the last boot found and did.
+    pub fn recovery(&self) -> &Recovery {
+        &self.recovery
     }
 
     /// Whether new commands are taken.

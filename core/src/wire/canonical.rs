@@ -13,17 +13,22 @@
 //! ```text
 //! command = 01 object
 //! value   = 'z' null | 't' true | 'f' false
-//!         | '+' or '-', exponent: i64, count: u64, digits      (number; zero is '+' 0 0)
-//!         | 's' bytes: u64, UTF-8
-//!         | 'a' count: u64, values
-//!         | 'o' count: u64, (bytes: u64, UTF-8, value)...      (by code points of the keys)
+//!         | '+' or '-', exponent: i64, length, digits     (number; zero is '+' 0 0)
+//!         | 's' length, UTF-8
+//!         | 'a' length, values
+//!         | 'o' length, (length, UTF-8, value)...         (by code points of the keys)
+//! length  = one byte below 255 | 255, u64
 //! ```
-//! Integers are little-endian.
+//! Integers are little-endian. Short lengths take one byte, so that most commands fit one block of
+//! the hash.
 
 use super::json::{Object, Value};
 use super::number::Decimal;
 use crate::ids::Digest;
 use crate::record::{Hasher, Secret};
+
+/// Marks a length that is written in full.
+const LONG: u8 = 255;
 
 /// The keyed digest of a command's meaning.
 pub(super) fn fingerprint(command: &Object<'_>, secret: &Secret) -> Digest {
@@ -64,7 +69,9 @@ impl Sink<'_> {
             }
             Value::Array(elements) => {
                 self.tagged(b'a', elements.len());
-                elements.iter().for_each(|element| self.value(element));
+                for element in elements {
+                    self.value(element);
+                }
             }
             Value::Object(object) => {
                 self.tagged(b'o', object.members().len());
@@ -96,7 +103,13 @@ impl Sink<'_> {
     }
 
     fn length(&mut self, length: usize) {
-        self.put(&u64::try_from(length).unwrap_or(u64::MAX).to_le_bytes());
+        match u8::try_from(length) {
+            Ok(short) if short < LONG => self.put(&[short]),
+            Ok(_) | Err(_) => {
+                self.put(&[LONG]);
+                self.put(&u64::try_from(length).unwrap_or(u64::MAX).to_le_bytes());
+            }
+        }
     }
 
     fn put(&mut self, bytes: &[u8]) {

@@ -11,7 +11,7 @@ use crate::command::TABLE;
 use crate::frame::{
     Capabilities, Data, Fate, Health, HealthIssue, RecoveredCommand, Recovery, SessionInfo,
 };
-use crate::ids::Micros;
+use crate::ids::{BodyRef, Micros};
 use crate::input::AgentKind;
 use crate::limits::{
     BASH_CHARS_MAX, DEPENDENCIES_MAX, DEPTH_MAX, ID_CHARS_MAX, Limits, MESSAGE_CHARS_MAX,
@@ -53,14 +53,7 @@ pub(super) fn push_data(data: &Data, bodies: &dyn Bodies, json: &mut Vec<u8>) {
     json.extend_from_slice(KEY);
     match data {
         Data::None => {}
-        Data::Body(body) => match bodies.body(*body) {
-            Some(bytes) => json.extend_from_slice(bytes),
-            None => {
-                json.extend_from_slice(br#"{"erased":true,"bytes":"#);
-                push_number(json, body.len.into());
-                json.push(b'}');
-            }
-        },
+        Data::Body(body) => push_body(*body, br#"{"erased":true,"bytes":"#, bodies, json),
         Data::Sessions(sessions) => {
             let mut members = Members::open(json);
             push_list(members.key("sessions"), sessions, |info, json| push_session(info, json));
@@ -89,6 +82,17 @@ pub(super) fn push_data(data: &Data, bodies: &dyn Bodies, json: &mut Vec<u8>) {
             members.bool("started", *started);
             members.close();
         }
+    }
+}
+
+/// Appends a body as it came; where it was erased, its length between `erased` and a brace.
+pub(super) fn push_body(body: BodyRef, erased: &[u8], bodies: &dyn Bodies, json: &mut Vec<u8>) {
+    if let Some(bytes) = bodies.body(body) {
+        json.extend_from_slice(bytes);
+    } else {
+        json.extend_from_slice(erased);
+        push_number(json, body.len.into());
+        json.push(b'}');
     }
 }
 
@@ -324,6 +328,3 @@ fn push_limits(limits: &Limits, json: &mut Vec<u8>) {
     }
     members.close();
 }
-
-#[cfg(test)]
-mod tests;

@@ -181,7 +181,9 @@ fn details(kind: CommandKind, command: &Object<'_>) -> Details {
             // An empty one has always meant the default.
             Details::Create { cwd: optional(command, "cwd").filter(|cwd| !cwd.is_empty()) }
         }
-        C::LoadSession => Details::Load { path: checked(command, "sessionPath") },
+        C::LoadSession | C::SwitchSessionFile => {
+            Details::Load { path: checked(command, "sessionPath") }
+        }
         C::SwitchSession => Details::Switch { cursor: number(command, "cursor").map(Seq) },
         C::ExtensionUiResponse => Details::DialogAnswer {
             request: checked(command, "requestId"),
@@ -223,7 +225,6 @@ fn details(kind: CommandKind, command: &Object<'_>) -> Details {
         | C::Compact
         | C::Bash
         | C::NewSession
-        | C::SwitchSessionFile
         | C::Fork
         | C::NavigateTree
         | C::Steer

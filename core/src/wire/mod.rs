@@ -9,6 +9,8 @@ mod failure;
 pub mod fields;
 pub mod json;
 pub mod number;
+#[cfg(test)]
+mod random;
 mod render;
 pub mod text;
 

@@ -3,7 +3,7 @@
 /// A JSON number: `±digits × 10^exponent`, without leading or trailing zeros in `digits`.
 ///
 /// Every text of one value gives one `Decimal`: 1, 1.0, 1e0 and 10e-1 are alike, and -0 is 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Decimal<'a> {
     /// Whether it is less than zero.
     pub negative: bool,

@@ -16,7 +16,7 @@ pub(super) fn plain_len(bytes: &[u8]) -> usize {
     }
     let mut at = words.len().min(4) * 8;
     let (blocks, _) = bytes.get(at..).unwrap_or_default().as_chunks::<64>();
-    let is_special = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    let is_special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
     // A fold without an early exit, which compilers turn into vector instructions.
     let plain = |block: &&[u8; 64]| !block.iter().fold(false, |any, byte| any | is_special(*byte));
     at += blocks.iter().take_while(plain).count() * 64;

@@ -1,1 +1,35 @@
 //! The daemon: one event loop that journals every input, steps the core and performs outputs.
+//!
+//! It decides nothing about commands. `machine` is the pure state with the journal in front of it,
+//! `hands` does what the state asks for, `event_loop` moves what happens from one to the other, and
+//! `start` brings them up.
+
+mod authors;
+mod clock;
+mod error;
+mod event_loop;
+mod greeting;
+mod hands;
+mod held;
+mod history;
+mod links;
+mod machine;
+mod options;
+mod program;
+mod query;
+mod signals;
+mod spans;
+mod start;
+pub mod token;
+
+pub use error::Error;
+pub use machine::Divergence;
+pub use options::{AgentChoice, Options};
+
+/// Runs a daemon until it is told to stop.
+///
+/// # Errors
+/// Why it did not start, or why it ended before its time; [`Error::status`] is the exit status.
+pub fn run(options: &Options) -> Result<(), Error> {
+    start::start(options)?.run()
+}

@@ -1,1 +1,358 @@
 //! The journal: segments on disk, one writer.
+//!
+//! Every input is appended before the core sees it, a commit ends each turn of the loop, and
+//! outputs are released only against a [`Durable`], which only the journal can make. The bytes are
+//! those of [`pi_server_core::record`]; this module knows about files, syncs and room.
+
+mod error;
+mod files;
+mod index;
+#[allow(unsafe_code, reason = "the one module that maps files")]
+mod map;
+mod open;
+mod options;
+mod pwrite;
+mod read;
+mod spare;
+pub mod storage;
+mod sync;
+
+use std::cell::{Cell, OnceCell};
+use std::io;
+use std::sync::Arc;
+
+use pi_server_core::record::{
+    Begin, Commit, Cursor, Framer, Header, Mark, RECORD_STEP, RecordKind, SEGMENT_HEADER_BYTES,
+    Seal, Secret, SegmentHeader, encode_kind,
+};
+use pi_server_core::{BodyRef, Digest, Input, InputKind, Micros, Seq};
+
+pub use error::{AppendError, Full, JournalError, OpenError, ReadError, ReadFault};
+pub use files::{HEAD_FILE, KEY_FILE, LOCK_FILE, SEGMENT_DIR, segment_file, segment_number};
+pub use open::{Facts, Opened, Origin};
+pub use options::{Backend, Durability, Options, Settings, UnknownName, Waker};
+pub use read::{Scan, Scanned};
+
+use index::Index;
+use spare::Spare;
+use storage::{Disk, Segment, View};
+use sync::Syncer;
+
+/// Longest record in bytes: far above the largest frame that can be configured.
+const RECORD_BYTES_MAX: u64 = 1 << 30;
+/// What an input must leave free in its segment: a commit and a seal.
+const RESERVE: usize = Commit::SPAN + Seal::SPAN;
+/// Segments have whole pages.
+const PAGE: usize = 4096;
+/// Sealed segments that may stay open for reading from one commit to the next.
+const VIEWS_MAX: usize = 8;
+
+/// Proof that every input up to this one survives what was configured. Only the journal makes one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Durable(Seq);
+
+impl Durable {
+    /// The last input that survives.
+    pub fn seq(self) -> Seq {
+        self.0
+    }
+}
+
+/// An open journal, owned by the loop.
+pub struct Journal {
+    disk: Arc<dyn Disk>,
+    settings: Settings,
+    secret: Secret,
+    framer: Framer,
+    /// What every segment's header says, apart from number, size and time.
+    template: SegmentHeader,
+    /// The chain at the last record that was written.
+    cursor: Cursor,
+    active: Box<dyn Segment>,
+    /// Where the next record goes in `active`.
+    offset: usize,
+    index: Index,
+    /// Sealed segments, opened on demand; the last place is that of `active` and stays empty.
+    views: Vec<OnceCell<Box<dyn View>>>,
+    views_open: Cell<usize>,
+    committed: Seq,
+    /// Inputs were appended after the last commit.
+    pending: bool,
+    syncer: Syncer,
+    spare: Spare,
+    /// Encoded input, reused.
+    encoded: Vec<u8>,
+    failed: Option<JournalError>,
+}
+
+impl Journal {
+    /// Takes an input, before the core sees it. `at` is moved on if it would not be later than the
+    /// input before; the number, the time and the reference to the body are in the answer.
+    ///
+    /// `previous` is the digest of the outputs of the step before
+    /// ([`pi_server_core::record::digest_outputs`]).
+    ///
+    /// # Errors
+    /// The input was not taken and must not be stepped.
+    pub fn append(
+        &mut self,
+        at: Micros,
+        kind: InputKind,
+        body: &[u8],
+        previous: Digest,
+    ) -> Result<Input, AppendError> {
+        self.check()?;
+        let too_large = AppendError::TooLarge { body: body.len() as u64 };
+        let mut encoded = std::mem::take(&mut self.encoded);
+        encoded.clear();
+        let fits = encode_kind(&kind, &mut encoded).is_ok();
+        let lengths = (u32::try_from(encoded.len()), u32::try_from(body.len()));
+        let (Ok(input_len), Ok(body_len), true) = (lengths.0, lengths.1, fits) else {
+            return Err(too_large);
+        };
+        let header = Header {
+            kind: RecordKind::Input,
+            erased: false,
+            seq: Seq(self.cursor.seq.0 + 1),
+            at: at.max(Micros(self.cursor.at.0 + 1)),
+            outputs: previous,
+            input_len,
+            body_len,
+            body_digest: self.secret.body(body),
+            body_crc: if body.is_empty() { 0 } else { crc32fast::hash(body) },
+            tag: Digest::default(),
+        };
+        if header.length() > RECORD_BYTES_MAX {
+            return Err(too_large);
+        }
+        self.make_room(span(&header) + RESERVE)?;
+        let offset = self.offset;
+        self.put(header, None, &encoded, body)?;
+        self.encoded = encoded;
+        self.index.push(offset);
+        self.pending = true;
+        Ok(Input { seq: header.seq, at: header.at, body: header.body_ref(), kind })
+    }
+
+    /// Ends a turn of the loop; nothing if nothing was appended since the last. `last` is the
+    /// digest of the outputs of the last step.
+    ///
+    /// # Errors
+    /// The turn's outputs must not be released; the process should end.
+    pub fn commit(&mut self, last: Digest) -> Result<(), JournalError> {
+        self.check()?;
+        if !self.pending {
+            return Ok(());
+        }
+        self.put_commit(last)?;
+        self.pending = false;
+        self.committed = self.cursor.seq;
+        self.syncer.want(self.committed, self.cursor.segment);
+        self.drop_views();
+        Ok(())
+    }
+
+    /// Up to where outputs may be released: in `power`, what was synced; otherwise what was
+    /// committed.
+    pub fn durable(&self) -> Durable {
+        match self.settings.durability {
+            Durability::Power => Durable(self.syncer.durable().min(self.committed)),
+            Durability::Process | Durability::None => Durable(self.committed),
+        }
+    }
+
+    /// To be called when the waker was: notices failed syncs, and writes down how far the journal
+    /// is on disk when nothing else would.
+    ///
+    /// # Errors
+    /// A sync failed: the process should end.
+    pub fn poll(&mut self) -> Result<(), JournalError> {
+        self.check()?;
+        let news = self.syncer.durable() > self.cursor.durable_upto;
+        let room = self.offset + Commit::SPAN + RESERVE <= self.active.bytes().len();
+        if news && room && !self.pending {
+            self.put_commit(self.cursor.outputs)?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is room for new work: the segment after this one is there, or on its way.
+    pub fn writable(&self) -> bool {
+        self.spare.promises(self.cursor.segment + 1)
+    }
+
+    /// The last input.
+    pub fn last_seq(&self) -> Seq {
+        self.cursor.seq
+    }
+
+    /// Time of the last input.
+    pub fn last_at(&self) -> Micros {
+        self.cursor.at
+    }
+
+    /// Digest of the outputs of the last step that was committed, as recorded.
+    pub fn last_outputs(&self) -> Digest {
+        self.cursor.outputs
+    }
+
+    /// Keys the digests of clients' bytes.
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Number of the segment that is being written; the journal takes about this many times
+    /// [`Options::segment_bytes`].
+    pub fn segment(&self) -> u64 {
+        self.cursor.segment
+    }
+
+    /// Syncs everything that was committed, on this thread.
+    ///
+    /// # Errors
+    /// A sync failed, now or earlier.
+    pub fn sync(&mut self) -> Result<(), JournalError> {
+        self.check()?;
+        self.syncer.sync()
+    }
+
+    /// A clean stop: what was committed is synced (except in `none`), and `HEAD` says so.
+    ///
+    /// # Errors
+    /// A sync failed, now or earlier.
+    pub fn close(self) -> Result<(), JournalError> {
+        self.check()?;
+        self.syncer.stop()
+    }
+
+    fn check(&self) -> Result<(), JournalError> {
+        match &self.failed {
+            Some(error) => Err(error.clone()),
+            None => self.syncer.check(),
+        }
+    }
+
+    fn put_commit(&mut self, outputs: Digest) -> Result<(), JournalError> {
+        let commit = Mark::Commit(Commit {
+            number: self.cursor.commit + 1,
+            epoch: self.cursor.epoch,
+            durable_upto: self.syncer.durable().min(self.cursor.seq),
+            journal: self.cursor.journal,
+        });
+        self.put_mark(commit, outputs)
+    }
+
+    fn put_mark(&mut self, mark: Mark, outputs: Digest) -> Result<(), JournalError> {
+        mark.with_bytes(|bytes| {
+            let header = Header {
+                kind: mark.kind(),
+                erased: false,
+                seq: self.cursor.seq,
+                at: self.cursor.at,
+                outputs,
+                input_len: u32::try_from(bytes.len()).unwrap_or(u32::MAX),
+                body_len: 0,
+                body_digest: Digest::default(),
+                body_crc: 0,
+                tag: Digest::default(),
+            };
+            self.put(header, Some(&mark), bytes, &[])
+        })
+    }
+
+    /// Writes a record where there is room for it, and makes it part of the chain.
+    fn put(
+        &mut self,
+        mut header: Header,
+        mark: Option<&Mark>,
+        input: &[u8],
+        body: &[u8],
+    ) -> Result<(), JournalError> {
+        header.tag = header.chain(self.cursor.tag, input);
+        let bytes = self.framer.header(&header, input);
+        let span = span(&header);
+        let segment = self.cursor.segment;
+        if let Err(source) = self.active.put(self.offset, [&bytes, input, body]) {
+            let error = JournalError::WriteFailed { segment, source: Arc::new(source) };
+            self.failed = Some(error.clone());
+            return Err(error);
+        }
+        let followed = self.cursor.follow(&header, mark);
+        assert!(followed.is_ok(), "the journal numbers its own records: {followed:?}");
+        self.offset += span;
+        Ok(())
+    }
+
+    /// Goes on in the next segment if this one has less than `bytes` left. Nothing has changed if
+    /// there is no next one.
+    fn make_room(&mut self, bytes: usize) -> Result<(), JournalError> {
+        if self.offset + bytes <= self.active.bytes().len() {
+            return Ok(());
+        }
+        let number = self.cursor.segment + 1;
+        let minimum = SEGMENT_HEADER_BYTES + Begin::SPAN + bytes;
+        let segment = self.next_segment(number, minimum).map_err(JournalError::Full)?;
+        let file = segment.syncer().map_err(|source| {
+            JournalError::Full(Full { segment: number, source: Arc::new(source) })
+        })?;
+        self.put_mark(Mark::Seal(Seal { next: number }), self.cursor.outputs)?;
+        self.active = segment;
+        self.syncer.rolled(file);
+        self.begin(number)
+    }
+
+    /// Opens the next segment, which has room for at least `minimum` bytes.
+    fn next_segment(&self, number: u64, minimum: usize) -> Result<Box<dyn Segment>, Full> {
+        let failed = |source| Full { segment: number, source: Arc::new(source) };
+        let standard = self.header(number, self.settings.segment_bytes);
+        self.spare.take(&standard)?;
+        let mut segment = self.disk.open(number).map_err(failed)?;
+        if segment.bytes().len() < minimum {
+            // A record larger than a segment gets one of its own size, in place of the unused one.
+            let pages = minimum.next_multiple_of(PAGE);
+            let capacity = u32::try_from(pages).map_err(|error| failed(io::Error::other(error)))?;
+            let large = self.header(number, capacity.max(self.settings.segment_bytes));
+            drop(segment);
+            self.spare.build(&large)?;
+            segment = self.disk.open(number).map_err(failed)?;
+        }
+        Ok(segment)
+    }
+
+    /// The first record of the segment that has just become the active one.
+    fn begin(&mut self, number: u64) -> Result<(), JournalError> {
+        self.offset = SEGMENT_HEADER_BYTES;
+        let begin = Begin {
+            segment: number,
+            before: self.cursor.tag,
+            epoch: self.cursor.epoch,
+            commit: self.cursor.commit,
+        };
+        self.put_mark(Mark::Begin(begin), self.cursor.outputs)?;
+        self.index.begin(Seq(self.cursor.seq.0 + 1));
+        self.views.push(OnceCell::new());
+        self.spare.want(self.header(number + 1, self.settings.segment_bytes));
+        Ok(())
+    }
+
+    fn header(&self, number: u64, capacity: u32) -> SegmentHeader {
+        SegmentHeader { number, capacity, created: self.cursor.at, ..self.template }
+    }
+}
+
+/// A record's length with padding; records are far smaller than a pointer can address.
+fn span(header: &Header) -> usize {
+    let length = header.span();
+    usize::try_from(length).expect("a record has at most RECORD_BYTES_MAX bytes")
+}
+
+const _: () = assert!(RESERVE.is_multiple_of(RECORD_STEP));
+
+#[cfg(test)]
+mod tests;
+
+impl pi_server_core::wire::Bodies for Journal {
+    fn body(&self, body: BodyRef) -> Option<&[u8]> {
+        Journal::body(self, body)
+    }
+}

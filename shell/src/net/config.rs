@@ -39,6 +39,8 @@ pub struct Config {
     pub log_bytes_max: u64,
     /// Bytes of session events that are queued for one client before it counts as lagging.
     pub event_bytes_max: u64,
+    /// Sends every WebSocket message back as it came, and reports none: for conformance suites.
+    pub echo: bool,
 }
 
 impl Default for Config {
@@ -59,6 +61,7 @@ impl Default for Config {
             hello_within: Duration::from_millis(100),
             log_bytes_max: 8 << 20,
             event_bytes_max: 256 << 10,
+            echo: false,
         }
     }
 }

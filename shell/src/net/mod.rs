@@ -17,19 +17,52 @@
 //! - events beyond a bound are not queued; the client is *lagging* and the daemon feeds it from the
 //!   journal ([`Net::lagging`], [`Net::feed`], [`Net::caught_up`]), in order with everything else.
 
+mod bind;
 mod config;
+mod framing;
+mod http;
+mod lines;
+mod log;
+mod outbox;
+mod peer;
+mod peers;
+mod receive;
+mod send;
+mod socket;
+mod stdio;
+mod websocket;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use mio::event::Event;
-use mio::{Registry, Token};
-use pi_server_core::Seq;
+use mio::net::TcpListener;
+use mio::{Interest, Registry, Token};
 use pi_server_core::input::Transport;
 
+pub use bind::BindError;
 pub use config::{Auth, Config, Secret};
+
+use bind::UnixDoor;
+use framing::FRAMINGS;
+use log::Log;
+use peer::Peer;
+use peers::Peers;
+use receive::Door;
+use socket::Socket;
+use stdio::Stdio;
+
+/// Bytes read from one client in one turn.
+const READ_BYTES: usize = 64 << 10;
+/// How much of a frame is kept that is too large.
+const HEAD_BYTES_MAX: usize = 1 << 10;
+/// How long the end of the process waits for standard output to be read.
+const STDOUT_WITHIN: Duration = Duration::from_secs(2);
+
+/// Places of the listeners among the doors and the tokens.
+const TCP: usize = 0;
+const UNIX: usize = 1;
 
 /// A client, as long as it is there. Never used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,60 +109,53 @@ pub enum Happened {
     },
 }
 
-/// Why the transports cannot start.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum BindError {
-    /// A program listens on the address.
-    AddressInUse {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// The address is not loopback, and no token is asked for.
-    OpenToAll {
-        /// The address.
-        address: SocketAddr,
-    },
-    /// The address cannot be listened on.
-    Tcp {
-        /// The address.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A program answers on the Unix socket.
-    SocketInUse {
-        /// Its path.
-        path: PathBuf,
-    },
-    /// There is something at the path, and it is not a socket.
-    NotASocket {
-        /// The path.
-        path: PathBuf,
-    },
-    /// The Unix socket cannot be made.
-    Unix {
-        /// Its path.
-        path: PathBuf,
-        /// What failed.
-        operation: &'static str,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The event queue or a thread cannot be had.
-    System {
-        /// What failed.
-        operation: &'static str,
-        /// What the system says.
-        source: io::Error,
-    },
+/// What a client's bytes come to, before it is said who the client is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Said {
+    Frame(Vec<u8>),
+    TooLarge { size: u64, head: Vec<u8> },
+}
+
+impl Said {
+    fn by(self, link: Link) -> Happened {
+        match self {
+            Said::Frame(bytes) => Happened::Frame { link, bytes },
+            Said::TooLarge { size, head } => Happened::TooLarge { link, size, head },
+        }
+    }
 }
 
 /// All clients.
 #[derive(Debug)]
 pub struct Net {
-    first: Token,
+    config: Config,
+    first: usize,
+    registry: Registry,
     address: Option<SocketAddr>,
+    tcp: Option<TcpListener>,
+    unix: Option<UnixDoor>,
+    doors: [Door; 2],
+    peers: Peers,
+    /// Frames for everyone, per framing.
+    logs: [Log; 2],
+    /// Slots of the clients that take part in broadcasts, or did and have not taken all of them.
+    admitted: Vec<u32>,
+    /// How many of them there are, per framing.
+    members: [usize; 2],
+    /// Slots of clients with something to write of their own.
+    dirty: Vec<u32>,
+    /// Something was broadcast in this turn.
+    has_broadcast: bool,
+    /// Slots of clients that have more to read.
+    backlog: Vec<u32>,
+    lagging: BTreeSet<Link>,
+    /// What happened outside polls and ticks.
+    pending: Vec<Happened>,
+    /// How many clients count towards the limit.
+    talking: u64,
+    buffer: Vec<u8>,
+    /// Dropped after the clients: see [`Net::drop`].
+    stdio: Option<Stdio>,
 }
 
 impl Net {
@@ -137,8 +163,47 @@ impl Net {
     ///
     /// # Errors
     /// [`BindError`]; nothing is left behind.
-    pub fn bind(_config: Config, _registry: &Registry, first: Token) -> Result<Net, BindError> {
-        Ok(Net { first, address: None })
+    pub fn bind(config: Config, registry: &Registry, first: Token) -> Result<Net, BindError> {
+        let failed = |operation| move |source| BindError::System { operation, source };
+        let mut tcp = config.listen.map(|address| bind::tcp(address, &config.auth)).transpose()?;
+        let mut unix = config.unix.as_deref().map(UnixDoor::open).transpose()?;
+        let token = |place| Token(first.0 + place);
+        if let Some(listener) = &mut tcp {
+            let registered = registry.register(listener, token(TCP), Interest::READABLE);
+            registered.map_err(failed("watch the TCP listener"))?;
+        }
+        if let Some(door) = &mut unix {
+            let registered = registry.register(&mut door.listener, token(UNIX), Interest::READABLE);
+            registered.map_err(failed("watch the Unix socket"))?;
+        }
+        let address = tcp.as_ref().map(TcpListener::local_addr).transpose();
+        let has_stdio = config.stdio;
+        let mut net = Net {
+            logs: FRAMINGS.map(|_| Log::new(config.log_bytes_max)),
+            config,
+            first: first.0,
+            registry: registry.try_clone().map_err(failed("share the event queue"))?,
+            address: address.map_err(failed("learn the address of the TCP listener"))?,
+            tcp,
+            unix,
+            doors: [Door::default(), Door::default()],
+            peers: Peers::default(),
+            admitted: Vec::new(),
+            members: [0, 0],
+            dirty: Vec::new(),
+            has_broadcast: false,
+            backlog: Vec::new(),
+            lagging: BTreeSet::new(),
+            pending: Vec::new(),
+            talking: 0,
+            buffer: vec![0; READ_BYTES],
+            stdio: None,
+        };
+        if has_stdio {
+            let attached = net.attach(io::stdin(), io::stdout());
+            attached.map_err(failed("serve standard input and output"))?;
+        }
+        Ok(net)
     }
 
     /// Where WebSocket clients connect to.
@@ -148,72 +213,52 @@ impl Net {
 
     /// Whether a readiness event with this token is for [`Net::poll`].
     pub fn owns(&self, token: Token) -> bool {
-        token >= self.first
-    }
-
-    /// Takes in what one source has, up to a bounded share; the rest is taken by later ticks.
-    pub fn poll(&mut self, _event: &Event, _now: Instant, _happened: &mut Vec<Happened>) {}
-
-    /// Once per turn, after the polls: goes on with sources that had more than a share, pings,
-    /// and ends what took too long.
-    pub fn tick(&mut self, _now: Instant, _happened: &mut Vec<Happened>) {}
-
-    /// When [`Net::tick`] is needed, if nothing else happens before.
-    pub fn deadline(&self) -> Option<Instant> {
-        None
-    }
-
-    /// Whether something is left for [`Net::tick`] that no readiness event will announce: the loop
-    /// must not wait then.
-    pub fn has_backlog(&self) -> bool {
-        false
+        token.0 >= self.first
     }
 
     /// Whether frames sent to the client can still reach it.
-    pub fn is_open(&self, _link: Link) -> bool {
-        false
+    pub fn is_open(&self, link: Link) -> bool {
+        self.peers.look(link).is_some_and(Peer::is_listening)
     }
 
-    /// The client takes part in broadcasts from here on.
-    pub fn admit(&mut self, _link: Link) {}
-
-    /// The client takes part in broadcasts no longer.
-    pub fn dismiss(&mut self, _link: Link) {}
-
-    /// Sends a frame to one client. Never dropped while the client lives. `seq` is the input that
-    /// caused it: a lagging client gets it after the events before that place.
-    pub fn send(&mut self, _link: Link, _seq: Seq, _json: &[u8]) {}
-
-    /// Sends a lifecycle frame to every admitted client.
-    pub fn broadcast(&mut self, _seq: Seq, _json: &[u8]) {}
-
-    /// Sends a lifecycle frame to some clients. One that is far behind gets a gap frame for it.
-    pub fn multicast(&mut self, _links: &[Link], _seq: Seq, _json: &[u8]) {}
-
-    /// Sends a session event to some clients. One that is far behind, or lagging, is lagging from
-    /// its cursor on.
-    pub fn event(&mut self, _links: &[Link], _cursor: Seq, _json: &[u8]) {}
-
-    /// Makes the client lag from `after` on, so that older events can be fed before newer ones.
-    pub fn lag(&mut self, _link: Link, _after: Seq) {}
-
-    /// Lagging clients that have room, each with the cursor of the last event it was given.
-    pub fn lagging(&mut self) -> Vec<(Link, Seq)> {
-        Vec::new()
+    /// Whether no client is left.
+    pub fn is_empty(&self) -> bool {
+        self.peers.len() == 0
     }
 
-    /// Gives a lagging client the next event it missed, in order. `false`: no more for now.
-    pub fn feed(&mut self, _link: Link, _cursor: Seq, _json: &[u8]) -> bool {
-        false
+    /// Bytes that are kept for clients.
+    #[cfg(test)]
+    fn kept_bytes(&self) -> usize {
+        let links = self.peers.links();
+        let own = links.iter().filter_map(|link| Some(self.peers.look(*link)?.outbox.bytes()));
+        own.sum::<usize>() + self.logs.iter().map(Log::bytes).sum::<usize>()
     }
 
-    /// The client has been fed everything that it missed.
-    pub fn caught_up(&mut self, _link: Link) {}
-
-    /// Ends a connection after everything that was sent to it. The code and the reason (cut to 123
-    /// bytes) are those of a WebSocket close frame; a line transport just ends.
-    pub fn close(&mut self, _link: Link, _code: u16, _reason: &str) {}
-
-    /// Writes what is queued, in as few calls as possible. At the end of the turn.
-    pub fn flush(&mut self) {}
+    /// Serves a pair of streams as the stdio client.
+    fn attach(
+        &mut self,
+        input: impl io::Read + Send + 'static,
+        output: impl io::Write + Send + 'static,
+    ) -> io::Result<Link> {
+        let (stdio, ours) = Stdio::start(input, output)?;
+        self.stdio = Some(stdio);
+        let socket = Socket::Unix(mio::net::UnixStream::from_std(ours));
+        let mut happened = Vec::new();
+        let link = self.welcome(socket, Transport::Stdio, Instant::now(), &mut happened)?;
+        self.pending.append(&mut happened);
+        Ok(link)
+    }
 }
+
+impl Drop for Net {
+    /// Closes every connection, and lets standard output take what it was sent.
+    fn drop(&mut self) {
+        self.peers = Peers::default();
+        if let Some(stdio) = self.stdio.take() {
+            stdio.wait(STDOUT_WITHIN);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,233 @@
+//! `pi-server serve`: the flags of the daemon, and what they come to.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use pi_server_core::Limits;
+use pi_server_core::input::RecoveryPolicy;
+use pi_server_core::limits::LimitError;
+
+use super::{Complaint, DataDir, Status};
+use crate::daemon::{self, AgentChoice, Options};
+use crate::journal::{Backend, Durability};
+
+/// Flags of `pi-server serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  pi-server serve
+      WebSocket on 127.0.0.1:3141, agent `pi` if it is installed and the demo agent if not.
+  pi-server serve --agent demo --data-dir /tmp/try --listen 127.0.0.1:0
+      Try it out: scripted agent, a port that is free, nothing kept but /tmp/try.
+  pi-server serve --unix --no-listen
+      Only for programs of this user; needs no token.
+  pi-server serve --durability power
+      Answers wait until the disk has them: survives a loss of power, not just of the process.
+  pi-server serve --set limits.sessions_max=500 --set limits.rate=off
+      See `pi-server limits` for all names.
+
+SIGINT or SIGTERM: no new commands, what is in flight ends (limits.drain_timeout_ms), then exit 0.
+A second one stops at once; that is safe too. Exit statuses are in `pi-server --help`.")]
+pub struct Serve {
+    /// Address for WebSocket clients: IP:PORT, `localhost:PORT` or PORT; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3141", value_parser = address)]
+    listen: SocketAddr,
+    /// Open no TCP port.
+    #[arg(long)]
+    no_listen: bool,
+    /// Also listen on a Unix socket, newline-delimited JSON, mode 0600, no token [without a value:
+    /// pi-server.sock in the data directory].
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    unix: Option<Option<PathBuf>>,
+    /// Also speak newline-delimited JSON on standard input and output. If that is the only way in,
+    /// the end of the input ends the daemon.
+    #[arg(long)]
+    stdio: bool,
+    #[command(flatten)]
+    data_dir: DataDir,
+    /// What sessions run on: `pi` is one child process per session, `demo` a scripted agent inside
+    /// the daemon, `auto` takes pi if it is on PATH and says why.
+    #[arg(long, value_enum, default_value_t)]
+    agent: AgentName,
+    /// The pi program, for --agent pi and auto.
+    #[arg(long, value_name = "CMD", default_value = "pi")]
+    pi_command: String,
+    /// What an answer survives: the death of the process, the loss of power, or nothing (for
+    /// benchmarks).
+    #[arg(long, value_enum, default_value_t)]
+    durability: DurabilityName,
+    /// How journal files are written; the bytes are the same. `auto` is a memory map where that is
+    /// safe and system calls elsewhere; `map-anywhere` insists.
+    #[arg(long, value_enum, default_value_t)]
+    backend: BackendName,
+    /// What TCP clients must show. `none` is refused unless --listen is a loopback address.
+    #[arg(long, value_enum, default_value_t)]
+    auth: AuthName,
+    /// Let web pages of this origin in, e.g. http://localhost:5173 (repeatable).
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+    /// Answer to this host name beside IP addresses and localhost (repeatable).
+    #[arg(long, value_name = "HOST")]
+    allow_host: Vec<String>,
+    /// What becomes of commands that were accepted but had not reached an agent when the daemon
+    /// died: they run, or they end as failed.
+    #[arg(long, value_enum, default_value_t)]
+    recovery: RecoveryName,
+    /// Set a bound, e.g. limits.sessions_max=500, or limits.rate=off (repeatable).
+    #[arg(long, value_name = "limits.NAME=VALUE")]
+    set: Vec<String>,
+    /// Size of a journal file, in bytes.
+    #[arg(long, value_name = "N")]
+    segment_bytes: Option<u32>,
+    /// Say nothing on standard error but errors.
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum AgentName {
+    #[default]
+    Auto,
+    Pi,
+    Demo,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum DurabilityName {
+    #[default]
+    Process,
+    Power,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum BackendName {
+    #[default]
+    Auto,
+    Map,
+    MapAnywhere,
+    Pwrite,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum AuthName {
+    #[default]
+    Token,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum RecoveryName {
+    #[default]
+    Resume,
+    Fail,
+}
+
+impl Serve {
+    pub(super) fn run(&self) -> Result<Status, Complaint> {
+        let options = self.options().map_err(Complaint::usage)?;
+        match daemon::run(&options) {
+            Ok(()) => Ok(Status::Ok),
+            Err(error) => Err(Complaint { status: error.status(), text: error.to_string() }),
+        }
+    }
+
+    fn options(&self) -> Result<Options, String> {
+        let listen = if self.no_listen { None } else { Some(self.listen) };
+        if let Some(address) = listen
+            && self.auth == AuthName::None
+            && !address.ip().is_loopback()
+        {
+            return Err(format!(
+                "--listen {address} would let everybody on the network in: leave out --auth none, \
+                 or listen on 127.0.0.1"
+            ));
+        }
+        if listen.is_none() && self.unix.is_none() && !self.stdio {
+            return Err("--no-listen leaves no way in: add --unix or --stdio".to_owned());
+        }
+        let data_dir = self.data_dir.resolve()?;
+        let unix = self
+            .unix
+            .as_ref()
+            .map(|path| path.clone().unwrap_or_else(|| data_dir.join("pi-server.sock")));
+        Ok(Options {
+            listen,
+            unix,
+            stdio: self.stdio,
+            data_dir,
+            agent: match self.agent {
+                AgentName::Auto => AgentChoice::Auto,
+                AgentName::Pi => AgentChoice::Pi,
+                AgentName::Demo => AgentChoice::Demo,
+            },
+            pi_command: self.pi_command.clone(),
+            durability: match self.durability {
+                DurabilityName::Process => Durability::Process,
+                DurabilityName::Power => Durability::Power,
+                DurabilityName::None => Durability::None,
+            },
+            backend: match self.backend {
+                BackendName::Auto => Backend::Auto,
+                BackendName::Map => Backend::Map,
+                BackendName::MapAnywhere => Backend::MapAnywhere,
+                BackendName::Pwrite => Backend::Pwrite,
+            },
+            auth: self.auth == AuthName::Token,
+            allowed_origins: self.allow_origin.clone(),
+            allowed_hosts: self.allow_host.clone(),
+            recovery: match self.recovery {
+                RecoveryName::Resume => RecoveryPolicy::Resume,
+                RecoveryName::Fail => RecoveryPolicy::Fail,
+            },
+            limits: limits(&self.set)?,
+            segment_bytes: self.segment_bytes,
+            quiet: self.quiet,
+        })
+    }
+}
+
+/// `IP:PORT`, `localhost:PORT`, or a port of 127.0.0.1.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.parse() {
+        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    }
+    let text = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    text.parse().map_err(|_| "must be IP:PORT, localhost:PORT or PORT".to_owned())
+}
+
+/// The bounds, with what `--set` says applied in order.
+fn limits(set: &[String]) -> Result<Limits, String> {
+    let mut limits = Limits::default();
+    for text in set {
+        let wrong = |what: String| format!("--set {text}: {what}");
+        let (name, value) = text
+            .strip_prefix("limits.")
+            .and_then(|text| text.split_once('='))
+            .ok_or_else(|| wrong("must be limits.NAME=VALUE".to_owned()))?;
+        if name == "rate" {
+            limits.rate = match value {
+                "on" => true,
+                "off" => false,
+                _ => return Err(wrong("must be on or off".to_owned())),
+            };
+            continue;
+        }
+        let digits = value.replace('_', "");
+        let value = digits.parse().map_err(|_| wrong("must be a whole number".to_owned()))?;
+        limits.set(name, value).map_err(|error| match error {
+            LimitError::Unknown => {
+                wrong("no limit has that name; see `pi-server limits`".to_owned())
+            }
+            LimitError::OutOfRange { min, max } => wrong(format!("must be {min} to {max}")),
+        })?;
+    }
+    Ok(limits)
+}
+
+#[cfg(test)]
+mod tests;

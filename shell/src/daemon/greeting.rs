@@ -1,0 +1,97 @@
+//! What the daemon says on standard error when it starts.
+
+use std::io::IsTerminal as _;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use pi_server_core::frame::Recovery;
+use pi_server_core::input::AgentKind;
+
+use super::options::Options;
+use super::program::Program;
+use super::token::Token;
+
+/// What there is to say.
+pub(super) struct Greeting<'a> {
+    pub(super) options: &'a Options,
+    pub(super) address: Option<SocketAddr>,
+    /// The token, and whether it was made by this start.
+    pub(super) token: Option<&'a (Token, bool)>,
+    pub(super) program: &'a Program,
+    pub(super) journal: &'a Path,
+    pub(super) durability: &'a str,
+    pub(super) recovery: &'a Recovery,
+}
+
+impl Greeting<'_> {
+    /// Says it, line by line.
+    pub(super) fn print(&self) {
+        if self.options.quiet {
+            return;
+        }
+        eprint!("{}", self.text(std::io::stderr().is_terminal()));
+    }
+
+    /// The lines. The token is shown to people and at the first start, but not to every log file.
+    fn text(&self, is_terminal: bool) -> String {
+        let mut lines = vec![format!("pi-server {}", env!("CARGO_PKG_VERSION"))];
+        if let Some(address) = self.address {
+            lines.push(format!("listening on ws://{address}"));
+            lines.push(match self.token {
+                Some((token, made)) if *made || is_terminal => {
+                    format!("connect with {}", token.url(address))
+                }
+                Some(_) => "connect with the URL that `pi-server token` prints".to_owned(),
+                None => format!("connect with ws://{address}/ (no token asked for)"),
+            });
+        }
+        if let Some(path) = &self.options.unix {
+            lines.push(format!("listening on {}", path.display()));
+        }
+        if self.options.stdio {
+            lines.push("speaking on standard input and output".to_owned());
+        }
+        let (name, why) = match self.program.kind {
+            AgentKind::Demo => ("demo", &self.program.why),
+            AgentKind::Pi => ("pi", &self.program.why),
+        };
+        lines.push(format!("agent {name} ({why})"));
+        lines.push(format!("journal {} ({})", self.journal.display(), self.durability));
+        lines.push(recovered(self.recovery));
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&line);
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// One line about the lives before.
+fn recovered(recovery: &Recovery) -> String {
+    if recovery.boot <= 1 {
+        return "first start: nothing to recover".to_owned();
+    }
+    let mut text = format!(
+        "recovered {} records after a {} stop: {}, {} with stored outcomes",
+        recovery.journal.records,
+        if recovery.clean { "clean" } else { "sudden" },
+        plural(recovery.sessions, "session"),
+        plural(recovery.outcomes, "command"),
+    );
+    if recovery.recoverable > 0 {
+        text.push_str(&format!(", {} run again", recovery.recoverable));
+    }
+    if recovery.failed > 0 {
+        text.push_str(&format!(", {} ended with unknown outcome", recovery.failed));
+    }
+    if recovery.journal.torn_bytes > 0 {
+        let bytes = recovery.journal.torn_bytes;
+        text.push_str(&format!("; {bytes} bytes of an unfinished write set aside"));
+    }
+    text
+}
+
+fn plural(count: u64, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}

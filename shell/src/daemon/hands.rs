@@ -1,0 +1,193 @@
+//! Performing outputs, in their order: frames to clients, asks to agents, questions to the file
+//! system. Everything here may happen only after the journal said that it is safe.
+
+use std::time::Instant;
+
+use pi_server_core::audience::Audiences;
+use pi_server_core::frame::Frame;
+use pi_server_core::input::{AgentSaid, InputKind};
+use pi_server_core::output::{Audience, Output};
+use pi_server_core::wire::render;
+use pi_server_core::{ConnId, Seq};
+
+use super::links::Links;
+use super::machine::Machine;
+use super::query::{LoopStats, Queries};
+use super::spans::Spans;
+use crate::agent::Agents;
+use crate::journal::{Journal, Scanned};
+use crate::net::{Link, Net};
+
+/// Records that one turn of the loop reads for clients that catch up.
+const CATCH_UP_RECORDS: usize = 4_096;
+
+/// Everything that can be done to the world.
+pub(super) struct Hands {
+    pub(super) net: Net,
+    pub(super) agents: Agents,
+    pub(super) links: Links,
+    pub(super) queries: Queries,
+    pub(super) stats: LoopStats,
+    audiences: Audiences,
+    spans: Spans,
+    /// The newest input whose outputs have been performed.
+    performed: Seq,
+    /// The core has asked for the end.
+    pub(super) exit: bool,
+    /// A client that catches up could not be served everything in its share of a turn.
+    pub(super) behind: bool,
+    json: Vec<u8>,
+    targets: Vec<Link>,
+}
+
+impl Hands {
+    pub(super) fn new(net: Net, agents: Agents, queries: Queries) -> Hands {
+        Hands {
+            net,
+            agents,
+            links: Links::new(),
+            queries,
+            stats: LoopStats::default(),
+            audiences: Audiences::new(),
+            spans: Spans::new(),
+            performed: Seq(0),
+            exit: false,
+            behind: false,
+            json: Vec::new(),
+            targets: Vec::new(),
+        }
+    }
+
+    /// Does one thing that the step of input `seq` has asked for.
+    pub(super) fn perform(&mut self, seq: Seq, output: &Output, machine: &Machine, now: Instant) {
+        self.performed = seq;
+        self.audiences.apply(output);
+        let (links, net) = (&self.links, &self.net);
+        let lag = |conn| links.link(conn).and_then(|link| net.lags_after(link));
+        if let Some((conn, after)) = self.spans.apply(seq, output, lag)
+            && let Some(link) = self.links.link(conn)
+        {
+            self.net.lag(link, after);
+        }
+        match output {
+            Output::Deliver { to, frame } => self.deliver(seq, to, frame, machine.journal()),
+            Output::Admit { conn } => {
+                if let Some(link) = self.links.link(*conn) {
+                    self.net.admit(link);
+                }
+            }
+            Output::Leave { conn } => {
+                if let Some(link) = self.links.link(*conn) {
+                    self.net.dismiss(link);
+                }
+            }
+            Output::Ask(ask) => self.agents.ask(ask, machine.journal(), now),
+            Output::Query { query, what } => {
+                self.stats.links = u64::try_from(self.links.count()).unwrap_or(u64::MAX);
+                self.queries.ask(*query, what, machine, &self.stats);
+            }
+            Output::Exit => self.exit = true,
+            Output::Subscribe { .. }
+            | Output::Unsubscribe { .. }
+            | Output::Unlist { .. }
+            | Output::SetInterest { .. } => {}
+        }
+    }
+
+    /// Renders a frame once and hands it to everybody it is for.
+    fn deliver(&mut self, seq: Seq, to: &Audience, frame: &Frame, journal: &Journal) {
+        if self.audiences.is_everyone(to) {
+            self.render(frame, journal);
+            self.net.broadcast(seq, &self.json);
+            return;
+        }
+        self.targets.clear();
+        let (links, targets) = (&mut self.links, &mut self.targets);
+        let is_response = matches!(frame, Frame::Response { .. });
+        self.audiences.resolve(to, |conn| {
+            targets.extend(links.link(conn));
+            if is_response {
+                links.answered(conn);
+            }
+        });
+        if self.targets.is_empty() {
+            return;
+        }
+        self.render(frame, journal);
+        match (to, frame) {
+            (Audience::Subscribers(_), Frame::Event { cursor, .. }) => {
+                self.net.event(&self.targets, *cursor, &self.json);
+            }
+            (Audience::Lifecycle { .. } | Audience::Everyone, _) => {
+                self.net.multicast(&self.targets, seq, &self.json);
+            }
+            (Audience::Conn(_) | Audience::Subscribers(_), _) => {
+                for link in &self.targets {
+                    self.net.send(*link, seq, &self.json);
+                }
+            }
+        }
+    }
+
+    fn render(&mut self, frame: &Frame, journal: &Journal) {
+        self.json.clear();
+        render(frame, journal, &mut self.json);
+    }
+
+    /// Feeds clients that lag, from the journal, as much as they take and a turn can spare.
+    pub(super) fn catch_up(&mut self, machine: &Machine) {
+        self.behind = false;
+        let mut budget = CATCH_UP_RECORDS;
+        for (link, cursor) in self.net.lagging() {
+            let Some(conn) = self.links.conn(link) else { continue };
+            let Some(position) = self.spans.position(conn, cursor) else { continue };
+            if budget == 0 {
+                self.behind = true;
+                return;
+            }
+            self.serve(conn, link, position, machine, &mut budget);
+        }
+    }
+
+    /// Feeds one client the events after `position`.
+    fn serve(
+        &mut self,
+        conn: ConnId,
+        link: Link,
+        mut position: Seq,
+        machine: &Machine,
+        budget: &mut usize,
+    ) {
+        let journal = machine.journal();
+        let mut room = true;
+        for scanned in journal.scan_from(Seq(position.0.saturating_add(1))) {
+            let Ok(Scanned { input, .. }) = scanned else {
+                // Nothing is left out in silence: without its events the client is sent away.
+                self.net.close(link, 1011, "The journal cannot be read");
+                break;
+            };
+            if input.seq > self.performed {
+                break;
+            }
+            if !room || *budget == 0 {
+                self.behind |= room;
+                self.spans.served(conn, position);
+                return;
+            }
+            *budget = budget.saturating_sub(1);
+            if let InputKind::Agent { agent, said: AgentSaid::Event(_) } = input.kind
+                && let Some(session) = machine.authors().session(agent, input.seq)
+                && self.spans.wants(conn, session, input.seq)
+            {
+                let frame =
+                    Frame::Event { session: session.clone(), cursor: input.seq, event: input.body };
+                self.json.clear();
+                render(&frame, journal, &mut self.json);
+                room = self.net.feed(link, input.seq, &self.json);
+            }
+            position = input.seq;
+        }
+        self.spans.caught_up(conn);
+        self.net.caught_up(link);
+    }
+}

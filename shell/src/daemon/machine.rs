@@ -1,0 +1,179 @@
+//! The pure machine with the journal in front of it: no input reaches [`State::step`] before it is
+//! written, and no output leaves before its input is durable (laws 1, 2 and 8).
+
+use pi_server_core::input::{Input, InputKind};
+use pi_server_core::record::digest_outputs;
+use pi_server_core::{Digest, Micros, Output, Outputs, Seq, State};
+
+use super::authors::Authors;
+use super::clock::Clock;
+use super::held::Held;
+use super::history::History;
+use crate::journal::{AppendError, Durable, Journal, JournalError};
+
+/// The state, its journal, and what is derived from the outputs of every step.
+pub(super) struct Machine {
+    journal: Journal,
+    state: State,
+    clock: Clock,
+    outputs: Outputs,
+    /// Digest of the outputs of the last step, which the next record carries.
+    digest: Digest,
+    scratch: Vec<u8>,
+    held: Held,
+    history: History,
+    authors: Authors,
+}
+
+impl Machine {
+    /// A machine at the end of a journal whose inputs have been fed to `state`.
+    pub(super) fn new(journal: Journal, past: Past) -> Machine {
+        let Past { state, outputs, digest, scratch, history, authors, at, clean: _ } = past;
+        Machine {
+            journal,
+            state,
+            clock: Clock::after(at),
+            outputs,
+            digest,
+            scratch,
+            held: Held::new(),
+            history,
+            authors,
+        }
+    }
+
+    /// Writes an input to the journal, steps it, and holds what it puts out.
+    ///
+    /// # Errors
+    /// The journal cannot take it. Nothing has changed then, and nothing may be tried again.
+    pub(super) fn take(&mut self, kind: InputKind, body: &[u8]) -> Result<Seq, AppendError> {
+        let at = self.clock.tick();
+        let input = self.journal.append(at, kind, body, self.digest)?;
+        self.state.step(&input, &mut self.outputs);
+        let outputs = self.outputs.as_slice();
+        self.digest = digest_outputs(outputs, &mut self.scratch);
+        self.history.note(input.seq, at, outputs);
+        self.authors.note(&input, outputs);
+        self.held.hold(input.seq, self.outputs.drain());
+        Ok(input.seq)
+    }
+
+    /// Ends a turn.
+    pub(super) fn commit(&mut self) -> Result<(), JournalError> {
+        self.journal.commit(self.digest)
+    }
+
+    /// The next output that may leave, in order.
+    pub(super) fn release(&mut self, durable: &Durable) -> Option<(Seq, Output)> {
+        self.held.release(durable)
+    }
+
+    /// Whether outputs wait for the disk.
+    pub(super) fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// How long the state can be left alone; `None` for ever.
+    pub(super) fn patience(&self) -> Option<std::time::Duration> {
+        self.state.deadline().map(|deadline| self.clock.until(deadline))
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(super) fn journal_mut(&mut self) -> &mut Journal {
+        &mut self.journal
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(super) fn history(&self) -> &History {
+        &self.history
+    }
+
+    pub(super) fn authors(&self) -> &Authors {
+        &self.authors
+    }
+
+    /// The journal, to be closed.
+    pub(super) fn into_journal(self) -> Journal {
+        self.journal
+    }
+}
+
+/// What feeding a journal's inputs again builds up.
+#[derive(Debug)]
+pub(super) struct Past {
+    state: State,
+    outputs: Outputs,
+    digest: Digest,
+    scratch: Vec<u8>,
+    history: History,
+    authors: Authors,
+    at: Micros,
+    clean: bool,
+}
+
+/// An input whose outputs are not those that the journal has on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// The input after whose step the outputs differ.
+    pub seq: Seq,
+    /// What the journal has on record.
+    pub recorded: Digest,
+    /// What the step put out.
+    pub computed: Digest,
+}
+
+impl Past {
+    /// Before the first input.
+    pub(super) fn new() -> Past {
+        Past {
+            state: State::new(),
+            outputs: Outputs::new(),
+            digest: Digest::default(),
+            scratch: Vec::new(),
+            history: History::new(),
+            authors: Authors::new(),
+            at: Micros(0),
+            // There was no life before the first one that could have ended badly.
+            clean: true,
+        }
+    }
+
+    /// Feeds an input again, with outputs off. `previous` is the recorded digest of the step before.
+    ///
+    /// # Errors
+    /// The step before has put out something else than it did when it was recorded.
+    pub(super) fn feed(&mut self, input: &Input, previous: Digest) -> Result<(), Divergence> {
+        self.check(Seq(input.seq.0.saturating_sub(1)), previous)?;
+        self.state.step(input, &mut self.outputs);
+        let outputs = self.outputs.as_slice();
+        self.digest = digest_outputs(outputs, &mut self.scratch);
+        self.history.note(input.seq, input.at, outputs);
+        self.authors.note(input, outputs);
+        self.at = input.at;
+        self.clean = input.kind == InputKind::Stop;
+        Ok(())
+    }
+
+    /// Compares the outputs of the last step with what is on record for it.
+    ///
+    /// # Errors
+    /// They differ.
+    pub(super) fn check(&self, seq: Seq, recorded: Digest) -> Result<(), Divergence> {
+        if recorded == self.digest {
+            Ok(())
+        } else {
+            Err(Divergence { seq, recorded, computed: self.digest })
+        }
+    }
+
+    /// Whether the last life ended with a stop.
+    pub(super) fn is_clean(&self) -> bool {
+        self.clean
+    }
+}

@@ -1,0 +1,55 @@
+//! What a daemon is told at its start.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use pi_server_core::Limits;
+use pi_server_core::input::RecoveryPolicy;
+
+use crate::journal::{Backend, Durability};
+
+/// Everything that `pi-server serve` can be told, resolved.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// TCP address for WebSocket clients.
+    pub listen: Option<SocketAddr>,
+    /// Path of the Unix socket.
+    pub unix: Option<PathBuf>,
+    /// Whether standard input and output are a client.
+    pub stdio: bool,
+    /// Where the journal, its key and the token are. Absolute.
+    pub data_dir: PathBuf,
+    /// Which agent program sessions run on.
+    pub agent: AgentChoice,
+    /// The pi program: a name to be found on `PATH`, or a path.
+    pub pi_command: String,
+    /// What an answer survives.
+    pub durability: Durability,
+    /// How journal files are written.
+    pub backend: Backend,
+    /// Whether TCP clients must show the token.
+    pub auth: bool,
+    /// Values of `Origin` that are let in.
+    pub allowed_origins: Vec<String>,
+    /// Values of `Host` that are let in beside IP literals and `localhost`.
+    pub allowed_hosts: Vec<String>,
+    /// What becomes of commands that had not reached an agent when the daemon died.
+    pub recovery: RecoveryPolicy,
+    /// Every bound of the core.
+    pub limits: Limits,
+    /// Size of a journal file in bytes; `None` for the default.
+    pub segment_bytes: Option<u32>,
+    /// Whether to say nothing on standard error but errors.
+    pub quiet: bool,
+}
+
+/// Which agent program sessions run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AgentChoice {
+    /// `pi` if it can be found, else the demo agent.
+    Auto,
+    /// `pi --mode rpc`, a child process per session.
+    Pi,
+    /// The scripted agent inside the daemon.
+    Demo,
+}

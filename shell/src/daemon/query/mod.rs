@@ -1,0 +1,143 @@
+//! Looking things up for the core: the file system on a thread of its own, so that a slow disk
+//! never holds the loop up; what is in memory at once. Every answer is an input.
+
+mod date;
+mod directory;
+mod metrics;
+mod places;
+mod session_file;
+mod stored;
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::{io, thread};
+
+use pi_server_core::CommandNo;
+use pi_server_core::input::{Answer, InputKind};
+use pi_server_core::output::Query;
+
+use super::machine::Machine;
+pub(super) use metrics::LoopStats;
+pub(super) use places::Places;
+use stored::{Known, Stored};
+
+/// An answer on its way to the core.
+#[derive(Debug)]
+pub(super) struct Answered {
+    query: CommandNo,
+    answer: Answer,
+    body: Vec<u8>,
+}
+
+impl Answered {
+    /// As the core takes it.
+    pub(super) fn into_input(self) -> (InputKind, Vec<u8>) {
+        let Answered { query, answer, body } = self;
+        (InputKind::Answered { query, answer }, body)
+    }
+}
+
+/// A question for the thread. Their number is bounded by the core's bound on commands in flight.
+#[derive(Debug)]
+enum Job {
+    Directory { cwd: Option<String> },
+    SessionFile { path: String },
+    Stored { known: Vec<Known> },
+}
+
+/// All questions that are open.
+#[derive(Debug)]
+pub(super) struct Queries {
+    jobs: Sender<(CommandNo, Job)>,
+    done: Receiver<Answered>,
+    ready: Vec<Answered>,
+    journal_path: String,
+}
+
+impl Queries {
+    /// Starts the thread. It calls `wake` whenever an answer is there, and ends with this.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub(super) fn start(
+        places: Places,
+        journal_path: String,
+        wake: impl Fn() + Send + 'static,
+    ) -> io::Result<Queries> {
+        let (jobs, todo) = mpsc::channel::<(CommandNo, Job)>();
+        let (answers, done) = mpsc::channel();
+        let places = Arc::new(places);
+        thread::Builder::new().name("look-up".to_owned()).spawn(move || {
+            let mut stored = Stored::new();
+            for (query, job) in todo {
+                let (answer, body) = look_up(job, &places, &mut stored);
+                if answers.send(Answered { query, answer, body }).is_err() {
+                    return;
+                }
+                wake();
+            }
+        })?;
+        Ok(Queries { jobs, done, ready: Vec::new(), journal_path })
+    }
+
+    /// Looks something up; the answer comes out of [`Queries::drain`], now or later.
+    pub(super) fn ask(
+        &mut self,
+        query: CommandNo,
+        what: &Query,
+        machine: &Machine,
+        stats: &LoopStats,
+    ) {
+        let job = match what {
+            Query::Directory { cwd } => Job::Directory { cwd: cwd.as_deref().map(str::to_owned) },
+            Query::SessionFile { path } => Job::SessionFile { path: path.as_ref().to_owned() },
+            Query::StoredSessions => {
+                Job::Stored { known: stored::known(machine.state().sessions()) }
+            }
+            Query::History(filter) => {
+                let data = machine.history().answer(filter, &self.journal_path);
+                return self.data(query, data.to_string());
+            }
+            Query::Metrics => {
+                let data = metrics::render(machine, stats, &self.journal_path);
+                return self.data(query, data.to_string());
+            }
+        };
+        if self.jobs.send((query, job)).is_err() {
+            // The thread ends by itself only if it panicked, and a panic ends the process. Still,
+            // no question stays without an answer.
+            let answer = Answer::Failed("The daemon cannot look that up any more".into());
+            self.ready.push(Answered { query, answer, body: Vec::new() });
+        }
+    }
+
+    /// The answers that are there.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Answered> + '_ {
+        self.ready.drain(..).chain(self.done.try_iter())
+    }
+
+    /// Whether an answer is there that no waker has announced.
+    pub(super) fn has_backlog(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    fn data(&mut self, query: CommandNo, json: String) {
+        self.ready.push(Answered { query, answer: Answer::Data, body: json.into_bytes() });
+    }
+}
+
+fn look_up(job: Job, places: &Places, stored: &mut Stored) -> (Answer, Vec<u8>) {
+    let answer = match job {
+        Job::Directory { cwd } => directory::check(cwd.as_deref(), places.default_cwd())
+            .map(|cwd| Answer::Directory { cwd }),
+        Job::SessionFile { path } => session_file::check(&path, places),
+        Job::Stored { known } => {
+            return (Answer::Data, stored.list(&known, places).to_string().into_bytes());
+        }
+    };
+    let answer = answer.unwrap_or_else(|text| Answer::Failed(text.into()));
+    (answer, Vec::new())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! Whether a file is a session file that may be loaded. PROTOCOL.md section 5.3, `load_session`.
+//!
+//! Symbolic links are resolved before any rule is applied, so that no link leads out of the allowed
+//! directories. What pi writes is read as pi reads it: line by line, skipping what does not parse.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+
+use pi_server_core::Text;
+use pi_server_core::input::Answer;
+use pi_server_core::limits::ID_CHARS_MAX;
+use serde_json::Value;
+
+use super::places::Places;
+
+/// Bytes of a file in which its header must be.
+const HEADER_BYTES_MAX: u64 = 64 << 10;
+/// Bytes of a file that are searched for its name.
+const NAME_BYTES_MAX: u64 = 64 << 20;
+/// How a line that gives the session a name begins, somewhere in its first bytes.
+const NAME_MARK: &[u8] = b"\"session_info\"";
+const NAME_MARK_WITHIN: usize = 256;
+
+/// What the first line of a session file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Header {
+    /// The working directory.
+    pub(super) cwd: String,
+}
+
+/// Applies the path rules, in the order of the protocol.
+///
+/// # Errors
+/// The words for the client.
+pub(super) fn check(path: &str, places: &Places) -> Result<Answer, String> {
+    let given = Path::new(path);
+    if !given.is_absolute() {
+        return Err("sessionPath must be an absolute path".to_owned());
+    }
+    let missing = || "sessionPath must point to an existing session file".to_owned();
+    let wrong_name = || "sessionPath must point to a .jsonl or .json session file".to_owned();
+    if !has_session_name(given) {
+        return Err(wrong_name());
+    }
+    let real = fs::canonicalize(given).map_err(|_| missing())?;
+    if !has_session_name(&real) {
+        return Err(wrong_name());
+    }
+    if !is_allowed(&real, places) {
+        return Err("sessionPath must be under an allowed session directory for this server \
+            (e.g. ~/.pi/agent/sessions/ or this project's .pi/sessions/)"
+            .to_owned());
+    }
+    let header = header(&real).ok_or_else(missing)?;
+    let cwd = if Path::new(&header.cwd).is_absolute() { &header.cwd } else { places.default_cwd() };
+    let text = real.to_str().ok_or_else(missing)?;
+    Ok(Answer::SessionFile {
+        path: text.into(),
+        cwd: cwd.into(),
+        name: name(&real).map(Text::from),
+    })
+}
+
+/// Whether a path ends like a session file.
+pub(super) fn has_session_name(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "jsonl" || extension == "json")
+}
+
+fn is_allowed(real: &Path, places: &Places) -> bool {
+    // The directories may have come into being, or have become links, since the start.
+    let mut dirs = places.session_dirs().iter().filter_map(|dir| fs::canonicalize(dir).ok());
+    dirs.any(|dir: PathBuf| real.starts_with(dir))
+}
+
+/// The header of a session file; `None` if it is no session file.
+pub(super) fn header(path: &Path) -> Option<Header> {
+    let file = File::open(path).ok()?;
+    let metadata = file.metadata().ok()?;
+    if !metadata.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(HEADER_BYTES_MAX).read_to_end(&mut bytes).ok()?;
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let value: Value = match serde_json::from_slice(first) {
+        Ok(value) => value,
+        // A small `.json` file may be one object over many lines.
+        Err(_) if metadata.len() <= HEADER_BYTES_MAX => serde_json::from_slice(&bytes).ok()?,
+        Err(_) => return None,
+    };
+    let is_session = value["type"] == "session" && value["version"].is_number();
+    let cwd = value["cwd"].as_str().filter(|_| is_session)?;
+    Some(Header { cwd: cwd.to_owned() })
+}
+
+/// The name that a session was given last, cut to the protocol's bound.
+pub(super) fn name(path: &Path) -> Option<String> {
+    let mut lines = BufReader::new(File::open(path).ok()?).take(NAME_BYTES_MAX);
+    let mut line = Vec::new();
+    let mut name = None;
+    loop {
+        line.clear();
+        if lines.read_until(b'\n', &mut line).ok()? == 0 {
+            return name;
+        }
+        let head = line.get(..NAME_MARK_WITHIN).unwrap_or(&line);
+        if !head.windows(NAME_MARK.len()).any(|window| window == NAME_MARK) {
+            continue;
+        }
+        let Ok(value) = serde_json::from_slice::<Value>(&line) else { continue };
+        if value["type"] == "session_info" {
+            name = value["name"]
+                .as_str()
+                .filter(|name| !name.trim().is_empty())
+                .map(|name| name.chars().take(ID_CHARS_MAX).collect());
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Bringing a daemon up: journal, past, transports, and the input that begins its life.
+//!
+//! Everything that can fail for reasons of the place (a lock, a port, a missing program) is tried
+//! before the first record is written, so that a failed start leaves no trace in the journal.
+
+use std::sync::Arc;
+use std::{env, io};
+
+use mio::{Events, Poll, Waker};
+use pi_server_core::input::{Boot, InputKind, JournalFacts, RuleSet};
+
+use super::error::Error;
+use super::event_loop::{AGENTS, CLIENTS, EVENTS, EventLoop, SIGNALS, Turn, WAKER};
+use super::greeting::Greeting;
+use super::hands::Hands;
+use super::machine::{Machine, Past};
+use super::options::Options;
+use super::program::{self, Program};
+use super::query::{Places, Queries};
+use super::signals::Signals;
+use super::token::{self, Token};
+use crate::agent::{self, Agents};
+use crate::journal::{self, Journal};
+use crate::net::{self, Auth, Net, Secret};
+
+/// Brings a daemon up.
+///
+/// # Errors
+/// What is in the way.
+pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
+    let program = program::choose(options.agent, &options.pi_command)?;
+    let poll = Poll::new().map_err(system("make an event queue"))?;
+    let waker = Waker::new(poll.registry(), WAKER).map_err(system("make a waker"))?;
+    let waker = Arc::new(waker);
+    let signals = Signals::catch(poll.registry(), SIGNALS).map_err(system("catch signals"))?;
+    let (journal, facts) = open_journal(options, &waker)?;
+    let token = if options.auth && options.listen.is_some() {
+        Some(token::read_or_make(&options.data_dir).map_err(Error::Token)?)
+    } else {
+        None
+    };
+    let net = bind(options, token.as_ref(), poll.registry())?;
+    let past = feed(&journal, options)?;
+    let agents = agents(options, &program, poll.registry())?;
+    let default_cwd = default_cwd();
+    let journal_path = options.data_dir.join("journal");
+    let path_text = journal_path.to_string_lossy().into_owned();
+    let queries = {
+        let waker = Arc::clone(&waker);
+        let places = Places::of_process(&default_cwd, &options.data_dir);
+        Queries::start(places, path_text.clone(), move || wake(&waker))
+            .map_err(system("start a thread"))?
+    };
+    let boot = Boot {
+        rules: RuleSet::V1,
+        server_version: env!("CARGO_PKG_VERSION").into(),
+        limits: options.limits.clone(),
+        entropy: entropy()?,
+        clean: past.is_clean(),
+        recovery: options.recovery,
+        agent: program.kind,
+        default_cwd: default_cwd.as_str().into(),
+        journal_path: path_text.into(),
+        journal: facts.clone(),
+    };
+    let mut machine = Machine::new(journal, past);
+    machine.take(InputKind::Boot(Box::new(boot)), &[])?;
+    machine.commit()?;
+    if let Some(address) = net.local_addr() {
+        token::remember_address(&options.data_dir, address).map_err(Error::Token)?;
+    }
+    if token::is_exposed(&options.data_dir) {
+        eprintln!("pi-server: others can read the token; chmod 600 its file, or make a new one");
+    }
+    Greeting {
+        options,
+        address: net.local_addr(),
+        token: token.as_ref(),
+        program: &program,
+        journal: &journal_path,
+        durability: &facts.durability,
+        recovery: machine.state().recovery(),
+    }
+    .print();
+    Ok(EventLoop {
+        poll,
+        events: Events::with_capacity(EVENTS),
+        signals,
+        machine,
+        hands: Hands::new(net, agents, queries),
+        only_stdio: options.stdio && options.listen.is_none() && options.unix.is_none(),
+        turn: Turn::new(),
+    })
+}
+
+fn open_journal(options: &Options, waker: &Arc<Waker>) -> Result<(Journal, JournalFacts), Error> {
+    let waker = Arc::clone(waker);
+    let mut settings = journal::Options::new(&options.data_dir);
+    settings.durability = options.durability;
+    settings.backend = options.backend;
+    settings.waker = Arc::new(move || wake(&waker));
+    if let Some(bytes) = options.segment_bytes {
+        settings.segment_bytes = bytes;
+    }
+    let opened = Journal::open(&settings).map_err(Error::Open)?;
+    Ok((opened.journal, opened.facts.journal_facts()))
+}
+
+/// Feeds the journal's inputs to a new state, with outputs off, and compares what the steps put
+/// out with what they put out when they were recorded.
+fn feed(journal: &Journal, options: &Options) -> Result<Past, Error> {
+    let mut past = Past::new();
+    let mut diverged = None;
+    journal
+        .replay(|input, previous| {
+            if diverged.is_none() {
+                diverged = past.feed(input, previous).err();
+            }
+        })
+        .map_err(Error::Read)?;
+    if diverged.is_none() {
+        diverged = past.check(journal.last_seq(), journal.last_outputs()).err();
+    }
+    match diverged {
+        None => Ok(past),
+        Some(divergence) => {
+            let dir = options.data_dir.display().to_string();
+            Err(Error::Diverged { divergence, dir })
+        }
+    }
+}
+
+fn bind(
+    options: &Options,
+    token: Option<&(Token, bool)>,
+    registry: &mio::Registry,
+) -> Result<Net, Error> {
+    let config = net::Config {
+        listen: options.listen,
+        unix: options.unix.clone(),
+        stdio: options.stdio,
+        auth: token.map_or(Auth::None, |(token, _)| Auth::Token(Secret::new(token.as_str()))),
+        allowed_origins: options.allowed_origins.clone(),
+        allowed_hosts: options.allowed_hosts.clone(),
+        frame_bytes_max: options.limits.frame_bytes_max,
+        connections_max: options.limits.connections_max,
+        ..net::Config::default()
+    };
+    Net::bind(config, registry, CLIENTS).map_err(Error::Bind)
+}
+
+fn agents(options: &Options, program: &Program, registry: &mio::Registry) -> Result<Agents, Error> {
+    let config = agent::Config {
+        kind: program.kind,
+        pi_command: program.command.clone(),
+        pi_args: Vec::new(),
+        pi_folder: None,
+        wrapper: env::current_exe().ok(),
+        data_dir: options.data_dir.clone(),
+    };
+    let registry = registry.try_clone().map_err(system("share the event queue"))?;
+    Ok(Agents::new(config, registry, AGENTS))
+}
+
+/// The directory of this process: where sessions work that name none.
+fn default_cwd() -> String {
+    env::current_dir()
+        .ok()
+        .and_then(|dir| std::fs::canonicalize(dir).ok())
+        .and_then(|dir| dir.to_str().map(str::to_owned))
+        .unwrap_or_else(|| "/".to_owned())
+}
+
+fn entropy() -> Result<[u8; 16], Error> {
+    let mut entropy = [0; 16];
+    getrandom::fill(&mut entropy).map_err(|error| Error::System {
+        operation: "get randomness",
+        source: io::Error::other(error.to_string()),
+    })?;
+    Ok(entropy)
+}
+
+fn wake(waker: &Waker) {
+    // It fails only when the loop that it would wake is gone.
+    drop(waker.wake());
+}
+
+fn system(operation: &'static str) -> impl FnOnce(io::Error) -> Error {
+    move |source| Error::System { operation, source }
+}

@@ -1,0 +1,301 @@
+//! What can go wrong, in one line each that says what to do.
+
+use core::fmt;
+use std::error::Error;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pi_server_core::record::{Damage, FORMAT_VERSION, INPUT_BYTES_MAX};
+
+/// Why a journal could not be opened. Nothing was changed, except where a torn tail had been set
+/// aside before the operation that failed.
+#[derive(Debug)]
+pub enum OpenError {
+    /// Another daemon has it.
+    Locked {
+        /// The data directory.
+        dir: PathBuf,
+        /// The other process, as far as it told.
+        pid: Option<u32>,
+    },
+    /// The data directory cannot be made or written to.
+    Unwritable {
+        /// The data directory.
+        dir: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// There is no room for a segment.
+    DiskFull {
+        /// The data directory.
+        dir: PathBuf,
+        /// What was to be written.
+        bytes: u64,
+    },
+    /// A map is not safe on this file system.
+    UnsafeFileSystem {
+        /// Its name.
+        name: &'static str,
+    },
+    /// Accepted data is not there any more.
+    Damaged {
+        /// The data directory.
+        dir: PathBuf,
+        /// What is wrong and where.
+        damage: Damage,
+    },
+    /// A newer build wrote it.
+    NewerFormat {
+        /// Version of the format it wrote.
+        found: u32,
+    },
+    /// There are segments but no key.
+    MissingKey {
+        /// Where the key should be.
+        path: PathBuf,
+    },
+    /// The key is not the one that the journal was made with.
+    WrongKey {
+        /// Where the key is.
+        path: PathBuf,
+    },
+    /// Any other operation failed.
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// The data directory.
+        dir: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OpenError::Locked { dir, pid } => {
+                write!(f, "the journal in {} is in use", dir.display())?;
+                if let Some(pid) = pid {
+                    write!(f, " by process {pid}")?;
+                }
+                f.write_str(": stop that daemon or choose another --data-dir")
+            }
+            OpenError::Unwritable { dir, source } => write!(
+                f,
+                "cannot write to {} ({source}): make it writable or choose another --data-dir",
+                dir.display()
+            ),
+            OpenError::DiskFull { dir, bytes } => write!(
+                f,
+                "the disk of {} has no room for {bytes} bytes: free some space or choose another \
+                 --data-dir",
+                dir.display()
+            ),
+            OpenError::UnsafeFileSystem { name } => write!(
+                f,
+                "a memory map is not safe on {name}: use --journal-backend pwrite, or \
+                 map-anywhere to insist"
+            ),
+            OpenError::Damaged { dir, damage } => write!(
+                f,
+                "the journal in {} is damaged: {damage}; nothing was changed: restore it from a \
+                 copy, or choose another --data-dir",
+                dir.display()
+            ),
+            OpenError::NewerFormat { found } => write!(
+                f,
+                "the journal has format version {found}, this build reads up to {FORMAT_VERSION}: \
+                 use the newer build"
+            ),
+            OpenError::MissingKey { path } => write!(
+                f,
+                "the journal's key {} is missing: restore it, or move the journal away to begin a \
+                 new one",
+                path.display()
+            ),
+            OpenError::WrongKey { path } => write!(
+                f,
+                "{} is not the key that the journal was made with: restore the right one",
+                path.display()
+            ),
+            OpenError::Io { operation, dir, source } => {
+                write!(f, "cannot {operation} in {}: {source}", dir.display())
+            }
+        }
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            OpenError::Unwritable { source, .. } | OpenError::Io { source, .. } => Some(source),
+            OpenError::Locked { .. }
+            | OpenError::DiskFull { .. }
+            | OpenError::UnsafeFileSystem { .. }
+            | OpenError::Damaged { .. }
+            | OpenError::NewerFormat { .. }
+            | OpenError::MissingKey { .. }
+            | OpenError::WrongKey { .. } => None,
+        }
+    }
+}
+
+/// The journal takes nothing any more, for good. The process should end, and the next start finds
+/// out what is on disk; to try again would prove nothing.
+#[derive(Clone, Debug)]
+pub enum JournalError {
+    /// A sync failed: nobody knows what the disk holds.
+    SyncFailed {
+        /// What was being synced.
+        what: &'static str,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// A write failed.
+    WriteFailed {
+        /// The segment.
+        segment: u64,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// There is no room to go on in.
+    Full(Full),
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            JournalError::SyncFailed { what, source } => {
+                write!(f, "cannot sync {what}: {source}; nothing more is accepted")
+            }
+            JournalError::WriteFailed { segment, source } => {
+                write!(f, "cannot write to segment {segment}: {source}; nothing more is accepted")
+            }
+            JournalError::Full(full) => full.fmt(f),
+        }
+    }
+}
+
+impl Error for JournalError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            JournalError::SyncFailed { source, .. } | JournalError::WriteFailed { source, .. } => {
+                Some(&**source)
+            }
+            JournalError::Full(full) => Some(full),
+        }
+    }
+}
+
+/// There is no next segment.
+#[derive(Clone, Debug)]
+pub struct Full {
+    /// The segment that could not be built.
+    pub segment: u64,
+    /// Why.
+    pub source: Arc<io::Error>,
+}
+
+impl fmt::Display for Full {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the journal is full: cannot build segment {}: {}", self.segment, self.source)
+    }
+}
+
+impl Error for Full {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// Why an input was not taken. Nothing was written.
+#[derive(Clone, Debug)]
+pub enum AppendError {
+    /// It is larger than any record.
+    TooLarge {
+        /// Bytes of the body.
+        body: u64,
+    },
+    /// There is no room; later there may be.
+    Full(Full),
+    /// The journal takes nothing any more.
+    Failed(JournalError),
+}
+
+impl fmt::Display for AppendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AppendError::TooLarge { body } => write!(
+                f,
+                "an input of {INPUT_BYTES_MAX} bytes or more, or a body of {body} bytes, is too \
+                 large for the journal"
+            ),
+            AppendError::Full(full) => full.fmt(f),
+            AppendError::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for AppendError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            AppendError::TooLarge { .. } => None,
+            AppendError::Full(full) => Some(full),
+            AppendError::Failed(error) => Some(error),
+        }
+    }
+}
+
+impl From<JournalError> for AppendError {
+    fn from(error: JournalError) -> AppendError {
+        match error {
+            JournalError::Full(full) => AppendError::Full(full),
+            JournalError::SyncFailed { .. } | JournalError::WriteFailed { .. } => {
+                AppendError::Failed(error)
+            }
+        }
+    }
+}
+
+/// Why a record that was taken earlier cannot be read.
+#[derive(Debug)]
+pub struct ReadError {
+    /// The segment.
+    pub segment: u64,
+    /// Where in it.
+    pub offset: usize,
+    /// What failed.
+    pub fault: ReadFault,
+}
+
+/// What failed when a record was read.
+#[derive(Debug)]
+pub enum ReadFault {
+    /// The file.
+    Io(io::Error),
+    /// The record is not what was written.
+    Record(pi_server_core::record::Fault),
+    /// The input in it is none that this build knows.
+    Input(pi_server_core::record::DecodeError),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot read segment {} at {}: ", self.segment, self.offset)?;
+        match &self.fault {
+            ReadFault::Io(error) => error.fmt(f),
+            ReadFault::Record(fault) => fault.fmt(f),
+            ReadFault::Input(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ReadError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.fault {
+            ReadFault::Io(error) => Some(error),
+            ReadFault::Record(_) | ReadFault::Input(_) => None,
+        }
+    }
+}

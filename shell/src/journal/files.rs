@@ -1,0 +1,334 @@
+//! The journal's files in a data directory.
+//!
+//! ```text
+//! DIR/journal/00000001.seg …   segments      DIR/HEAD         how far it is known to be on disk
+//! DIR/journal.key              the secret    DIR/lock         held by the daemon that writes
+//! DIR/quarantine/…             torn tails that were set aside
+//! ```
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use pi_server_core::record::{HEAD_BYTES, HEAD_SLOT_BYTES, SegmentHeader};
+use rustix::fs::{Advice, FallocateFlags, FlockOperation, IFlags};
+
+use super::error::OpenError;
+use super::map::{MapSegment, MapView};
+use super::options::Backend;
+use super::pwrite::{PwriteSegment, ReadView};
+use super::storage::{Disk, Segment, View};
+
+const FILE_MODE: u32 = 0o600;
+const DIR_MODE: u32 = 0o700;
+
+/// Name of the key file in the data directory.
+pub const KEY_FILE: &str = "journal.key";
+/// Name of `HEAD` in the data directory.
+pub const HEAD_FILE: &str = "HEAD";
+/// Name of the lock file in the data directory.
+pub const LOCK_FILE: &str = "lock";
+/// Name of the directory of segments in the data directory.
+pub const SEGMENT_DIR: &str = "journal";
+const QUARANTINE_DIR: &str = "quarantine";
+
+/// Name of a segment's file.
+pub fn segment_file(number: u64) -> String {
+    format!("{number:08}.seg")
+}
+
+/// The segment whose file has this name.
+pub fn segment_number(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(".seg")?;
+    let number = digits.parse().ok()?;
+    (segment_file(number) == name).then_some(number)
+}
+
+/// The journal's files, locked for this process as long as the value lives.
+pub(super) struct FileDisk {
+    dir: PathBuf,
+    mapped: bool,
+    no_copy_on_write: bool,
+    _lock: File,
+}
+
+impl FileDisk {
+    /// Makes the directory if need be, locks it and decides how to write.
+    pub(super) fn open(dir: &Path, backend: Backend) -> Result<FileDisk, OpenError> {
+        let unwritable = |source| OpenError::Unwritable { dir: dir.to_owned(), source };
+        make_dir(dir).map_err(unwritable)?;
+        let lock = lock(dir)?;
+        make_dir(&dir.join(SEGMENT_DIR)).map_err(unwritable)?;
+        let system = file_system(&lock);
+        let mapped = match (backend, system) {
+            (Backend::Pwrite, _) | (Backend::Auto, FileSystem::Unsafe(_)) => false,
+            (Backend::Map, FileSystem::Unsafe(name)) => {
+                return Err(OpenError::UnsafeFileSystem { name });
+            }
+            (Backend::Auto | Backend::Map, FileSystem::Btrfs | FileSystem::Other)
+            | (Backend::MapAnywhere, _) => true,
+        };
+        let no_copy_on_write = matches!(system, FileSystem::Btrfs);
+        let disk = FileDisk { dir: dir.to_owned(), mapped, no_copy_on_write, _lock: lock };
+        // Left by a life that ended while it built a segment.
+        let _ = std::fs::remove_file(disk.temporary());
+        Ok(disk)
+    }
+
+    /// `map` or `pwrite`.
+    pub(super) fn backend_name(&self) -> &'static str {
+        if self.mapped { "map" } else { "pwrite" }
+    }
+
+    /// Where the key is.
+    pub(super) fn key_path(&self) -> PathBuf {
+        self.dir.join(KEY_FILE)
+    }
+
+    fn segment_path(&self, segment: u64) -> PathBuf {
+        self.dir.join(SEGMENT_DIR).join(segment_file(segment))
+    }
+
+    fn temporary(&self) -> PathBuf {
+        self.dir.join(SEGMENT_DIR).join("next.tmp")
+    }
+
+    fn open_file(&self, segment: u64) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).open(self.segment_path(segment))
+    }
+
+    /// Writes a file under a temporary name, syncs it, and only then gives it its name.
+    fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let temporary = self.dir.join("new.tmp");
+        let mut file = create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)?;
+        sync_dir(path.parent().unwrap_or(&self.dir))
+    }
+}
+
+impl Disk for FileDisk {
+    fn segments(&self) -> io::Result<Vec<u64>> {
+        let mut numbers = Vec::new();
+        for entry in std::fs::read_dir(self.dir.join(SEGMENT_DIR))? {
+            numbers.extend(entry?.file_name().to_str().and_then(segment_number));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn read(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let mut file = self.open_file(segment)?;
+        if !settled {
+            // After a sync that failed the page cache can show what the disk does not hold. What
+            // can still be written is written; then the disk is asked and not the cache.
+            file.sync_data()?;
+            // Advice: where it is not taken, the cache was good enough for every other reader too.
+            let _ = rustix::fs::fadvise(&file, 0, None, Advice::DontNeed);
+        }
+        bytes.clear();
+        file.read_to_end(bytes)?;
+        Ok(())
+    }
+
+    fn build(&self, header: &SegmentHeader) -> io::Result<()> {
+        const BLOCK: usize = 256 * 1024;
+        let temporary = self.temporary();
+        let file = create(&temporary)?;
+        let built = (|| {
+            if self.no_copy_on_write {
+                // Overwriting a mapped page needs new room otherwise, and dies if there is none.
+                let _ = rustix::fs::ioctl_setflags(&file, IFlags::NOCOW);
+            }
+            let capacity = u64::from(header.capacity);
+            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, capacity) {
+                // Where it is unknown, writing the zeros allocates as well.
+                Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let head = header.encode();
+            file.write_all_at(&head, 0)?;
+            // Written and not only allocated: a device that promises more than it has fails here.
+            let zeros = vec![0; BLOCK];
+            let mut at = head.len() as u64;
+            while at < capacity {
+                let length = BLOCK.min(usize::try_from(capacity - at).unwrap_or(BLOCK));
+                file.write_all_at(&zeros[..length], at)?;
+                at += length as u64;
+            }
+            file.sync_all()?;
+            std::fs::rename(&temporary, self.segment_path(header.number))?;
+            sync_dir(&self.dir.join(SEGMENT_DIR))
+        })();
+        if built.is_err() {
+            // Gives the room back. A failure of this too changes nothing about the first one.
+            let _ = std::fs::remove_file(&temporary);
+        }
+        built
+    }
+
+    fn open(&self, segment: u64) -> io::Result<Box<dyn Segment>> {
+        let file = self.open_file(segment)?;
+        Ok(if self.mapped {
+            Box::new(MapSegment::open(file)?)
+        } else {
+            Box::new(PwriteSegment::open(file)?)
+        })
+    }
+
+    fn view(&self, segment: u64) -> io::Result<Box<dyn View>> {
+        let path = self.segment_path(segment);
+        Ok(if self.mapped {
+            Box::new(MapView::open(&File::open(path)?)?)
+        } else {
+            Box::new(ReadView(std::fs::read(path)?))
+        })
+    }
+
+    fn clear(&self, segment: u64, from: usize, to: usize) -> io::Result<()> {
+        let file = self.open_file(segment)?;
+        let zeros = vec![0; to.saturating_sub(from)];
+        file.write_all_at(&zeros, from as u64)?;
+        file.sync_data()
+    }
+
+    fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        let dir = self.dir.join(QUARANTINE_DIR);
+        make_dir(&dir)?;
+        // A start that was interrupted while it set a tail aside does so again, and then finds less
+        // of it: the first copy stays.
+        let mut path = dir.join(name);
+        let mut again = 1_u32;
+        while path.exists() {
+            again += 1;
+            path = dir.join(format!("{name}.{again}"));
+        }
+        self.write_whole(&path, bytes)
+    }
+
+    fn read_head(&self) -> io::Result<Vec<u8>> {
+        match std::fs::read(self.dir.join(HEAD_FILE)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            other => other,
+        }
+    }
+
+    fn write_head(&self, slot: usize, bytes: &[u8; HEAD_SLOT_BYTES]) -> io::Result<()> {
+        let path = self.dir.join(HEAD_FILE);
+        let at = slot * HEAD_SLOT_BYTES;
+        match OpenOptions::new().write(true).open(&path) {
+            Ok(file) => {
+                file.write_all_at(bytes, at as u64)?;
+                file.sync_data()
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let mut whole = [0; HEAD_BYTES];
+                whole[at..at + HEAD_SLOT_BYTES].copy_from_slice(bytes);
+                self.write_whole(&path, &whole)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read_key(&self) -> io::Result<Option<[u8; 32]>> {
+        let bytes = match std::fs::read(self.key_path()) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        <[u8; 32]>::try_from(bytes).map(Some).map_err(|bytes| {
+            let length = bytes.len();
+            io::Error::new(io::ErrorKind::InvalidData, format!("{length} bytes, not 32"))
+        })
+    }
+
+    fn write_key(&self, key: &[u8; 32]) -> io::Result<()> {
+        self.write_whole(&self.key_path(), key)
+    }
+}
+
+fn make_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)?;
+    match path.parent() {
+        // A directory entry is on disk only when its parent was synced.
+        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(path)
+}
+
+fn sync_dir(path: &Path) -> io::Result<()> {
+    match File::open(path) {
+        Ok(dir) => dir.sync_all(),
+        // A directory above the data directory need not be readable for us.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the lock, which ends with the file handle and so with the process, however it ends. The
+/// handle is close-on-exec, so that no agent inherits it.
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let path = dir.join(LOCK_FILE);
+    let unwritable = |source| OpenError::Unwritable { dir: dir.to_owned(), source };
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(&path)
+        .map_err(unwritable)?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => {}
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let mut text = String::new();
+            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
+            return Err(OpenError::Locked { dir: dir.to_owned(), pid });
+        }
+        Err(error) => {
+            let source = error.into();
+            return Err(OpenError::Io { operation: "lock", dir: dir.to_owned(), source });
+        }
+    }
+    // Only for the message that the next one gets; the lock itself is in the kernel.
+    let told = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+    told.map_err(unwritable)?;
+    Ok(file)
+}
+
+/// What matters about a file system here.
+#[derive(Clone, Copy)]
+enum FileSystem {
+    /// Others can shrink a file or lose its pages under a map.
+    Unsafe(&'static str),
+    /// Copies on write, unless told not to.
+    Btrfs,
+    Other,
+}
+
+/// Magic numbers are those of statfs(2).
+fn file_system(file: &File) -> FileSystem {
+    let Ok(facts) = rustix::fs::fstatfs(file) else { return FileSystem::Other };
+    // The field's type differs between machines; every magic number has 32 bits.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the magic number is in the lower 32 bits"
+    )]
+    let magic = facts.f_type as u32;
+    match magic {
+        0x6969 => FileSystem::Unsafe("NFS"),
+        0x517B | 0xFF53_4D42 | 0xFE53_4D42 => FileSystem::Unsafe("SMB"),
+        0x6573_5546 => FileSystem::Unsafe("FUSE"),
+        0x794C_7630 => FileSystem::Unsafe("overlayfs"),
+        0x0102_1997 => FileSystem::Unsafe("9p"),
+        0x9123_683E => FileSystem::Btrfs,
+        _ => FileSystem::Other,
+    }
+}

@@ -1,0 +1,176 @@
+//! Building segments ahead of need, so that the loop never waits for a disk to fill one with zeros,
+//! and so that a full disk is noticed while there is still room for a clean stop.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use pi_server_core::record::SegmentHeader;
+
+use super::error::Full;
+use super::options::{Settings, Waker};
+use super::storage::Disk;
+
+/// How long to wait before a segment that could not be built is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+const STACK_BYTES: usize = 128 * 1024;
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+    disk: Arc<dyn Disk>,
+    waker: Waker,
+}
+
+struct State {
+    /// What is to be built, until it is.
+    wanted: Option<SegmentHeader>,
+    /// The thread is at it.
+    building: bool,
+    /// The last segment that is there.
+    built: u64,
+    /// The last attempt failed; another follows.
+    failed: Option<Arc<io::Error>>,
+    stop: bool,
+}
+
+/// The builder of segments.
+pub(super) struct Spare {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Spare {
+    /// `built` is the last segment that is there.
+    pub(super) fn start(disk: Arc<dyn Disk>, settings: &Settings, built: u64) -> io::Result<Spare> {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                wanted: None,
+                building: false,
+                built,
+                failed: None,
+                stop: false,
+            }),
+            changed: Condvar::new(),
+            disk,
+            waker: settings.waker.clone(),
+        });
+        let thread = if settings.background {
+            let shared = shared.clone();
+            let builder = std::thread::Builder::new().name("journal-build".to_owned());
+            Some(builder.stack_size(STACK_BYTES).spawn(move || shared.run())?)
+        } else {
+            None
+        };
+        Ok(Spare { shared, thread })
+    }
+
+    /// Asks for a segment to be built beside the loop; nothing if it is there already.
+    pub(super) fn want(&self, header: SegmentHeader) {
+        let mut state = self.shared.lock();
+        if header.number > state.built {
+            state.wanted = Some(header);
+            self.shared.changed.notify_all();
+        }
+    }
+
+    /// Whether the segment is there. A segment that is being built for the first time counts, since
+    /// it will be there, or will have failed, before it is missed.
+    pub(super) fn promises(&self, number: u64) -> bool {
+        let state = self.shared.lock();
+        state.built >= number || state.failed.is_none()
+    }
+
+    /// Returns when the segment is there, or when an attempt to build it has failed.
+    pub(super) fn take(&self, header: &SegmentHeader) -> Result<(), Full> {
+        let mut state = self.shared.lock();
+        loop {
+            if state.built >= header.number {
+                return Ok(());
+            }
+            if let Some(source) = &state.failed {
+                return Err(Full { segment: header.number, source: source.clone() });
+            }
+            if self.thread.is_none() {
+                drop(state);
+                return self.build(header);
+            }
+            if state.wanted.is_none() {
+                state.wanted = Some(*header);
+                self.shared.changed.notify_all();
+            }
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Builds a segment on this thread, in place of an unused one of the same number.
+    pub(super) fn build(&self, header: &SegmentHeader) -> Result<(), Full> {
+        let mut state = self.shared.lock();
+        while state.building {
+            state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        // Under the lock, so that the thread does not begin to build the same segment.
+        state.wanted = None;
+        match self.shared.disk.build(header) {
+            Ok(()) => {
+                state.built = state.built.max(header.number);
+                state.failed = None;
+                Ok(())
+            }
+            Err(source) => Err(Full { segment: header.number, source: Arc::new(source) }),
+        }
+    }
+}
+
+impl Drop for Spare {
+    fn drop(&mut self) {
+        self.shared.lock().stop = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            // It ends by itself; a panic in it has been reported by the runtime.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The thread.
+    fn run(&self) {
+        let mut state = self.lock();
+        loop {
+            if state.stop {
+                return;
+            }
+            let Some(header) = state.wanted else {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            state.building = true;
+            drop(state);
+            let built = self.disk.build(&header);
+            state = self.lock();
+            state.building = false;
+            let changed = match built {
+                Ok(()) => {
+                    state.built = state.built.max(header.number);
+                    state.wanted = None;
+                    state.failed.take().is_some()
+                }
+                Err(source) => state.failed.replace(Arc::new(source)).is_none(),
+            };
+            self.changed.notify_all();
+            if changed {
+                (self.waker)();
+            }
+            if state.failed.is_some() && !state.stop {
+                let waited = self.changed.wait_timeout(state, RETRY);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+}

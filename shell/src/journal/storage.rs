@@ -1,0 +1,68 @@
+//! The small interface between the journal and a disk, so that the same journal runs on a map, on
+//! `pwrite` and on the faulty disk of a simulation.
+
+use std::io;
+
+use pi_server_core::record::{HEAD_SLOT_BYTES, SegmentHeader};
+
+/// The files of one journal.
+///
+/// Every operation has reached the disk when it returns, except [`Segment::put`].
+pub trait Disk: Send + Sync {
+    /// Numbers of the segments that are there, ascending.
+    fn segments(&self) -> io::Result<Vec<u64>>;
+
+    /// Reads a whole segment into `bytes`, as a later start would find it: what is only in memory
+    /// because an earlier sync failed is not to be trusted. `settled` segments were synced before.
+    fn read(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()>;
+
+    /// Builds an unused segment: its header and zeros. Appears under its number all at once;
+    /// replaces an unused one of the same number.
+    fn build(&self, header: &SegmentHeader) -> io::Result<()>;
+
+    /// Opens a segment for writing.
+    fn open(&self, segment: u64) -> io::Result<Box<dyn Segment>>;
+
+    /// Opens a sealed segment for reading.
+    fn view(&self, segment: u64) -> io::Result<Box<dyn View>>;
+
+    /// Overwrites a range of a segment with zeros.
+    fn clear(&self, segment: u64, from: usize, to: usize) -> io::Result<()>;
+
+    /// Keeps bytes that were set aside, under a name of the caller's choice.
+    fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// The bytes of `HEAD`; none if there is no such file.
+    fn read_head(&self) -> io::Result<Vec<u8>>;
+
+    /// Writes one slot of `HEAD`.
+    fn write_head(&self, slot: usize, bytes: &[u8; HEAD_SLOT_BYTES]) -> io::Result<()>;
+
+    /// The journal's key, if there is one.
+    fn read_key(&self) -> io::Result<Option<[u8; 32]>>;
+
+    /// Writes the journal's key; there is none yet.
+    fn write_key(&self, key: &[u8; 32]) -> io::Result<()>;
+}
+
+/// A segment that is only read.
+pub trait View: Send {
+    /// The whole segment.
+    fn bytes(&self) -> &[u8];
+}
+
+/// The segment that is being written.
+pub trait Segment: View {
+    /// Writes `parts` one after the other from `at` on. The first four bytes are stored last, so
+    /// that whoever reads along sees a whole record or none.
+    fn put(&mut self, at: usize, parts: [&[u8]; 3]) -> io::Result<()>;
+
+    /// A handle by which another thread can sync it.
+    fn syncer(&self) -> io::Result<Box<dyn SyncFile>>;
+}
+
+/// What a sync is asked of.
+pub trait SyncFile: Send + Sync {
+    /// Returns when everything that was put before the call is on disk.
+    fn sync(&self) -> io::Result<()>;
+}

@@ -1,0 +1,37 @@
+//! The programs under test, built with the profile of the tests.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The path of `pi-server` or `pi-replay`.
+///
+/// # Panics
+/// They cannot be built.
+pub fn program(name: &str) -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(build).join(name)
+}
+
+/// Builds both programs once and returns the directory they are in. A package's tests do not build
+/// the programs of another package, so this does; it costs nothing when they are up to date.
+fn build() -> PathBuf {
+    if let Some(dir) = std::env::var_os("PI_SERVER_TEST_BIN_DIR") {
+        return PathBuf::from(dir);
+    }
+    let test = std::env::current_exe().expect("a running test has a path");
+    // <target>/<profile>/deps/<test>
+    let dir = test.ancestors().nth(2).expect("tests lie two levels below the profile's directory");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "-p", "pi-server", "-p", "pi-replay", "--bins"]);
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    if dir.file_name().is_some_and(|profile| profile == "release") {
+        build.arg("--release");
+    }
+    let target = dir.parent().expect("a profile's directory lies in the target directory");
+    build.env("CARGO_TARGET_DIR", target);
+    let status = build.status().expect("cargo can be run");
+    assert!(status.success(), "the programs under test cannot be built: {status}");
+    dir.to_path_buf()
+}

@@ -1,0 +1,87 @@
+//! Turns, and what can be done while one runs. PROTOCOL.md sections 7.4 and 8.
+
+use pi_server_tests::Daemon;
+use serde_json::{Value, json};
+
+use crate::{prompt, session};
+
+#[test]
+fn a_dialog_is_answered_while_its_turn_runs() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    client.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    client.send(&prompt("p", "s", "[ask:confirm]"));
+    let asked = client.event("s", "extension_ui_request");
+    let request = asked["event"]["requestId"].clone();
+    let answer = client.call(json!({
+        "type": "extension_ui_response", "sessionId": "s",
+        "requestId": request, "response": { "method": "confirm", "confirmed": true },
+    }));
+    assert_eq!(answer["success"], true, "{answer}");
+    assert_eq!(client.response("p")["success"], true);
+    daemon.verify();
+}
+
+#[test]
+fn the_events_of_a_turn_come_between_its_start_and_its_end() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    client.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    client.send(&prompt("p", "s", "[words:5] [delay:1]"));
+    client.response("p");
+    let place = |fits: &dyn Fn(&Value) -> bool| client.seen().iter().position(fits);
+    let of = |kind: &'static str| {
+        place(&move |frame: &Value| frame["type"] == kind && frame["data"]["commandId"] == "p")
+    };
+    let event = |kind: &'static str| place(&move |frame: &Value| frame["event"]["type"] == kind);
+    let order = [
+        of("command_accepted"),
+        of("command_started"),
+        event("agent_start"),
+        event("message_update"),
+        event("agent_end"),
+        of("command_finished"),
+        place(&|frame: &Value| frame["type"] == "response" && frame["id"] == "p"),
+    ];
+    assert!(order.iter().all(Option::is_some) && order.is_sorted(), "{order:?}");
+}
+
+#[test]
+fn events_go_to_subscribers_only_and_a_cursor_brings_back_what_was_missed() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    let mut stranger = daemon.websocket();
+    session(&mut client, "s");
+    client.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    client.send(&prompt("p", "s", "[words:20] [delay:1]"));
+    client.response("p");
+    stranger.lifecycle("p", "finished");
+    assert!(!stranger.seen().iter().any(|frame| frame["type"] == "event"));
+    let live: Vec<Value> =
+        client.seen().iter().filter(|frame| frame["type"] == "event").cloned().collect();
+    assert!(live.len() > 20);
+    let third = live[2]["cursor"].clone();
+    let mut late = daemon.unix();
+    late.ok(json!({ "type": "switch_session", "sessionId": "s", "cursor": third }));
+    let replayed: Vec<&Value> =
+        late.seen().iter().filter(|frame| frame["type"] == "event").collect();
+    assert_eq!(replayed, live[3..].iter().collect::<Vec<_>>());
+    let responded = late.seen().iter().position(|frame| frame["type"] == "response");
+    let last = late.seen().iter().rposition(|frame| frame["type"] == "event");
+    assert!(last < responded, "older events come before the response");
+}
+
+#[test]
+fn a_dead_agent_fails_its_turn_and_the_next_command_brings_a_new_one_up() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let died = client.call(json!({ "type": "prompt", "sessionId": "s", "message": "[die]" }));
+    crate::refused(&died, "agent_exited");
+    client.ok(json!({ "type": "prompt", "sessionId": "s", "message": "[say:here again]" }));
+    let text = client.ok(json!({ "type": "get_last_assistant_text", "sessionId": "s" }));
+    assert!(text["data"]["text"].as_str().is_some_and(|text| text.contains("here again")));
+    daemon.verify();
+}
