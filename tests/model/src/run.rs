@@ -25,7 +25,8 @@ pub struct Broken {
 impl Broken {
     /// The rule without its numbers, which tells failures of different kinds apart.
     pub fn topic(&self) -> String {
-        self.rule.chars().filter(|c| !c.is_ascii_digit()).collect()
+        let line = self.rule.lines().next().unwrap_or_default();
+        line.chars().filter(|c| !c.is_ascii_digit()).collect()
     }
 }
 

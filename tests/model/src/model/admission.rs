@@ -12,6 +12,8 @@ use super::types::{Bucket, Command, Key, Needs, Place};
 
 impl Model {
     pub(super) fn command(&mut self, input: &Input, conn: ConnId, envelope: &Arc<Envelope>) {
+        let now = self.now;
+        self.keys.retain(|key| key.ended.as_ref().is_none_or(|(_, end)| *end > now));
         let Some(client) = self.conns.iter().find(|c| c.no == conn).map(|c| c.client.clone())
         else {
             return;
@@ -102,15 +104,16 @@ impl Model {
         if let Some(outcome) = outcome {
             return self.respond(conn, envelope.id.clone(), envelope, &outcome, true);
         }
+        let max = self.limits.waiters_per_command_max;
+        let waiters = self.find(no).expect("it is in flight").waiters.len();
+        if waiters as u64 >= max {
+            return self.refuse(conn, envelope, Failure::TooManyWaiters { max });
+        }
         let max = self.limits.pending_per_connection_max;
         if self.pending(conn) >= max {
             return self.refuse(conn, envelope, Failure::TooManyPending { max });
         }
-        let max = self.limits.waiters_per_command_max;
-        let command = self.commands.iter_mut().find(|c| c.no == no).expect("it is in flight");
-        if command.waiters.len() as u64 >= max {
-            return self.refuse(conn, envelope, Failure::TooManyWaiters { max });
-        }
+        let command = self.find_mut(no).expect("it is in flight");
         command.waiters.push((conn, envelope.id.clone()));
     }
 
@@ -302,12 +305,13 @@ impl Model {
             joined: false,
             times_out: None,
             home: None,
+            provider: None,
         };
         command.lane_sequence = self.next_lane_sequence(&command);
         self.commands.push(command);
         self.lifecycle(no, Phase::Accepted);
         if let Some(failure) = failed {
-            self.finish(no, Err(failure));
+            self.doomed.push((no, Err(failure)));
         }
     }
 

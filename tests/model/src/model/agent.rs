@@ -21,7 +21,11 @@ impl Model {
             session: session.clone(),
             up: None,
             start_by: self.now.plus_ms(self.limits.agent_start_timeout_ms),
+            ending: false,
             run: Run::Idle,
+            compacting: false,
+            newest_event: Seq(0),
+            run_failed: None,
         });
         self.seen.ask(&Ask::Spawn { agent, session: session.clone(), cwd, resume });
     }
@@ -41,15 +45,15 @@ impl Model {
     }
 
     fn agent_ready(&mut self, agent: &Agent, ready: &AgentReady) {
-        if agent.up.is_some() {
+        if agent.up.is_some() || agent.ending {
             return;
         }
         let known = self.agents.iter_mut().find(|a| a.no == agent.no).expect("it lives");
         known.up = Some(Facts {
             settles: ready.settles,
             disposition: ready.disposition,
-            absent: ready.absent.clone(),
         });
+        self.absent.clone_from(&ready.absent);
         self.agent_info(&agent.session, &ready.info);
         let waiting = self.commands.iter().find(|c| {
             c.session.as_ref() == Some(&agent.session) && c.needs == Needs::Agent
@@ -63,17 +67,13 @@ impl Model {
 
     fn created(&mut self, command: &Command, info: &AgentInfo) {
         let id = command.session.clone().expect("a creation has a session");
-        let (cwd, file, name) = command.home.clone().expect("it was looked up");
-        let info = AgentInfo {
-            file: info.file.clone().or(file),
-            name: info.name.clone().or(name),
-            ..info.clone()
-        };
+        let home = command.home.clone().expect("it was looked up");
+        let info = info.clone();
         let session = Session {
             id,
             version: 0,
-            cwd,
-            created_at: self.now,
+            cwd: home.cwd,
+            created_at: home.since,
             info,
             newest_event: Seq(0),
             data: Bucket::full(self.limits.session_burst, self.now),
@@ -86,8 +86,7 @@ impl Model {
 
     fn agent_info(&mut self, session: &Text, info: &AgentInfo) {
         if let Some(session) = self.session_mut(session) {
-            let file = info.file.clone().or(session.info.file.clone());
-            session.info = AgentInfo { file, ..info.clone() };
+            session.info = info.clone();
         }
     }
 
@@ -107,45 +106,61 @@ impl Model {
                 }
                 self.finish(call, Err(failure));
             }
-            (CommandKind::Prompt, None) if command.joined => self.finish(call, Ok(Data::None)),
+            (CommandKind::Prompt, None) if command.joined => self.joined(&command, reply),
             (CommandKind::Prompt, None) => self.prompt_taken(agent, &command, reply),
-            (CommandKind::Bash, failure) => {
-                self.bash_replied(&command, failure.is_some());
-                self.finish_call(&command, failure);
-            }
-            (_, failure) => {
-                if command.kind() == CommandKind::Compact && failure.is_none() {
-                    self.provider_succeeded(&command);
+            (kind, failure) => {
+                if kind == CommandKind::Compact && failure.is_none() {
+                    self.set_compacting(agent.no, false);
                 }
                 self.finish_call(&command, failure);
             }
         }
     }
 
+    /// A prompt for the run that was going. If the run had just ended, it has begun another one,
+    /// and is a turn like any other.
+    fn joined(&mut self, command: &Command, reply: &Reply) {
+        let session = command.session.clone().expect("a prompt has a session");
+        let run = self.agent_of(&session).map(|agent| agent.run.clone());
+        let running = matches!(run, Some(Run::Running | Run::Between { .. }));
+        let own_run = matches!(reply, Reply::Done(Disposition::Started));
+        if own_run && running && self.slot_is_free(&session) {
+            let command = self.find_mut(command.no).expect("it is in flight");
+            command.joined = false;
+            command.place = Place::Slot;
+            command.needs = Needs::RunEnd;
+            return;
+        }
+        self.finish(command.no, Ok(Data::None));
+    }
+
+    pub(super) fn body_data(&self) -> Data {
+        if self.body.is_empty() { Data::None } else { Data::Body(self.body) }
+    }
+
     fn finish_call(&mut self, command: &Command, failure: Option<Failure>) {
-        let data = if self.body.is_empty() { Data::None } else { Data::Body(self.body) };
+        let data = self.body_data();
         self.finish(command.no, failure.map_or(Ok(data), Err));
     }
 
     fn prompt_taken(&mut self, agent: &Agent, command: &Command, reply: &Reply) {
         let facts = agent.up.clone().expect("a command was given to it");
         let Reply::Done(disposition) = reply else { return };
-        if command.needs != Needs::Reply {
-            // Its run has begun, or its answer was heard already.
-            return;
-        }
         match disposition {
-            Disposition::Handled => {
+            Disposition::Handled | Disposition::Queued => {
                 self.run_will_not_begin(agent.no);
                 self.finish(command.no, Ok(Data::None));
             }
-            Disposition::Unspecified | Disposition::Started | Disposition::Queued => {
+            // Its run has begun, or its answer was heard already.
+            Disposition::Unspecified | Disposition::Started if command.needs != Needs::Reply => {}
+            Disposition::Unspecified | Disposition::Started => {
                 let slash = matches!(
                     command.envelope.details,
                     pi_server_core::input::Details::Prompt { slash: true, .. }
                 );
                 let by = self.now.plus_ms(self.limits.run_start_timeout_ms);
-                let handled_at = (slash && !facts.disposition)
+                let silent = *disposition == Disposition::Unspecified;
+                let handled_at = (slash && silent && !facts.disposition)
                     .then(|| self.now.plus_ms(self.limits.slash_grace_ms));
                 let command = self.find_mut(command.no).expect("it is in flight");
                 command.needs = Needs::RunBegin { by, handled_at };
@@ -163,11 +178,29 @@ impl Model {
     /// The answer to a call whose command has been answered already: section 9.2.
     fn late_reply(&mut self, agent: &Agent, call: CommandNo, reply: &Reply) {
         let Some(place) = self.stopping.iter().position(|s| s.command == call) else { return };
-        let run_follows = self.stopping[place].kind == CommandKind::Prompt
-            && !matches!(reply, Reply::Failed(_) | Reply::Done(Disposition::Handled));
-        if !run_follows {
+        let stopping = &mut self.stopping[place];
+        if stopping.kind != CommandKind::Prompt {
             self.stopping.remove(place);
-            self.run_will_not_begin(agent.no);
+            return;
+        }
+        if agent.run != Run::Asked || stopping.begin_by.is_some() {
+            // Its run has begun and will end, or its answer was heard already.
+            return;
+        }
+        match reply {
+            Reply::Done(Disposition::Started | Disposition::Unspecified) => {
+                stopping.begin_by = Some(self.now.plus_ms(self.limits.run_start_timeout_ms));
+            }
+            Reply::Failed(_) | Reply::Done(Disposition::Handled | Disposition::Queued) => {
+                self.stopping.remove(place);
+                self.run_will_not_begin(agent.no);
+            }
+        }
+    }
+
+    fn set_compacting(&mut self, agent: AgentNo, compacting: bool) {
+        if let Some(agent) = self.agents.iter_mut().find(|a| a.no == agent) {
+            agent.compacting = compacting;
         }
     }
 
@@ -177,34 +210,35 @@ impl Model {
         if let Some(session) = self.session_mut(&id) {
             session.newest_event = seq;
         }
+        let known = self.agents.iter_mut().find(|a| a.no == agent.no).expect("it lives");
+        known.newest_event = seq;
         let frame = Frame::Event { session: id.clone(), cursor: seq, event: self.body };
         self.to_subscribers(&id, &frame);
         let settles = agent.up.as_ref().is_some_and(|facts| facts.settles);
         let quiet_at = (!settles).then(|| self.now.plus_ms(self.limits.settle_ms));
         match event {
-            AgentEvent::RunStarted => {
-                self.prompt_acknowledged(&id, true);
-                self.set_run(agent.no, Run::Running);
-            }
+            AgentEvent::RunStarted => self.run_started(agent),
+            // The end of a run that is not known, or of one before the one that was asked for.
+            AgentEvent::RunEnded { .. } if matches!(agent.run, Run::Idle | Run::Asked) => {}
             AgentEvent::RunEnded { will_retry, failed } => {
-                self.run_ended(&id, *failed);
-                let quiet_at = quiet_at.filter(|_| !will_retry);
-                self.set_run(agent.no, Run::Between { quiet_at });
+                let known = self.agents.iter_mut().find(|a| a.no == agent.no).expect("it lives");
+                known.run_failed = Some(*failed);
+                known.run = Run::Between { quiet_at: quiet_at.filter(|_| !will_retry) };
             }
             AgentEvent::RunSettled => self.settled(agent.no),
             AgentEvent::CompactionStarted => {
-                let before = Box::new(agent.run.clone());
-                self.set_run(agent.no, Run::Compacting { before });
+                self.set_compacting(agent.no, true);
+                if let Run::Between { .. } = agent.run {
+                    self.set_run(agent.no, Run::Between { quiet_at: None });
+                }
             }
             AgentEvent::CompactionEnded { will_retry } => {
-                let Run::Compacting { before } = &agent.run else { return };
-                let run = match before.as_ref() {
-                    _ if *will_retry => Run::Between { quiet_at: None },
-                    Run::Between { .. } => Run::Between { quiet_at },
-                    other => other.clone(),
-                };
-                self.set_run(agent.no, run);
+                self.set_compacting(agent.no, false);
+                if !will_retry && matches!(agent.run, Run::Between { .. }) {
+                    self.set_run(agent.no, Run::Between { quiet_at });
+                }
             }
+            AgentEvent::RetryScheduled if agent.run == Run::Asked => {}
             AgentEvent::RetryScheduled => {
                 self.set_run(agent.no, Run::Between { quiet_at: None });
             }
@@ -214,10 +248,24 @@ impl Model {
                 }
             }
             AgentEvent::DialogOpened { request, method, timeout_ms } => {
-                self.prompt_acknowledged(&id, false);
                 self.open_dialog(agent.no, &id, request, *method, *timeout_ms);
             }
             AgentEvent::Other => {}
+        }
+    }
+
+    fn run_started(&mut self, agent: &Agent) {
+        self.prompt_acknowledged(&agent.session, true);
+        self.set_run(agent.no, Run::Running);
+        let stopping = self.stopping.iter_mut().find(|s| {
+            s.session == agent.session && s.kind == CommandKind::Prompt
+        });
+        if let Some(stopping) = stopping {
+            // An abort that came before the run had begun has not stopped it.
+            stopping.begin_by = None;
+            if agent.up.is_some() && !agent.ending {
+                self.seen.ask(&Ask::Interrupt { agent: agent.no, kind: CommandKind::Prompt });
+            }
         }
     }
 
@@ -228,7 +276,7 @@ impl Model {
     }
 
     /// Section 7.2: its run has begun, or the agent asks something on its behalf.
-    fn prompt_acknowledged(&mut self, session: &Text, begun: bool) {
+    pub(super) fn prompt_acknowledged(&mut self, session: &Text, begun: bool) {
         let prompt = self.commands.iter_mut().find(|c| {
             c.session.as_ref() == Some(session)
                 && c.kind() == CommandKind::Prompt
@@ -251,6 +299,7 @@ impl Model {
             return;
         }
         self.set_run(no, Run::Idle);
+        self.set_compacting(no, false);
         self.stopping.retain(|s| s.session != agent.session || s.kind != CommandKind::Prompt);
         let prompt = self.commands.iter().find(|c| {
             c.session.as_ref() == Some(&agent.session) && c.needs == Needs::RunEnd
@@ -262,46 +311,81 @@ impl Model {
 
     pub(super) fn agent_due_at(&self, agent: &Agent) -> Option<Micros> {
         match (&agent.up, &agent.run) {
-            (None, _) => Some(agent.start_by),
-            (Some(_), Run::Between { quiet_at }) => *quiet_at,
-            (Some(_), Run::Idle | Run::Asked | Run::Running | Run::Compacting { .. }) => None,
+            (None, _) if !agent.ending => Some(agent.start_by),
+            (_, Run::Between { quiet_at }) => *quiet_at,
+            (_, Run::Idle | Run::Asked | Run::Running) => None,
         }
     }
 
     pub(super) fn agent_is_due(&mut self, no: AgentNo) {
         let Some(agent) = self.agents.iter().find(|a| a.no == no).cloned() else { return };
-        if agent.up.is_some() {
+        if agent.up.is_some() || agent.ending {
             return self.settled(no);
         }
+        let ms = self.limits.agent_start_timeout_ms;
         self.end_agent(&agent.session);
+        self.nobody_came(&agent.session, &Failure::AgentNotReady { ms });
     }
 
-    /// The daemon ends an agent: what it had fails as if it had exited.
+    /// The daemon ends an agent; what it has ends when it is gone.
     pub(super) fn end_agent(&mut self, session: &Text) {
-        let Some(agent) = self.agent_of(session).map(|agent| agent.no) else { return };
+        let agent = self.agents.iter_mut().find(|a| a.session == *session && !a.ending);
+        let Some(agent) = agent else { return };
+        agent.ending = true;
+        let agent = agent.no;
         self.seen.ask(&Ask::Kill { agent });
-        let exit = Exit { status: Text::from(""), stderr: Text::from("") };
-        self.agent_exited(session, &exit);
+    }
+
+    /// Ends an agent whose session is no more: nothing that it still says matters.
+    pub(super) fn forget_agent(&mut self, session: &Text) {
+        self.withdraw_dialogs(session, false);
+        self.end_agent(session);
+        self.agents.retain(|agent| agent.session != *session);
+        self.stopping.retain(|s| s.session != *session);
     }
 
     fn agent_exited(&mut self, session: &Text, exit: &Exit) {
+        let ending = self.agent_of(session).is_some_and(|agent| agent.ending);
         self.agents.retain(|agent| agent.session != *session);
         self.stopping.retain(|s| s.session != *session);
-        self.withdraw_dialogs(session);
+        self.withdraw_dialogs(session, false);
+        let failure =
+            Failure::AgentExited { status: exit.status.clone(), stderr: exit.stderr.clone() };
         let mut had: Vec<&Command> = self
             .commands
             .iter()
-            .filter(|c| c.session.as_ref() == Some(session))
-            .filter(|c| c.agent.is_some() || c.needs == Needs::Agent)
+            .filter(|c| c.session.as_ref() == Some(session) && c.agent.is_some())
             .collect();
         had.sort_by_key(|c| c.lane_sequence);
         let had: Vec<CommandNo> = had.into_iter().map(|c| c.no).collect();
         for no in had {
-            let failure = Failure::AgentExited {
-                status: exit.status.clone(),
-                stderr: exit.stderr.clone(),
-            };
-            self.finish(no, Err(failure));
+            self.finish(no, Err(failure.clone()));
+        }
+        if !ending {
+            return self.nobody_came(session, &failure);
+        }
+        // Who waits was waiting for the next one.
+        let waiting = self.waits_for_agent(session);
+        if let (Some(_), Some(known)) = (waiting, self.session(session)) {
+            let (cwd, file) = (known.cwd.clone(), known.info.file.clone());
+            self.spawn(session, cwd, file);
+        }
+    }
+
+    fn waits_for_agent(&self, session: &Text) -> Option<CommandNo> {
+        let waiting = self.commands.iter().find(|c| {
+            c.session.as_ref() == Some(session) && c.needs == Needs::Agent
+        });
+        waiting.map(|c| c.no)
+    }
+
+    /// The agent that a command waited for did not come up.
+    fn nobody_came(&mut self, session: &Text, failure: &Failure) {
+        if let Some(no) = self.waits_for_agent(session) {
+            self.finish(no, Err(failure.clone()));
+        }
+        if self.session(session).is_none() {
+            self.forget_agent(session);
         }
     }
 }

@@ -27,6 +27,15 @@ impl Model {
         self.agents.clear();
         self.stopping.clear();
         self.dialogs.clear();
+        self.doomed.clear();
+        self.absent.clear();
+        for session in &mut self.sessions {
+            session.info.queued = 0;
+        }
+        let all = self.providers.values_mut().chain(self.bash.values_mut());
+        for circuit in all.chain([&mut self.bash_global]) {
+            circuit.probes.clear();
+        }
         if self.boots == 1 {
             self.control = Bucket::full(self.limits.control_burst, self.now);
         }
@@ -57,7 +66,7 @@ impl Model {
                     id: command.envelope.id.clone(),
                     kind: command.kind(),
                     session: command.session.clone(),
-                    started: command.place != Place::Waiting,
+                    started: command.announced,
                     fate,
                 });
             }
@@ -72,6 +81,8 @@ impl Model {
                     command.joined = false;
                     command.times_out = None;
                     command.home = None;
+                    command.provider = None;
+                    command.admitted_at = now;
                 }
             }
         }

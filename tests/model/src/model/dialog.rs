@@ -17,6 +17,7 @@ impl Model {
         method: DialogMethod,
         timeout_ms: Option<u64>,
     ) {
+        let up = self.agents.iter().any(|a| a.no == agent && a.up.is_some() && !a.ending);
         let dialog = Dialog {
             session: session.clone(),
             agent,
@@ -29,31 +30,42 @@ impl Model {
         self.dialogs.push(dialog);
         if self.dialogs.len() as u64 > self.limits.dialogs_max {
             let dialog = self.dialogs.pop().expect("it was just pushed");
-            self.seen.ask(&Ask::Dialog {
-                agent,
-                request: dialog.request.clone(),
-                answer: None,
-            });
+            if up {
+                let request = dialog.request.clone();
+                self.seen.ask(&Ask::Dialog { agent, request, answer: None });
+            }
             self.dialog_ended(&dialog, DialogEnd::Withdrawn);
+        } else {
+            self.prompt_acknowledged(session, false);
         }
     }
 
     /// A client has answered or dismissed a dialog.
     pub(super) fn close_dialog(&mut self, place: usize, answer: Option<BodyRef>) {
         let dialog = self.dialogs.remove(place);
-        let request = dialog.request.clone();
-        self.seen.ask(&Ask::Dialog { agent: dialog.agent, request, answer });
+        let agent = dialog.agent;
+        if self.agents.iter().any(|a| a.no == agent && a.up.is_some() && !a.ending) {
+            let request = dialog.request.clone();
+            self.seen.ask(&Ask::Dialog { agent, request, answer });
+        }
         let how = if answer.is_some() { DialogEnd::Answered } else { DialogEnd::Dismissed };
         self.dialog_ended(&dialog, how);
     }
 
-    /// The run, the agent or the session is no more.
-    pub(super) fn withdraw_dialogs(&mut self, session: &Text) {
+    /// The run, the agent or the session is no more. An agent that lives on is told.
+    pub(super) fn withdraw_dialogs(&mut self, session: &Text, tell: bool) {
         let (gone, kept) =
             std::mem::take(&mut self.dialogs).into_iter().partition(|d| d.session == *session);
         self.dialogs = kept;
-        let gone: Vec<Dialog> = gone;
+        let mut gone: Vec<Dialog> = gone;
+        gone.sort_by_key(|dialog| dialog.request.clone());
         for dialog in gone {
+            let agent = dialog.agent;
+            let up = self.agents.iter().any(|a| a.no == agent && a.up.is_some() && !a.ending);
+            if tell && up {
+                let request = dialog.request.clone();
+                self.seen.ask(&Ask::Dialog { agent, request, answer: None });
+            }
             self.dialog_ended(&dialog, DialogEnd::Withdrawn);
         }
     }

@@ -42,22 +42,11 @@ impl Model {
         }
     }
 
-    /// Ends a command, and those that cannot start because of it.
+    /// Ends a command, unless it has ended; those that cannot start because of it end next.
     pub(super) fn finish(&mut self, no: CommandNo, ending: Ending) {
-        let mut endings = vec![(no, ending)];
-        while !endings.is_empty() {
-            let (no, ending) = endings.remove(0);
-            if self.find(no).is_some() {
-                endings.extend(self.finish_one(no, ending));
-            }
-        }
-    }
-
-    /// Ends a command; answers with the dependents that end with it.
-    fn finish_one(&mut self, no: CommandNo, ending: Ending) -> Vec<(CommandNo, Ending)> {
-        let place = self.commands.iter().position(|c| c.no == no).expect("the caller has looked");
+        let Some(place) = self.commands.iter().position(|c| c.no == no) else { return };
         let command = self.commands.remove(place);
-        self.release_probe(&command);
+        self.circuits_learn(&command, &ending);
         let session_version = self.version_after(&command, &ending);
         let outcome = Arc::new(Outcome {
             result: ending,
@@ -87,15 +76,10 @@ impl Model {
             }
             _ => {}
         }
-        self.tell_dependents(no, &outcome)
+        self.tell_dependents(no, &outcome);
     }
 
-    fn tell_dependents(
-        &mut self,
-        no: CommandNo,
-        outcome: &Outcome,
-    ) -> Vec<(CommandNo, Ending)> {
-        let mut failed = Vec::new();
+    fn tell_dependents(&mut self, no: CommandNo, outcome: &Outcome) {
         for command in &mut self.commands {
             let Some(place) = command.open.iter().position(|(open, _)| *open == no) else {
                 continue;
@@ -104,10 +88,9 @@ impl Model {
             command.open.retain(|(open, _)| *open != no);
             if let Err(failure) = &outcome.result {
                 let code = failure.code();
-                failed.push((command.no, Err(Failure::DependencyFailed { id, code })));
+                self.doomed.push((command.no, Err(Failure::DependencyFailed { id, code })));
             }
         }
-        failed
     }
 
     /// Section 6.5.
@@ -140,6 +123,7 @@ impl Model {
             no: command.no,
             kind: command.kind(),
             fingerprint: command.envelope.fingerprint,
+            session: command.session.clone(),
             outcome: outcome.clone(),
         });
         while self.stored.len() as u64 > self.limits.outcomes_max {

@@ -9,13 +9,24 @@ use super::Model;
 use super::types::{Command, Lane, Needs, Place, Run, Stopping};
 
 impl Model {
-    pub(super) fn start_what_can_start(&mut self) {
-        while let Some(no) = self.next_to_start() {
-            self.start(no);
+    /// First the failures that follow from others, then what can start, until nothing can.
+    pub(super) fn settle(&mut self) {
+        loop {
+            if !self.doomed.is_empty() {
+                let (no, ending) = self.doomed.remove(0);
+                self.finish(no, ending);
+            } else if let Some(no) = self.next_to_start() {
+                self.start(no);
+            } else {
+                return;
+            }
         }
     }
 
     fn next_to_start(&self) -> Option<CommandNo> {
+        if self.exited {
+            return None;
+        }
         let lanes = self.sequences.keys();
         lanes.into_iter().find_map(|lane| self.next_of_lane(lane))
     }
@@ -45,11 +56,14 @@ impl Model {
             return true;
         }
         let session = command.session.as_ref().expect("a turn has a session");
-        let run = self.agent_of(session).map_or(&Run::Idle, |agent| &agent.run);
-        match run {
+        let agent = self.agent_of(session);
+        if agent.is_some_and(|agent| agent.compacting) {
+            return false;
+        }
+        match agent.map_or(&Run::Idle, |agent| &agent.run) {
             Run::Running if command.is_streaming() => true,
             Run::Idle => self.slot_is_free(session),
-            Run::Running | Run::Asked | Run::Between { .. } | Run::Compacting { .. } => false,
+            Run::Running | Run::Asked | Run::Between { .. } => false,
         }
     }
 
@@ -94,7 +108,6 @@ impl Model {
         if let Some((at, ms)) = command.times_out
             && at <= now
         {
-            self.bash_has_failed(&command);
             return self.stop(no, Failure::Timeout { ms });
         }
         if let Needs::RunBegin { by, handled_at } = command.needs {
@@ -130,22 +143,38 @@ impl Model {
                 command: no,
                 kind: command.kind(),
                 until: self.now.plus_ms(self.limits.stop_grace_ms),
+                begin_by: match command.needs {
+                    Needs::RunBegin { by, handled_at } => Some(handled_at.unwrap_or(by)),
+                    _ => None,
+                },
             });
             let agent = self.agent_of(&session).expect("it was given to the agent");
             let ask = Ask::Interrupt { agent: agent.no, kind: command.kind() };
             self.seen.ask(&ask);
-        }
-        if command.creates() {
-            let session = command.session.clone().expect("a creation has a session");
-            self.end_agent(&session);
+            if command.kind() == CommandKind::Prompt {
+                self.withdraw_dialogs(&session, true);
+            }
         }
         self.finish(no, Err(failure));
+        if command.creates() {
+            let session = command.session.clone().expect("a creation has a session");
+            self.forget_agent(&session);
+        }
+    }
+
+    /// The agent took the prompt that was stopped, and no run has begun.
+    pub(super) fn stopped_without_run(&mut self, no: CommandNo) {
+        let Some(place) = self.stopping.iter().position(|s| s.command == no) else { return };
+        let session = self.stopping.remove(place).session;
+        self.set_idle(&session);
     }
 
     /// Section 7.2: the agent did not stop in time, so it is ended.
     pub(super) fn stop_is_due(&mut self, no: CommandNo) {
-        let Some(place) = self.stopping.iter().position(|s| s.command == no) else { return };
-        let session = self.stopping.remove(place).session;
+        let Some(stopping) = self.stopping.iter_mut().find(|s| s.command == no) else { return };
+        let session = stopping.session.clone();
+        // It stays taken until the agent is gone.
+        stopping.until = Micros(u64::MAX);
         self.end_agent(&session);
     }
 

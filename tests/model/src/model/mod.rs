@@ -19,6 +19,7 @@ mod types;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use pi_server_core::command::CommandKind;
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{CommandName, Frame, Outcome, Recovery};
 use pi_server_core::input::{AgentKind, InputKind, Malformed, Opened, Transport};
@@ -27,7 +28,7 @@ use pi_server_core::{AgentNo, BodyRef, CommandNo, ConnId, Input, Limits, Micros,
 
 pub use self::seen::Seen;
 use self::types::{
-    Agent, Bucket, Circuit, Command, Conn, Dialog, Key, Lane, Session, Stopping, Stored,
+    Agent, Bucket, Circuit, Command, Conn, Dialog, Ending, Key, Lane, Session, Stopping, Stored,
 };
 
 /// Everything that the model knows.
@@ -65,6 +66,10 @@ pub struct Model {
     providers: BTreeMap<Text, Circuit>,
     bash: BTreeMap<Text, Circuit>,
     bash_global: Circuit,
+    /// Commands that end because of others, before anything else starts.
+    doomed: Vec<(CommandNo, Ending)>,
+    /// Commands that the agents of this daemon cannot offer, as the last one said.
+    absent: Vec<CommandKind>,
     /// The name that the daemon is going to choose for a session without one.
     chosen_name: Text,
     seen: Seen,
@@ -107,6 +112,8 @@ impl Model {
             providers: BTreeMap::new(),
             bash: BTreeMap::new(),
             bash_global: Circuit::default(),
+            doomed: Vec::new(),
+            absent: Vec::new(),
             chosen_name: Text::from(""),
             seen: Seen::default(),
         }
@@ -123,11 +130,10 @@ impl Model {
         if let InputKind::Boot(boot) = &input.kind {
             self.boot(boot);
         } else if self.alive {
-            self.overdue();
             self.happen(input);
         }
         if self.alive {
-            self.start_what_can_start();
+            self.settle();
             self.exit_when_drained();
         }
         self.forget_empty_lanes();
@@ -144,7 +150,7 @@ impl Model {
             InputKind::Agent { agent, said } => self.agent_said(*agent, said),
             InputKind::Answered { query, answer } => self.answered(*query, answer),
             InputKind::Storage { writable } => self.writable = *writable,
-            InputKind::Tick => {}
+            InputKind::Tick => self.overdue(),
             InputKind::Drain => self.drain(),
             InputKind::Stop => {
                 self.alive = false;
@@ -209,9 +215,8 @@ impl Model {
     fn drain(&mut self) {
         let timeout_ms = self.limits.drain_timeout_ms;
         if self.drain_until.is_some() {
-            // A second signal skips the waiting.
-            self.drain_until = Some(self.now);
-            return self.overdue();
+            // What a second signal means is the shell's affair.
+            return;
         }
         self.drain_until = Some(self.now.plus_ms(timeout_ms));
         self.to_everyone(&Frame::ServerShutdown { timeout_ms });
@@ -232,12 +237,12 @@ impl Model {
     /// Everything whose time has come, the earliest first.
     fn overdue(&mut self) {
         let now = self.now;
-        self.keys.retain(|key| !key.ended.as_ref().is_some_and(|(_, end)| *end <= now));
         while let Some((_, due)) = self.next_due().filter(|(at, _)| *at <= now) {
             match due {
                 Due::Command(no) => self.command_is_due(no),
                 Due::Agent(no) => self.agent_is_due(no),
                 Due::Stopping(no) => self.stop_is_due(no),
+                Due::NoRun(no) => self.stopped_without_run(no),
                 Due::Dialog(place) => self.dialog_is_due(place),
                 Due::Drain => self.drain_is_due(),
             }
@@ -252,7 +257,10 @@ impl Model {
         all.extend(self.agents.iter().filter_map(|a| {
             self.agent_due_at(a).map(|at| (at, Due::Agent(a.no)))
         }));
-        all.extend(self.stopping.iter().map(|s| (s.until, Due::Stopping(s.command))));
+        all.extend(self.stopping.iter().flat_map(|s| {
+            let over = (s.until, Due::Stopping(s.command));
+            [Some(over), s.begin_by.map(|at| (at, Due::NoRun(s.command)))].into_iter().flatten()
+        }));
         all.extend(self.dialogs.iter().enumerate().filter_map(|(place, dialog)| {
             dialog.until.map(|at| (at, Due::Dialog(place)))
         }));
@@ -267,7 +275,7 @@ impl Model {
         let at_an_agent: Vec<CommandNo> =
             self.commands.iter().filter(|c| c.agent.is_some()).map(|c| c.no).collect();
         for no in at_an_agent {
-            self.finish(no, Err(Failure::ShuttingDown));
+            self.stop(no, Failure::ShuttingDown);
         }
         self.exit();
     }
@@ -313,6 +321,7 @@ enum Due {
     Command(CommandNo),
     Agent(AgentNo),
     Stopping(CommandNo),
+    NoRun(CommandNo),
     Dialog(usize),
     Drain,
 }

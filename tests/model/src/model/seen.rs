@@ -12,8 +12,10 @@ use pi_server_core::{AgentNo, ConnId};
 /// What a step shows, in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// The frames of each connection, in order.
+    /// The frames of each connection, sorted: across lanes the order is the daemon's choice.
     pub frames: BTreeMap<ConnId, Vec<String>>,
+    /// Of each connection and lane, the frames that say which lane they are of, in order.
+    pub lanes: BTreeMap<(ConnId, String), Vec<String>>,
     /// What each agent is asked, in order.
     pub asks: BTreeMap<AgentNo, Vec<String>>,
     /// What the shell is asked, sorted.
@@ -23,12 +25,18 @@ pub struct Seen {
 impl Seen {
     /// A frame for a connection.
     pub fn frame(&mut self, conn: ConnId, frame: &Frame) {
-        self.note(conn, describe(frame));
+        let text = describe(frame);
+        if let Some(lane) = lane_of(frame) {
+            self.lanes.entry((conn, lane)).or_default().push(text.clone());
+        }
+        self.note(conn, text);
     }
 
     /// Something else that a connection notices at this place in the order.
     pub fn note(&mut self, conn: ConnId, text: String) {
-        self.frames.entry(conn).or_default().push(text);
+        let frames = self.frames.entry(conn).or_default();
+        frames.push(text);
+        frames.sort();
     }
 
     /// Something for an agent.
@@ -79,6 +87,11 @@ impl Seen {
         for conn in self.frames.keys().chain(other.frames.keys()) {
             differ(&mut text, &format!("c{conn}"), self.frames.get(conn), other.frames.get(conn));
         }
+        for (conn, lane) in self.lanes.keys().chain(other.lanes.keys()) {
+            let key = (*conn, lane.clone());
+            let who = format!("c{conn} of {lane}");
+            differ(&mut text, &who, self.lanes.get(&key), other.lanes.get(&key));
+        }
         for agent in self.asks.keys().chain(other.asks.keys()) {
             differ(&mut text, &format!("a{agent}"), self.asks.get(agent), other.asks.get(agent));
         }
@@ -93,6 +106,24 @@ fn differ(text: &mut String, who: &str, ours: Option<&Vec<String>>, theirs: Opti
     if ours != theirs && text.is_empty() {
         *text = format!("the model shows {who}\n    {}\n  the state shows\n    {}",
             ours.join("\n    "), theirs.join("\n    "));
+    }
+}
+
+/// The session that a frame is of, where it says so; `server` for the server's lane.
+fn lane_of(frame: &Frame) -> Option<String> {
+    let name = |session: &str| Some(format!("s:{session}"));
+    match frame {
+        Frame::Lifecycle { session, .. } => {
+            session.as_ref().map_or(Some("server".into()), |id| name(id))
+        }
+        Frame::SessionCreated(info) => name(&info.id),
+        Frame::SessionDeleted { session }
+        | Frame::Event { session, .. }
+        | Frame::DialogClosed { session, .. } => name(session),
+        Frame::Response { .. }
+        | Frame::ServerReady { .. }
+        | Frame::RecoverySummary(_)
+        | Frame::ServerShutdown { .. } => None,
     }
 }
 

@@ -18,7 +18,9 @@ impl Model {
         let session = command.session.as_ref().and_then(|id| self.session(id)).cloned();
         let ending = match (command.kind(), &command.envelope.details) {
             (CommandKind::ListSessions, _) => {
-                let list = self.sessions.iter().map(|session| self.info(session)).collect();
+                let mut list: Vec<_> =
+                    self.sessions.iter().map(|session| self.info(session)).collect();
+                list.sort_by_key(|info| (info.created_at, info.id.clone()));
                 Ok(Data::Sessions(list))
             }
             (CommandKind::HealthCheck, _) => Ok(Data::Health(self.health())),
@@ -61,7 +63,7 @@ impl Model {
                 return self.switch(command, &session.expect("it was looked for"), cursor);
             }
             (CommandKind::Unsubscribe, _) => {
-                let session = session.expect("it was looked for").id;
+                let session = command.session.clone().expect("it is about one");
                 self.finish(no, Ok(Data::None));
                 if let Some(conn) = self.conns.iter_mut().find(|c| Some(c.no) == command.owner) {
                     conn.subscriptions.retain(|id| *id != session);
@@ -78,7 +80,8 @@ impl Model {
 
     /// Section 5.2.
     pub(super) fn info(&self, session: &Session) -> Arc<SessionInfo> {
-        let run = self.agent_of(&session.id).map_or(&Run::Idle, |agent| &agent.run);
+        let agent = self.agent_of(&session.id);
+        let run = agent.map_or(&Run::Idle, |agent| &agent.run);
         let dialogs = self.dialogs.iter().filter(|dialog| dialog.session == session.id).count();
         Arc::new(SessionInfo {
             id: session.id.clone(),
@@ -86,8 +89,8 @@ impl Model {
             file: session.info.file.clone(),
             model: session.info.model.clone(),
             thinking: session.info.thinking.clone(),
-            streaming: matches!(run, Run::Running),
-            compacting: matches!(run, Run::Compacting { .. }),
+            streaming: matches!(run, Run::Running | Run::Between { .. }),
+            compacting: agent.is_some_and(|agent| agent.compacting),
             messages: session.info.messages,
             queued: session.info.queued,
             created_at: session.created_at,
@@ -117,7 +120,9 @@ impl Model {
         {
             return self.finish(command.no, Err(Failure::TooManySubscriptions { max }));
         }
-        let data = Data::Switched { info: self.info(session), cursor: session.newest_event };
+        let newest = self.agent_of(&session.id).map_or(Seq(0), |agent| agent.newest_event);
+        let cursor_now = session.newest_event.max(newest);
+        let data = Data::Switched { info: self.info(session), cursor: cursor_now };
         self.finish(command.no, Ok(data));
         let Some(owner) = command.owner else { return };
         self.subscribe(owner, session, cursor);
@@ -158,18 +163,21 @@ impl Model {
         for other in started {
             self.finish(other, Err(Failure::SessionDeleted));
         }
-        self.end_agent(id);
+        self.forget_agent(id);
         self.sessions.retain(|session| session.id != *id);
         self.bash.remove(id);
-        self.keys.retain(|key| key.session.as_ref() != Some(id) || key.ended.is_none());
         Ok(Data::Deleted)
     }
 
     /// Section 9.3.
     fn cancel(&mut self, command: &Command, target: &Text) -> Ending {
+        let id = target.clone();
         let in_flight = self.commands.iter().find(|c| {
             c.client == command.client && c.envelope.id.as_ref() == Some(target)
         });
+        if in_flight.is_some_and(|other| other.no == command.no) {
+            return Err(Failure::CommandNotFound { id });
+        }
         if let Some(other) = in_flight.cloned() {
             let started = other.place != Place::Waiting;
             if started {
@@ -182,7 +190,6 @@ impl Model {
         let same = |client: &Option<Text>, id: &Text| *client == command.client && id == target;
         let ended = self.stored.iter().any(|s| same(&s.client, &s.id))
             || self.forgotten.iter().any(|(client, id)| same(client, id));
-        let id = target.clone();
         Err(if ended { Failure::CommandEnded { id } } else { Failure::CommandNotFound { id } })
     }
 
@@ -217,9 +224,17 @@ impl Model {
             Err(Failure::ReconciledFailed { note: note.cloned() })
         };
         let old = self.stored[place].outcome.clone();
-        let outcome = Arc::new(Outcome { result, ..Outcome::clone(&old) });
-        self.stored[place].outcome = outcome.clone();
+        // The version does not change, but a success tells what it is.
         let no = self.stored[place].no;
+        let of = self.stored[place].session.clone();
+        let version = of.filter(|_| succeeded).and_then(|id| Some(self.session(&id)?.version));
+        let outcome = Arc::new(Outcome {
+            result,
+            session_version: version,
+            at: self.now,
+            ..Outcome::clone(&old)
+        });
+        self.stored[place].outcome = outcome.clone();
         for key in &mut self.keys {
             if let Some((stored, _)) = &mut key.ended
                 && key.no == no

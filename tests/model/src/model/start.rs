@@ -2,14 +2,14 @@
 
 use pi_server_core::command::{Class, CommandKind, Executor, Target, TimeoutClass};
 use pi_server_core::failure::Failure;
-use pi_server_core::frame::Phase;
+use pi_server_core::frame::{Data, Phase};
 use pi_server_core::input::{Answer, Details};
 use pi_server_core::output::{Ask, Output, Query};
 use pi_server_core::{CommandNo, Text};
 
 use super::Model;
 use super::lane::is_abort;
-use super::types::{Command, Needs, Place, Run};
+use super::types::{Command, Home, Needs, Place, Run};
 
 impl Model {
     pub(super) fn start(&mut self, no: CommandNo) {
@@ -55,6 +55,9 @@ impl Model {
         if command.kind().row().target == Target::Session {
             let id = command.session.clone().expect("it is about a session");
             let Some(session) = self.session(&id) else {
+                if command.kind() == CommandKind::Unsubscribe {
+                    return Ok(());
+                }
                 return Err(Failure::SessionNotFound { session: id });
             };
             if let Some(expected) = command.envelope.if_session_version
@@ -62,12 +65,10 @@ impl Model {
             {
                 return Err(Failure::VersionMismatch { expected, actual: session.version });
             }
-            if let Some(facts) = self.agent_of(&id).and_then(|agent| agent.up.as_ref())
-                && facts.absent.contains(&command.kind())
-            {
+            if self.absent.contains(&command.kind()) {
                 return Err(Failure::Unsupported);
             }
-            self.circuit_lets_through(command)?;
+            self.circuits_allow(command)?;
         }
         Ok(())
     }
@@ -77,13 +78,10 @@ impl Model {
         if command.creates() {
             let id = command.session.clone().expect("a creation has a session");
             let max = self.limits.sessions_max;
-            let others = self.commands.iter().filter(|c| {
-                c.no != no && c.creates() && c.place != Place::Waiting
-            });
             if self.session(&id).is_some() {
                 return self.finish(no, Err(Failure::SessionExists { session: id }));
             }
-            if (self.sessions.len() + others.count()) as u64 >= max {
+            if self.sessions_taken() >= max {
                 return self.finish(no, Err(Failure::SessionLimit { max }));
             }
         }
@@ -105,6 +103,21 @@ impl Model {
         self.ask_shell(&Output::Query { query: no, what });
     }
 
+    /// Sessions that exist, and those whose agents are being brought up.
+    fn sessions_taken(&self) -> u64 {
+        let creating = self.commands.iter().filter(|c| c.creates() && c.home.is_some());
+        (self.sessions.len() + creating.count()) as u64
+    }
+
+    fn make_home(&mut self, no: CommandNo, home: Home) {
+        let max = self.limits.sessions_max;
+        if self.sessions_taken() >= max {
+            return self.finish(no, Err(Failure::SessionLimit { max }));
+        }
+        self.find_mut(no).expect("it is in flight").home = Some(home);
+        self.to_agent(no);
+    }
+
     pub(super) fn answered(&mut self, no: CommandNo, answer: &Answer) {
         let Some(command) = self.find(no).cloned() else { return };
         if command.needs != Needs::LookUp {
@@ -115,23 +128,27 @@ impl Model {
         match (command.kind(), answer) {
             (_, Answer::Failed(text)) => self.finish(no, words(text)),
             (CommandKind::CreateSession, Answer::Directory { cwd }) => {
-                self.find_mut(no).expect("found").home = Some((cwd.clone(), None, None));
-                self.to_agent(no);
+                let home = Home { cwd: cwd.clone(), file: None, name: None, since: self.now };
+                self.make_home(no, home);
             }
             (
                 CommandKind::LoadSession | CommandKind::SwitchSessionFile,
                 Answer::SessionFile { path, cwd, name },
             ) => {
-                let other = self.sessions.iter().find(|session| {
-                    session.info.file.as_ref() == Some(path) && Some(&session.id) != id.as_ref()
-                });
-                if let Some(other) = other {
-                    let session = other.id.clone();
+                if let Some(session) = self.holder_of(path, id.as_ref()) {
                     return self.finish(no, Err(Failure::FileInUse { session }));
                 }
-                let home = (cwd.clone(), Some(path.clone()), name.clone());
-                self.find_mut(no).expect("found").home = Some(home);
-                self.to_agent(no);
+                let home = Home {
+                    cwd: cwd.clone(),
+                    file: Some(path.clone()),
+                    name: name.clone(),
+                    since: self.now,
+                };
+                if command.creates() {
+                    self.make_home(no, home);
+                } else {
+                    self.to_agent(no);
+                }
             }
             (
                 CommandKind::ListStoredSessions
@@ -139,7 +156,7 @@ impl Model {
                 | CommandKind::GetCommandHistory,
                 Answer::Data,
             ) => {
-                let data = pi_server_core::frame::Data::Body(self.body);
+                let data = self.body_data();
                 self.finish(no, Ok(data));
             }
             // Not what was asked for.
@@ -147,20 +164,36 @@ impl Model {
         }
     }
 
+    /// The other session that a file is open in.
+    fn holder_of(&self, path: &Text, not: Option<&Text>) -> Option<Text> {
+        let open = self.sessions.iter().map(|s| (&s.id, &s.info.file));
+        let creating = self.commands.iter().filter_map(|c| {
+            Some((c.session.as_ref()?, &c.home.as_ref()?.file))
+        });
+        let holder = open.chain(creating).find(|(id, file)| {
+            file.as_ref() == Some(path) && Some(*id) != not
+        });
+        holder.map(|(id, _)| id.clone())
+    }
+
     /// Section 7.2: an agent that is not up is brought up first.
     pub(super) fn to_agent(&mut self, no: CommandNo) {
         let command = self.find(no).cloned().expect("it is in flight");
         let id = command.session.clone().expect("an agent's command has a session");
-        let agent = self.agent_of(&id).map(|agent| (agent.no, agent.up.is_some()));
+        let agent = self.agent_of(&id).map(|a| (a.no, a.up.is_some() && !a.ending));
         if let Some((agent, true)) = agent {
             return self.call(no, agent);
+        }
+        if is_abort(command.kind()) {
+            // Nothing runs that could be stopped.
+            return self.finish(no, Ok(Data::None));
         }
         self.find_mut(no).expect("found").needs = Needs::Agent;
         if agent.is_some() {
             return;
         }
         let (cwd, resume) = match (&command.home, self.session(&id)) {
-            (Some((cwd, resume, _)), None) => (cwd.clone(), resume.clone()),
+            (Some(home), None) => (home.cwd.clone(), home.file.clone()),
             (_, Some(session)) => (session.cwd.clone(), session.info.file.clone()),
             (None, None) => unreachable!("a command for an agent has a session or makes one"),
         };
@@ -172,8 +205,7 @@ impl Model {
         let command = self.find(no).cloned().expect("it is in flight");
         let id = command.session.clone().expect("an agent's command has a session");
         let known = self.agents.iter_mut().find(|a| a.no == agent).expect("it is up");
-        let absent = known.up.as_ref().is_some_and(|facts| facts.absent.contains(&command.kind()));
-        if absent {
+        if self.absent.contains(&command.kind()) {
             return self.finish(no, Err(Failure::Unsupported));
         }
         let place = match command.kind() {
@@ -184,15 +216,17 @@ impl Model {
         };
         if command.kind() == CommandKind::Prompt && !command.joined && known.run == Run::Idle {
             known.run = Run::Asked;
+            known.run_failed = None;
         }
-        if command.kind() == CommandKind::Abort {
-            self.withdraw_dialogs(&id);
-        }
+        self.pass_circuits(&command);
         let call = Ask::Call { agent, call: no, kind: command.kind(), frame: command.body };
         self.seen.ask(&call);
         let command = self.find_mut(no).expect("found");
         command.place = place;
         command.needs = Needs::Reply;
         command.agent = Some(agent);
+        if command.kind() == CommandKind::Abort {
+            self.withdraw_dialogs(&id, true);
+        }
     }
 }

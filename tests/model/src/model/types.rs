@@ -44,7 +44,13 @@ pub(super) struct Agent {
     /// `None` while it is coming up.
     pub(super) up: Option<Facts>,
     pub(super) start_by: Micros,
+    /// It was told to go.
+    pub(super) ending: bool,
     pub(super) run: Run,
+    pub(super) compacting: bool,
+    pub(super) newest_event: Seq,
+    /// Whether the last run since a prompt was passed on ended with the provider's error.
+    pub(super) run_failed: Option<bool>,
 }
 
 /// What an agent said of itself when it came up.
@@ -52,7 +58,6 @@ pub(super) struct Agent {
 pub(super) struct Facts {
     pub(super) settles: bool,
     pub(super) disposition: bool,
-    pub(super) absent: Vec<CommandKind>,
 }
 
 /// What an agent is doing, as far as the daemon can tell: the rows of the table in section 7.4.
@@ -64,8 +69,6 @@ pub(super) enum Run {
     Running,
     /// A retry or something else may follow, until the agent settles or the quiet time is over.
     Between { quiet_at: Option<Micros> },
-    /// What it was doing before comes back afterwards.
-    Compacting { before: Box<Run> },
 }
 
 /// The turn slot of a session when nobody is running in it but it is not free: section 7.2.
@@ -75,6 +78,8 @@ pub(super) struct Stopping {
     pub(super) command: CommandNo,
     pub(super) kind: CommandKind,
     pub(super) until: Micros,
+    /// It is a prompt that the agent took and whose run has not begun.
+    pub(super) begin_by: Option<Micros>,
 }
 
 /// Where a command is: section 7.2.
@@ -122,7 +127,9 @@ pub(super) struct Command {
     pub(super) joined: bool,
     pub(super) times_out: Option<(Micros, u64)>,
     /// For a creation: where the session is to work and which file it goes on from.
-    pub(super) home: Option<(Text, Option<Text>, Option<Text>)>,
+    pub(super) home: Option<Home>,
+    /// The provider whose circuit learns how it ends.
+    pub(super) provider: Option<Text>,
 }
 
 impl Command {
@@ -150,6 +157,15 @@ impl Command {
     }
 }
 
+/// Where a session that is being created is to work.
+#[derive(Clone, Debug)]
+pub(super) struct Home {
+    pub(super) cwd: Text,
+    pub(super) file: Option<Text>,
+    pub(super) name: Option<Text>,
+    pub(super) since: Micros,
+}
+
 /// A stored outcome: section 6.2.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
@@ -158,6 +174,7 @@ pub(super) struct Stored {
     pub(super) no: CommandNo,
     pub(super) kind: CommandKind,
     pub(super) fingerprint: Digest,
+    pub(super) session: Option<Text>,
     pub(super) outcome: Arc<Outcome>,
 }
 

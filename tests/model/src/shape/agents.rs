@@ -17,6 +17,8 @@ use crate::entropy::Entropy;
 pub(super) struct Agents {
     list: BTreeMap<AgentNo, Agent>,
     dialogs: u64,
+    /// What the program cannot offer.
+    absent: Vec<CommandKind>,
 }
 
 #[derive(Clone, Debug)]
@@ -32,6 +34,11 @@ struct Agent {
 }
 
 impl Agents {
+    /// Agents of a program that cannot offer some commands.
+    pub(super) fn new(absent: Vec<CommandKind>) -> Agents {
+        Agents { absent, ..Agents::default() }
+    }
+
     /// The daemon died, and its agents with it.
     pub(super) fn clear(&mut self) {
         self.list.clear();
@@ -126,10 +133,7 @@ impl Agents {
     fn spawn(&mut self, no: AgentNo, entropy: &mut Entropy<'_>) {
         let settles = !entropy.once_in(3);
         let disposition = !entropy.once_in(3);
-        let mut absent = Vec::new();
-        if entropy.once_in(6) {
-            absent.push(*entropy.pick(&[CommandKind::GetTree, CommandKind::Compact]));
-        }
+        let absent = self.absent.clone();
         let ready = AgentReady {
             version: Text::from("demo"),
             settles,

@@ -10,6 +10,7 @@ mod swarm;
 
 use std::collections::VecDeque;
 
+use pi_server_core::command::CommandKind;
 use pi_server_core::input::{
     AgentKind, Answer, Boot, Envelope, InputKind, JournalFacts, Malformed, Opened, RecoveryPolicy,
     RuleSet, Transport,
@@ -59,6 +60,7 @@ impl<'a> World<'a> {
     /// A world before its first daemon life.
     pub fn new(mut entropy: Entropy<'a>) -> World<'a> {
         let swarm = Swarm::new(&mut entropy);
+        let absent = if entropy.once_in(4) { vec![CommandKind::GetTree] } else { Vec::new() };
         World {
             entropy,
             swarm,
@@ -70,7 +72,7 @@ impl<'a> World<'a> {
             recent: Vec::new(),
             commands: Vec::new(),
             queries: Vec::new(),
-            agents: Agents::default(),
+            agents: Agents::new(absent),
             spawned: 0,
             writable: true,
             held: VecDeque::new(),
