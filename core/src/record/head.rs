@@ -25,7 +25,7 @@ pub struct Head {
     pub write: u64,
     /// The last input that is known to be on disk.
     pub durable_upto: Seq,
-    /// The segment that input is in, or a later one.
+    /// The segment of that input's commit: segments before it are on disk as they are.
     pub segment: u64,
 }
 

@@ -33,3 +33,6 @@ pub use segment::{
     FORMAT_VERSION, JournalId, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader,
 };
 pub use survey::{Damage, Evidence, Place, Survey, Tail, Verdict};
+
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,7 @@ impl State {
             bump(&mut self.counters.impossible);
             return;
         };
-        let id = envelope.id.clone().map(|id| (client.clone(), id));
+        let id = envelope.id.as_ref().map(|id| self.identity.id_key(&client, id));
         let key = key_scope(&client, envelope);
         let request = Request { conn, client, envelope, id, key };
         match self.check(&request) {
@@ -140,9 +140,9 @@ impl State {
         let Some(key) = &request.id else { return Ok(None) };
         match self.identity.by_id(key) {
             Found::Unknown => Ok(None),
-            Found::Forgotten => Err(Failure::OutcomeExpired { id: key.1.clone() }),
+            Found::Forgotten => Err(Failure::OutcomeExpired { id: key.id.clone() }),
             Found::Command(number) => self.same(request, number, |before| Failure::IdConflict {
-                id: key.1.clone(),
+                id: key.id.clone(),
                 before,
                 now: envelope.kind,
             }),
@@ -253,7 +253,7 @@ impl State {
             if request.envelope.id.as_ref() == Some(id) {
                 return Err(Failure::DependencySelf { id: id.clone() });
             }
-            let number = match self.identity.by_id(&(request.client.clone(), id.clone())) {
+            let number = match self.identity.by_id(&self.identity.id_key(&request.client, id)) {
                 Found::Command(number) => number,
                 Found::Forgotten | Found::Unknown => {
                     return Err(Failure::DependencyUnknown { id: id.clone() });
@@ -289,7 +289,7 @@ impl State {
         if let Some(Conn { pending, .. }) = self.conns.get_mut(&conn) {
             bump(pending);
         }
-        self.identity.admit(number, id, key);
+        self.identity.admit(number, id.clone(), key);
         let failed = self.failed_dependency(&client, envelope);
         for dependency in unmet {
             if let Some(command) = self.commands.get_mut(dependency) {
@@ -312,6 +312,7 @@ impl State {
         let command = Command {
             conn: Some(conn),
             client,
+            id_key: id,
             envelope: envelope.clone(),
             session,
             lane: lane.clone(),
@@ -339,7 +340,8 @@ impl State {
     /// admitted and ends at once, so that its id has an outcome.
     fn failed_dependency(&self, client: &Text, envelope: &Envelope) -> Option<Failure> {
         envelope.depends_on.iter().find_map(|id| {
-            let Found::Command(number) = self.identity.by_id(&(client.clone(), id.clone())) else {
+            let Found::Command(number) = self.identity.by_id(&self.identity.id_key(client, id))
+            else {
                 return None;
             };
             let failure = self.identity.stored(number)?.outcome.result.as_ref().err()?;

@@ -288,7 +288,7 @@ impl State {
     fn cancel(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get(&number) else { return };
         let Details::Cancel { command: id } = command.envelope.details.clone() else { return };
-        let target = match self.identity.by_id(&(command.client.clone(), id.clone())) {
+        let target = match self.identity.by_id(&self.identity.id_key(&command.client, &id)) {
             super::identity::Found::Command(target) if target != number => target,
             super::identity::Found::Command(_)
             | super::identity::Found::Unknown
@@ -311,7 +311,7 @@ impl State {
         let details = command.envelope.details.clone();
         let Details::Reconcile { command: id, succeeded, note } = details else { return };
         let super::identity::Found::Command(target) =
-            self.identity.by_id(&(command.client.clone(), id.clone()))
+            self.identity.by_id(&self.identity.id_key(&command.client, &id))
         else {
             return self.finish_failed(number, Failure::CommandNotFound { id }, outputs);
         };

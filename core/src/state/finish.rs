@@ -173,7 +173,7 @@ impl State {
         let key = key_scope(&command.client, &command.envelope);
         let stored = Stored::new(
             command.envelope.clone(),
-            command.client.clone(),
+            command.id_key.clone(),
             command.session.clone(),
             outcome,
         );

@@ -13,6 +13,7 @@ mod dialog;
 mod due;
 mod execute;
 mod finish;
+mod forgotten;
 mod identity;
 mod lane;
 mod session;
@@ -111,6 +112,7 @@ struct Command {
     /// Who gets the response, while that connection lives.
     conn: Option<ConnId>,
     client: Text,
+    id_key: Option<identity::IdKey>,
     envelope: Arc<Envelope>,
     /// The session it is about, also where the daemon chose the id.
     session: Option<Text>,

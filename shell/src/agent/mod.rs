@@ -4,6 +4,7 @@
 //! which the loop feeds to the core as inputs. Nothing is decided here: agents translate, keep
 //! processes and pipes, and never block.
 
+use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Instant;
@@ -14,11 +15,15 @@ use pi_server_core::input::{AgentKind, AgentSaid};
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
 
+mod child_main;
 mod demo;
 mod fields;
+mod pi;
 #[cfg(test)]
 mod testkit;
 mod voice;
+
+pub use child_main::{CHILD_COMMAND, child_main};
 
 /// Something an agent said, in the order in which it said it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,14 @@ pub struct Config {
     pub kind: AgentKind,
     /// The real agent's program, looked up on `PATH` if it has no slash.
     pub pi_command: PathBuf,
+    /// More arguments for it, after the daemon's own.
+    pub pi_args: Vec<OsString>,
+    /// The user's own agent folder, from which each session's is made; `None` for the one that pi
+    /// would take by itself (`PI_CODING_AGENT_DIR`, or `~/.pi/agent`).
+    pub pi_folder: Option<PathBuf>,
+    /// The program whose subcommand [`CHILD_COMMAND`] calls [`child_main`]: the daemon's own, so that
+    /// agents end when it is killed. Without it an agent only notices that its input ends.
+    pub wrapper: Option<PathBuf>,
     /// The daemon's data directory: extension, agent folders and the mark of its children are
     /// derived from it.
     pub data_dir: PathBuf,
@@ -52,13 +65,17 @@ pub struct Agents {
 
 enum Host {
     Demo(demo::Demo),
+    Pi(Box<pi::Pi>),
 }
 
 impl Agents {
     /// No agents yet. `registry` is where pipes are registered, under tokens out of `tokens` only.
     pub fn new(config: Config, registry: mio::Registry, tokens: Range<usize>) -> Agents {
-        let _ = (registry, tokens, config);
-        Agents { host: Host::Demo(demo::Demo::new()), backlog: Vec::new() }
+        let host = match config.kind {
+            AgentKind::Demo => Host::Demo(demo::Demo::new()),
+            AgentKind::Pi => Host::Pi(Box::new(pi::Pi::new(config, registry, tokens))),
+        };
+        Agents { host, backlog: Vec::new() }
     }
 
     /// Does what the core asks for. Never blocks; what comes of it is heard by a later
@@ -67,29 +84,34 @@ impl Agents {
     pub fn ask(&mut self, ask: &Ask, bodies: &dyn Bodies, now: Instant) {
         match &mut self.host {
             Host::Demo(demo) => demo.ask(ask, bodies, now, &mut self.backlog),
+            Host::Pi(pi) => pi.ask(ask, bodies, now, &mut self.backlog),
         }
     }
 
     /// Reads and writes what is ready on one of this module's tokens.
-    pub fn poll(
-        &mut self,
-        _token: Token,
-        _readable: bool,
-        _writable: bool,
-        heard: &mut Vec<Heard>,
-    ) {
+    pub fn poll(&mut self, token: Token, readable: bool, writable: bool, heard: &mut Vec<Heard>) {
         heard.append(&mut self.backlog);
+        match &mut self.host {
+            // The demo agent has no pipes.
+            Host::Demo(_) => {}
+            Host::Pi(pi) => pi.poll(token, readable, writable, heard),
+        }
     }
 
     /// Whether [`Agents::tick`] has something to do right away, so that the loop must not sleep.
     pub fn has_backlog(&self) -> bool {
-        !self.backlog.is_empty()
+        let host = match &self.host {
+            Host::Demo(_) => false,
+            Host::Pi(pi) => pi.has_backlog(),
+        };
+        host || !self.backlog.is_empty()
     }
 
     /// When [`Agents::tick`] is wanted next, if nothing else happens before.
     pub fn deadline(&self) -> Option<Instant> {
         match &self.host {
             Host::Demo(demo) => demo.deadline(),
+            Host::Pi(pi) => pi.deadline(),
         }
     }
 
@@ -99,6 +121,7 @@ impl Agents {
         heard.append(&mut self.backlog);
         match &mut self.host {
             Host::Demo(demo) => demo.tick(now, heard),
+            Host::Pi(pi) => pi.tick(now, heard),
         }
     }
 
@@ -108,6 +131,7 @@ impl Agents {
         self.backlog.clear();
         match &mut self.host {
             Host::Demo(demo) => demo.stop_all(),
+            Host::Pi(pi) => pi.stop_all(),
         }
     }
 }

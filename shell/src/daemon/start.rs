@@ -151,6 +151,9 @@ fn agents(options: &Options, program: &Program, registry: &mio::Registry) -> Res
     let config = agent::Config {
         kind: program.kind,
         pi_command: program.command.clone(),
+        pi_args: Vec::new(),
+        pi_folder: None,
+        wrapper: env::current_exe().ok(),
         data_dir: options.data_dir.clone(),
     };
     let registry = registry.try_clone().map_err(system("share the event queue"))?;

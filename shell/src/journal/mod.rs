@@ -147,7 +147,7 @@ impl Journal {
         self.put_commit(last)?;
         self.pending = false;
         self.committed = self.cursor.seq;
-        self.syncer.want(self.committed);
+        self.syncer.want(self.committed, self.cursor.segment);
         self.drop_views();
         Ok(())
     }
@@ -297,7 +297,7 @@ impl Journal {
         })?;
         self.put_mark(Mark::Seal(Seal { next: number }), self.cursor.outputs)?;
         self.active = segment;
-        self.syncer.rolled(number, file);
+        self.syncer.rolled(file);
         self.begin(number)
     }
 

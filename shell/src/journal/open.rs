@@ -324,7 +324,7 @@ impl Opener {
             encoded: Vec::new(),
             failed: None,
         };
-        let begun = journal.go_on(verdict.end, healed);
+        let begun = journal.go_on(verdict.end, healed, head);
         begun.map_err(|error| match error {
             JournalError::SyncFailed { source, .. }
             | JournalError::WriteFailed { source, .. }
@@ -361,14 +361,24 @@ impl Opener {
 impl Journal {
     /// Writes what a journal that was just opened has to say: the first record of all, or what was
     /// set aside.
-    fn go_on(&mut self, end: Place, healed: Option<(u64, Digest)>) -> Result<(), JournalError> {
+    fn go_on(
+        &mut self,
+        end: Place,
+        healed: Option<(u64, Digest)>,
+        head: Head,
+    ) -> Result<(), JournalError> {
         if end.segment == 0 {
             self.begin(1)?;
         } else {
             let next = self.header(self.cursor.segment + 1, self.settings.segment_bytes);
             self.spare.want(next);
         }
-        let Some((bytes, digest)) = healed else { return Ok(()) };
+        let Some((bytes, digest)) = healed else {
+            // What was read is on disk and may be answered from. From here on a loss of it is one
+            // that must be noticed.
+            let proven = head.durable_upto >= self.cursor.seq;
+            return if proven { Ok(()) } else { self.syncer.sync() };
+        };
         self.make_room(Recovered::SPAN + RESERVE)?;
         let recovered = Recovered {
             epoch: self.cursor.epoch + 1,

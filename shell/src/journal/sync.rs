@@ -36,8 +36,10 @@ struct Shared {
 struct Work {
     /// The last input whose commit was written.
     wanted: Seq,
-    /// The segment that holds it, and its handle.
+    /// The segment that holds that commit. A later one may have begun, but if its commit is lost,
+    /// writing goes on in this one.
     segment: u64,
+    /// The segment that is being written.
     current: Arc<dyn SyncFile>,
     /// Sealed segments that were not synced since.
     sealed: Vec<Arc<dyn SyncFile>>,
@@ -108,10 +110,11 @@ impl Syncer {
         Seq(self.shared.durable.load(Ordering::Acquire))
     }
 
-    /// A commit was written: everything up to `seq` is wanted on disk.
-    pub(super) fn want(&self, seq: Seq) {
+    /// A commit was written to `segment`: everything up to `seq` is wanted on disk.
+    pub(super) fn want(&self, seq: Seq, segment: u64) {
         let mut work = self.shared.lock();
         work.wanted = seq;
+        work.segment = segment;
         if work.idle {
             work.idle = false;
             self.shared.changed.notify_all();
@@ -119,11 +122,10 @@ impl Syncer {
     }
 
     /// Records go to another segment from here on.
-    pub(super) fn rolled(&self, segment: u64, file: Box<dyn SyncFile>) {
+    pub(super) fn rolled(&self, file: Box<dyn SyncFile>) {
         let mut work = self.shared.lock();
         let sealed = mem::replace(&mut work.current, Arc::from(file));
         work.sealed.push(sealed);
-        work.segment = segment;
         work.head_due = true;
     }
 

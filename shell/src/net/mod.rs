@@ -226,6 +226,14 @@ impl Net {
         self.peers.len() == 0
     }
 
+    /// Bytes that are kept for clients.
+    #[cfg(test)]
+    fn kept_bytes(&self) -> usize {
+        let links = self.peers.links();
+        let own = links.iter().filter_map(|link| Some(self.peers.look(*link)?.outbox.bytes()));
+        own.sum::<usize>() + self.logs.iter().map(Log::bytes).sum::<usize>()
+    }
+
     /// Serves a pair of streams as the stdio client.
     fn attach(
         &mut self,

@@ -1,0 +1,83 @@
+//! Session files: which of them a session may go on from.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+/// How much of a file is looked at for its header.
+const HEADER_BYTES_MAX: u64 = 64 << 10;
+
+/// The first line of a session file.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(rename = "version")]
+    _version: f64,
+    #[serde(rename = "cwd")]
+    _cwd: String,
+}
+
+/// Checks a path that a client gave: symbolic links are resolved first, then it must lie in one of
+/// the directories for session files and begin with a session's header. pi itself would take
+/// whatever it is given, and some versions overwrite it.
+///
+/// # Errors
+/// Words for the client.
+pub(super) fn check(path: &str, roots: &[PathBuf]) -> Result<String, String> {
+    let given = Path::new(path);
+    if !given.is_absolute() {
+        return Err("sessionPath must be an absolute path".to_owned());
+    }
+    let missing = || "sessionPath must point to an existing session file".to_owned();
+    let real = given.canonicalize().map_err(|_| missing())?;
+    let extension = real.extension().and_then(|extension| extension.to_str());
+    if !matches!(extension, Some("jsonl" | "json")) {
+        return Err("sessionPath must point to a .jsonl or .json session file".to_owned());
+    }
+    let allowed = roots.iter().filter_map(|root| root.canonicalize().ok());
+    if !allowed.into_iter().any(|root| real.starts_with(root)) {
+        return Err(
+            "sessionPath must be under an allowed session directory for this server (e.g. \
+                    ~/.pi/agent/sessions/ or this project's .pi/sessions/)"
+                .to_owned(),
+        );
+    }
+    if !is_session(&real) {
+        return Err(missing());
+    }
+    real.into_os_string().into_string().map_err(|_| missing())
+}
+
+/// Whether a file begins with the header of a session.
+pub(super) fn is_session(path: &Path) -> bool {
+    let mut head = Vec::new();
+    // Before opening it: to open a pipe would block.
+    if !path.metadata().is_ok_and(|facts| facts.is_file()) {
+        return false;
+    }
+    let Ok(file) = File::open(path) else { return false };
+    if file.take(HEADER_BYTES_MAX).read_to_end(&mut head).is_err() {
+        return false;
+    }
+    let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    serde_json::from_slice::<Header>(line).is_ok_and(|header| header.kind == "session")
+}
+
+/// Ends the last line of a session file. A pi that was killed may have left half a line, to which the
+/// next one would append without a line break.
+pub(super) fn end_last_line(path: &Path) -> std::io::Result<()> {
+    let mut file = File::options().read(true).write(true).open(path)?;
+    if file.seek(SeekFrom::End(0))? == 0 {
+        return Ok(());
+    }
+    file.seek(SeekFrom::End(-1))?;
+    let mut last = [0];
+    file.read_exact(&mut last)?;
+    if last != *b"\n" {
+        file.write_all(b"\n")?;
+    }
+    Ok(())
+}

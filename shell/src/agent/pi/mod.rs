@@ -1,0 +1,380 @@
+//! Real pi: one child process per session, `pi --mode rpc`, JSON lines on pipes in the loop.
+//!
+//! [`lines_in`], [`lines_out`] and [`replies`] translate; [`session`] keeps what waits for what;
+//! [`child`] keeps the process; this module keeps all of them, and starts them a few at a time.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use mio::{Registry, Token};
+use pi_server_core::output::Ask;
+use pi_server_core::wire::Bodies;
+use pi_server_core::{AgentNo, Text};
+
+use super::voice::Voice;
+use super::{Config, Heard, fields};
+use child::{Child, Launch, Source, TOKENS};
+use probe::Probe;
+use session::Session;
+use version::Version;
+
+mod child;
+mod files;
+mod home;
+mod lines_in;
+mod lines_out;
+mod object;
+mod pipes;
+mod probe;
+mod replies;
+mod session;
+mod sweep;
+mod version;
+
+#[cfg(test)]
+mod tests;
+
+/// The bridge, written to the data directory at the start.
+const BRIDGE_SOURCE: &str = include_str!("bridge.ts");
+
+/// All pi children.
+pub(super) struct Pi {
+    config: Config,
+    registry: Registry,
+    tokens: Range<usize>,
+    /// The mark that all children of this data directory share.
+    mark: String,
+    version: Asked,
+    children: BTreeMap<AgentNo, Child>,
+    /// Which child has which slot of tokens; slot 0 is the probe's.
+    slots: BTreeMap<usize, AgentNo>,
+    /// What is to be started, in order.
+    waiting: VecDeque<Spawn>,
+    starting_max: usize,
+}
+
+/// What is known of pi's version.
+enum Asked {
+    /// Nothing yet.
+    No,
+    /// It is being asked for.
+    Asking(Probe),
+    /// This.
+    Known(Version),
+}
+
+struct Spawn {
+    agent: AgentNo,
+    session: Text,
+    cwd: Text,
+    resume: Option<Text>,
+}
+
+impl Pi {
+    /// No children yet. Leftovers of an earlier life are swept aside.
+    pub(super) fn new(config: Config, registry: Registry, tokens: Range<usize>) -> Pi {
+        let mark = sweep::data_dir_mark(&config.data_dir);
+        let parallel = std::thread::available_parallelism().map_or(2, usize::from);
+        let mut pi = Pi {
+            config,
+            registry,
+            tokens,
+            mark,
+            version: Asked::No,
+            children: BTreeMap::new(),
+            slots: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            // Starting is bound by the processor: more at a time only delays them all.
+            starting_max: parallel.max(2),
+        };
+        // If it cannot even be asked, the first spawn tries again and says why.
+        drop(pi.ask_version());
+        pi
+    }
+
+    fn ask_version(&mut self) -> io::Result<()> {
+        let command = self.program();
+        let mark = format!("{}:", self.mark);
+        let probe = Probe::start(command, mark, &self.registry, Token(self.tokens.start))?;
+        self.version = Asked::Asking(probe);
+        Ok(())
+    }
+
+    /// The program, made absolute where it is a path: children work in other directories.
+    fn program(&self) -> PathBuf {
+        let given = &self.config.pi_command;
+        if given.components().count() > 1 {
+            given.canonicalize().unwrap_or_else(|_| given.clone())
+        } else {
+            given.clone()
+        }
+    }
+
+    /// Does what the core asks for.
+    pub(super) fn ask(
+        &mut self,
+        ask: &Ask,
+        bodies: &dyn Bodies,
+        now: Instant,
+        heard: &mut Vec<Heard>,
+    ) {
+        match ask {
+            Ask::Spawn { agent, session, cwd, resume } => {
+                self.waiting.push_back(Spawn {
+                    agent: *agent,
+                    session: session.clone(),
+                    cwd: cwd.clone(),
+                    resume: resume.clone(),
+                });
+                self.start_waiting(heard);
+            }
+            Ask::Call { agent, call, kind, frame } => {
+                if let Some(child) = self.children.get_mut(agent) {
+                    let voice = &mut Voice::new(*agent, heard);
+                    match fields::of_frame(*frame, bodies) {
+                        Ok(fields) => child.session.call(*call, *kind, &fields, now, voice),
+                        Err(words) => voice.failed(*call, &words),
+                    }
+                    child.write(now);
+                }
+            }
+            Ask::Interrupt { agent, kind } => {
+                if let Some(child) = self.children.get_mut(agent) {
+                    child.session.interrupt(*kind);
+                    child.write(now);
+                }
+            }
+            Ask::Dialog { agent, request, answer } => {
+                if let Some(child) = self.children.get_mut(agent) {
+                    child.session.answer(request, &fields::answer(*answer, bodies));
+                    child.write(now);
+                }
+            }
+            Ask::Kill { agent } => {
+                if let Some(child) = self.children.get_mut(agent) {
+                    child.ask_to_end(now);
+                } else if let Some(at) = self.waiting.iter().position(|it| it.agent == *agent) {
+                    self.waiting.remove(at);
+                    Voice::new(*agent, heard).exited("ended before it was started", "");
+                }
+            }
+        }
+    }
+
+    /// Reads and writes what is ready on a token.
+    pub(super) fn poll(
+        &mut self,
+        token: Token,
+        readable: bool,
+        writable: bool,
+        heard: &mut Vec<Heard>,
+    ) {
+        let now = Instant::now();
+        let Some(distance) = token.0.checked_sub(self.tokens.start) else { return };
+        let slot = distance / TOKENS;
+        if slot == 0 {
+            return self.probed(heard);
+        }
+        // An event of a child that is gone already is no surprise.
+        let Some(agent) = self.slots.get(&slot).copied() else { return };
+        let Some(child) = self.children.get_mut(&agent) else { return };
+        let voice = &mut Voice::new(agent, heard);
+        match Source::at(distance % TOKENS) {
+            Source::Input if writable => child.write(now),
+            Source::Output if readable => {
+                child.read(now, voice);
+                child.write(now);
+            }
+            Source::Errors if readable => child.read_errors(),
+            Source::Process if readable => {
+                if let Some(child) = self.children.remove(&agent) {
+                    child.finish(now, &self.registry, voice);
+                }
+                self.slots.remove(&slot);
+            }
+            Source::Input | Source::Output | Source::Errors | Source::Process => {}
+        }
+        self.start_waiting(heard);
+    }
+
+    /// Whether [`Pi::tick`] has something to do right away.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.children.values().any(Child::has_more)
+    }
+
+    /// When [`Pi::tick`] is wanted.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.children.values().filter_map(Child::deadline).min()
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, now: Instant, heard: &mut Vec<Heard>) {
+        for (agent, child) in &mut self.children {
+            if child.has_more() || child.deadline().is_some_and(|due| due <= now) {
+                child.tick(now, &mut Voice::new(*agent, heard));
+            }
+        }
+    }
+
+    /// Ends all children; returns when they are gone.
+    pub(super) fn stop_all(&mut self) {
+        self.waiting.clear();
+        let now = Instant::now();
+        for child in self.children.values_mut() {
+            child.ask_to_end(now);
+        }
+        let until = self.deadline().unwrap_or(now);
+        for child in self.children.values_mut() {
+            if !child.wait_until(until) {
+                child.kill();
+                child.wait_until(Instant::now() + std::time::Duration::from_secs(1));
+            }
+        }
+        if !self.children.is_empty() {
+            sweep::sweep(&format!("{}:", self.mark));
+        }
+        self.children.clear();
+        self.slots.clear();
+    }
+
+    /// pi's version has come, or cannot be had.
+    fn probed(&mut self, heard: &mut Vec<Heard>) {
+        let Asked::Asking(probe) = &mut self.version else { return };
+        match probe.read(&self.registry) {
+            None => {}
+            Some(Ok(version)) => {
+                self.version = Asked::Known(version);
+                self.start_waiting(heard);
+            }
+            Some(Err(words)) => {
+                // Asked again for the next one: the user may have installed it meanwhile.
+                self.version = Asked::No;
+                for spawn in self.waiting.drain(..) {
+                    Voice::new(spawn.agent, heard).exited(&words, "");
+                }
+            }
+        }
+    }
+
+    /// Starts as many of those that wait as may start at a time.
+    fn start_waiting(&mut self, heard: &mut Vec<Heard>) {
+        while !self.waiting.is_empty() {
+            let version = match &self.version {
+                Asked::Known(version) => *version,
+                Asked::Asking(_) => return,
+                Asked::No => {
+                    if let Err(error) = self.ask_version() {
+                        let words = format!("cannot ask pi for its version: {error}");
+                        for spawn in self.waiting.drain(..) {
+                            Voice::new(spawn.agent, heard).exited(&words, "");
+                        }
+                    }
+                    return;
+                }
+            };
+            let is_starting = |child: &&Child| !child.session.is_up() && !child.is_ending();
+            if self.children.values().filter(is_starting).count() >= self.starting_max {
+                return;
+            }
+            let Some(spawn) = self.waiting.pop_front() else { return };
+            let agent = spawn.agent;
+            if let Err(words) = self.start(&spawn, version) {
+                Voice::new(agent, heard).exited(&words, "");
+            }
+        }
+    }
+
+    fn start(&mut self, spawn: &Spawn, version: Version) -> Result<(), String> {
+        let slot = self.free_slot().ok_or("too many agents at a time")?;
+        let given = self.config.pi_folder.clone().or_else(home::user_folder);
+        let user = given.ok_or("cannot find the home directory")?;
+        let folders = self.config.data_dir.join("agents");
+        let folder = home::prepare(&folders, &spawn.session, &user).map_err(|error| {
+            format!("cannot make an agent folder in {}: {error}", folders.display())
+        })?;
+        let bridge = self.write_bridge().map_err(|error| {
+            format!("cannot write to {}: {error}", self.config.data_dir.display())
+        })?;
+        let sessions = home::session_folder(&user, &spawn.cwd);
+        let resume = match &spawn.resume {
+            Some(file) => Some(resumable(Path::new(&**file))?),
+            None => None,
+        };
+        let command = self.command_line(&bridge, sessions.as_deref(), resume.as_deref());
+        let mut roots = vec![user.join("sessions"), self.config.data_dir.join("sessions")];
+        roots.extend(sessions);
+        roots.extend(Path::new(&*spawn.cwd).ancestors().map(|it| it.join(".pi").join("sessions")));
+        let session = Session::new(version, PathBuf::from(&*spawn.cwd), roots);
+        let launch = Launch {
+            command,
+            cwd: PathBuf::from(&*spawn.cwd),
+            folder,
+            mark: format!("{}:{}:{}", self.mark, spawn.session, spawn.agent),
+            first_token: self.tokens.start + slot * TOKENS,
+        };
+        let program = self.config.pi_command.display();
+        let mut child = Child::start(launch, session, &self.registry)
+            .map_err(|error| format!("cannot start {program} in {}: {error}", spawn.cwd))?;
+        child.write(Instant::now());
+        self.slots.insert(slot, spawn.agent);
+        self.children.insert(spawn.agent, child);
+        Ok(())
+    }
+
+    fn command_line(
+        &self,
+        bridge: &Path,
+        sessions: Option<&Path>,
+        resume: Option<&Path>,
+    ) -> Vec<OsString> {
+        let mut line: Vec<OsString> = Vec::new();
+        if let Some(wrapper) = &self.config.wrapper {
+            line.push(wrapper.into());
+            line.push(super::CHILD_COMMAND.into());
+            line.push(std::process::id().to_string().into());
+        }
+        line.push(self.program().into());
+        line.extend(["--mode".into(), "rpc".into(), "--extension".into(), bridge.into()]);
+        if let Some(sessions) = sessions {
+            line.extend(["--session-dir".into(), sessions.into()]);
+        }
+        if let Some(file) = resume {
+            line.extend(["--session".into(), file.into()]);
+        }
+        line.extend(self.config.pi_args.iter().cloned());
+        line
+    }
+
+    /// Writes the bridge where children find it, unless it is there.
+    fn write_bridge(&self) -> io::Result<PathBuf> {
+        let path = self.config.data_dir.join("agents").join("bridge.ts");
+        if !std::fs::read(&path).is_ok_and(|found| found == BRIDGE_SOURCE.as_bytes()) {
+            let fresh = path.with_extension("new");
+            std::fs::write(&fresh, BRIDGE_SOURCE)?;
+            std::fs::rename(&fresh, &path)?;
+        }
+        Ok(path)
+    }
+
+    fn free_slot(&self) -> Option<usize> {
+        let slots = self.tokens.len() / TOKENS;
+        (1..slots).find(|slot| !self.slots.contains_key(slot))
+    }
+}
+
+/// Makes a session file ready to go on from. One that does not exist is as good: pi begins it there,
+/// as it does when a session ends before its first answer.
+fn resumable(file: &Path) -> Result<PathBuf, String> {
+    if file.exists() {
+        if !files::is_session(file) {
+            return Err(format!("{} is not a session file", file.display()));
+        }
+        files::end_last_line(file)
+            .map_err(|error| format!("cannot make {} ready: {error}", file.display()))?;
+    }
+    Ok(file.to_owned())
+}
