@@ -143,8 +143,9 @@ impl Client {
     /// # Panics
     /// It is not.
     pub fn ok(&mut self, command: Value) -> Value {
-        let response = self.call(command.clone());
-        assert_eq!(response["success"], true, "{command} was answered {response}");
+        let sent = command.to_string();
+        let response = self.call(command);
+        assert_eq!(response["success"], true, "{sent} was answered {response}");
         response
     }
 
