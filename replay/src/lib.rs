@@ -1,1 +1,13 @@
-//! The offline tool: feeds a journal to the same `State` and compares every output.
+//! The offline tool: feeds a journal to the same [`pi_server_core::State`] and compares every
+//! output with what the daemon recorded. It never writes to its input and takes no lock, so it may
+//! look at the journal of a daemon that is running: it reads up to the last commit.
+//!
+//! [`source`] knows the files, [`feed`] reads and checks records on a thread of its own, and each
+//! verb of the command line is a module that takes a feed and makes a report.
+#![forbid(unsafe_code)]
+
+pub mod cli;
+pub mod feed;
+pub mod source;
+pub mod stats;
+pub mod status;

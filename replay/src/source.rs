@@ -1,0 +1,193 @@
+//! The files of a journal, opened for reading only.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use pi_server_core::record::{Head, Secret, read_head};
+
+use crate::status::Status;
+
+/// The folder of the segments in a data directory.
+pub const SEGMENT_DIR: &str = "journal";
+/// The file that says how far the journal was on disk.
+pub const HEAD_FILE: &str = "HEAD";
+/// The file with the secret.
+pub const KEY_FILE: &str = "journal.key";
+
+/// Why there is nothing to read.
+#[derive(Debug)]
+pub enum SourceError {
+    /// There is no such directory, or no journal in it.
+    NoJournal {
+        /// What was named.
+        dir: PathBuf,
+    },
+    /// There are segments but no readable `HEAD`.
+    NoHead {
+        /// The data directory.
+        dir: PathBuf,
+    },
+    /// A file cannot be read.
+    Io {
+        /// What was tried, as in "cannot .. PATH".
+        operation: &'static str,
+        /// Which file or directory.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+impl SourceError {
+    /// The exit status that says so.
+    pub fn status(&self) -> Status {
+        match self {
+            SourceError::NoJournal { .. } => Status::Usage,
+            SourceError::NoHead { .. } => Status::Damaged,
+            SourceError::Io { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Status::Usage,
+                _ => Status::Damaged,
+            },
+        }
+    }
+}
+
+impl fmt::Display for SourceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SourceError::NoJournal { dir } => write!(
+                f,
+                "no journal in {} (name the daemon's data directory, which has {SEGMENT_DIR}/ and \
+                 {HEAD_FILE})",
+                dir.display()
+            ),
+            SourceError::NoHead { dir } => {
+                write!(f, "{}: there are segments but no readable {HEAD_FILE}", dir.display())
+            }
+            SourceError::Io { operation, path, source } => {
+                write!(f, "cannot {operation} {}: {source}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for SourceError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SourceError::NoJournal { .. } | SourceError::NoHead { .. } => None,
+            SourceError::Io { source, .. } => Some(source),
+        }
+    }
+}
+
+/// A data directory with a journal.
+#[derive(Clone, Debug)]
+pub struct Source {
+    dir: PathBuf,
+}
+
+impl Source {
+    /// The journal in `dir`: a daemon's data directory, or the folder of segments in it.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn open(dir: &Path) -> Result<Source, SourceError> {
+        let of_segments = dir.file_name().is_some_and(|name| name == SEGMENT_DIR);
+        let data_dir = match dir.parent() {
+            Some(parent) if of_segments && parent.join(HEAD_FILE).is_file() => parent,
+            Some(_) | None => dir,
+        };
+        let source = Source { dir: data_dir.to_owned() };
+        if source.segments()?.is_empty() {
+            return Err(SourceError::NoJournal { dir: dir.to_owned() });
+        }
+        Ok(source)
+    }
+
+    /// The data directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// `HEAD` as it is now. To be read before any segment: a running daemon writes it after the
+    /// records it speaks of, so that whoever reads them later finds at least what it promises.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no `HEAD`.
+    pub fn head(&self) -> Result<Head, SourceError> {
+        let path = self.dir.join(HEAD_FILE);
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                read_head(&bytes).ok_or_else(|| SourceError::NoHead { dir: self.dir.clone() })
+            }
+            Err(source) if source.kind() == io::ErrorKind::NotFound => {
+                Err(SourceError::NoHead { dir: self.dir.clone() })
+            }
+            Err(source) => Err(SourceError::Io { operation: "read", path, source }),
+        }
+    }
+
+    /// The journal's secret; `None` if its file is not there or is nothing for us.
+    pub fn secret(&self) -> Option<Secret> {
+        let bytes = std::fs::read(self.dir.join(KEY_FILE)).ok()?;
+        <[u8; 32]>::try_from(bytes).ok().map(Secret::new)
+    }
+
+    /// The numbers of the segments that are there, in order.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn segments(&self) -> Result<Vec<u64>, SourceError> {
+        let path = self.dir.join(SEGMENT_DIR);
+        let failed = |source| SourceError::Io { operation: "list", path: path.clone(), source };
+        let entries = match std::fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(SourceError::NoJournal { dir: self.dir.clone() });
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            numbers.extend(name.to_str().and_then(segment_number));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Reads a whole segment into `bytes`, whose memory is used again.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
+        let path = self.segment_path(number);
+        bytes.clear();
+        let read = File::open(&path).and_then(|mut file| file.read_to_end(bytes));
+        read.map(drop).map_err(|source| SourceError::Io { operation: "read", path, source })
+    }
+
+    /// Reads a part of a segment.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_part(&self, number: u64, at: u64, bytes: &mut [u8]) -> Result<(), SourceError> {
+        let path = self.segment_path(number);
+        let read = File::open(&path).and_then(|file| file.read_exact_at(bytes, at));
+        read.map_err(|source| SourceError::Io { operation: "read", path, source })
+    }
+
+    /// The path of a segment.
+    pub fn segment_path(&self, number: u64) -> PathBuf {
+        self.dir.join(SEGMENT_DIR).join(format!("{number:08}.seg"))
+    }
+}
+
+/// The number of the segment whose file has this name; `None` for every other file.
+fn segment_number(name: &str) -> Option<u64> {
+    let number = name.strip_suffix(".seg")?.parse().ok()?;
+    (name == format!("{number:08}.seg")).then_some(number)
+}
