@@ -292,7 +292,7 @@ impl EventLoop {
     fn release(&mut self) {
         let durable = self.machine.journal().durable();
         let now = Instant::now();
-        while let Some((seq, output)) = self.machine.release(&durable) {
+        while let Some((seq, output)) = self.machine.release(durable) {
             self.hands.perform(seq, &output, &self.machine, now);
         }
     }
