@@ -475,7 +475,9 @@ fn a_thousand_clients_hear_a_broadcast_and_each_is_heard() {
     while links.len() < 1_000 {
         links.push(world.opened());
     }
-    links.iter().for_each(|link| world.net.admit(*link));
+    for link in &links {
+        world.net.admit(*link);
+    }
     world.net.broadcast(Seq(1), b"to all");
     for client in &mut strangers {
         client.send("from one");
