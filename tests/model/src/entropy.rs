@@ -3,7 +3,7 @@
 /// A source of choices. The same source gives the same run.
 #[derive(Clone, Debug)]
 pub enum Entropy<'a> {
-    /// SplitMix64 from a seed; never runs dry.
+    /// `SplitMix64` from a seed; never runs dry.
     Seed(u64),
     /// Bytes from a fuzzer; a run ends when they are used up.
     Bytes(&'a [u8]),
@@ -67,7 +67,7 @@ impl Entropy<'_> {
     }
 }
 
-/// One step of SplitMix64 (Steele, Lea, Flood 2014).
+/// One step of `SplitMix64` (Steele, Lea, Flood 2014).
 fn splitmix(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;

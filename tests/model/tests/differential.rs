@@ -6,7 +6,7 @@
 use pi_server_model::entropy::Entropy;
 use pi_server_model::{run, shrink};
 
-const RUNS: u64 = 2_000;
+const RUNS: u64 = 1_000;
 const STEPS: usize = 120;
 /// After so many failures more would not help.
 const FAILURES_MAX: usize = 8;

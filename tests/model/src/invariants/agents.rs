@@ -29,7 +29,9 @@ pub(super) fn ask(ledger: &mut Ledger, ask: &Ask) -> Rule {
             }
             Ok(())
         }
-        Ask::Interrupt { agent, .. } | Ask::Dialog { agent, .. } => is(ledger, *agent, &[Agent::Up]),
+        Ask::Interrupt { agent, .. } | Ask::Dialog { agent, .. } => {
+            is(ledger, *agent, &[Agent::Up])
+        }
         Ask::Kill { agent } => {
             is(ledger, *agent, &[Agent::Spawned, Agent::Up])?;
             ledger.agents.insert(*agent, Agent::Killed);

@@ -7,7 +7,7 @@ use pi_server_core::failure::ErrorCode;
 use pi_server_core::frame::{Frame, Outcome, Phase};
 use pi_server_core::input::{Details, Envelope, InputKind};
 use pi_server_core::output::Audience;
-use pi_server_core::{CommandNo, ConnId, Input, Text};
+use pi_server_core::{CommandNo, ConnId, Input, Seq, Text};
 
 use super::ledger::{Command, Ledger};
 use super::{Rule, Step, agents};
@@ -27,7 +27,7 @@ pub(super) fn frame(
                 accepted(ledger, input, envelope, session.as_ref(), *lane_sequence)
             }
             Phase::Started => started(ledger, *command),
-            Phase::Finished(outcome) => finished(ledger, *command, outcome),
+            Phase::Finished(outcome) => finished(ledger, input.seq, *command, outcome),
         },
         Frame::Response { id, command: _, outcome, replayed } => {
             let Audience::Conn(conn) = to else { return Err("a response to many".into()) };
@@ -35,15 +35,14 @@ pub(super) fn frame(
         }
         Frame::SessionCreated(info) => {
             // The version was noted when the creation ended.
-            match ledger.versions.contains_key(&info.id) {
-                true => Ok(()),
-                false => Err(format!("session {} is announced but was not created", info.id)),
+            if ledger.versions.contains_key(&info.id) {
+                return Ok(());
             }
+            Err(format!("8.4: session {} is announced but was not created", info.id))
         }
-        Frame::SessionDeleted { session } => match ledger.versions.contains_key(session) {
-            false => Ok(()),
-            true => Err(format!("session {session} is announced as deleted but lives")),
-        },
+        Frame::SessionDeleted { session } if ledger.versions.contains_key(session) => {
+            Err(format!("8.4: session {session} is announced as deleted but lives"))
+        }
         Frame::Event { cursor, event, .. } => {
             if let Audience::Subscribers(_) = to {
                 step.events += 1;
@@ -53,7 +52,8 @@ pub(super) fn frame(
             }
             Ok(())
         }
-        Frame::ServerReady { .. }
+        Frame::SessionDeleted { .. }
+        | Frame::ServerReady { .. }
         | Frame::RecoverySummary(_)
         | Frame::ServerShutdown { .. }
         | Frame::DialogClosed { .. } => Ok(()),
@@ -97,6 +97,7 @@ fn accepted(
         lane_sequence,
         started: false,
         outcome: None,
+        ended: Seq(0),
         answered: false,
         settled: None,
         dependencies,
@@ -141,7 +142,7 @@ fn started(ledger: &mut Ledger, no: CommandNo) -> Rule {
 }
 
 /// Sections 6.1 and 6.5: one outcome, and versions without gaps.
-fn finished(ledger: &mut Ledger, no: CommandNo, outcome: &Arc<Outcome>) -> Rule {
+fn finished(ledger: &mut Ledger, seq: Seq, no: CommandNo, outcome: &Arc<Outcome>) -> Rule {
     let Some(command) = ledger.commands.get_mut(&no) else {
         return Err(format!("8.3: #{no} ends without having been accepted"));
     };
@@ -149,6 +150,7 @@ fn finished(ledger: &mut Ledger, no: CommandNo, outcome: &Arc<Outcome>) -> Rule 
         return Err(format!("6.1: #{no} ends twice"));
     }
     command.outcome = Some(outcome.clone());
+    command.ended = seq;
     ledger.in_flight.remove(&no);
     let command = command.clone();
     if outcome.lane_sequence != Some(command.lane_sequence) {
@@ -172,6 +174,15 @@ fn note_settled(ledger: &mut Ledger, command: &Command, outcome: &Outcome) {
         && let Some(settled) = ledger.commands.get_mut(settled)
     {
         settled.settled = Some(*succeeded);
+        let (ended, mutates) = (settled.ended, settled.kind().row().mutates);
+        if let Some(session) = settled.session.clone()
+            && *succeeded
+            && mutates
+            && ledger.born.get(&session).is_some_and(|born| *born <= ended)
+            && let Some(version) = ledger.versions.get_mut(&session)
+        {
+            *version += 1;
+        }
     }
 }
 
@@ -200,6 +211,7 @@ fn version_is_next(
         expected = match row.target {
             Target::Server => None,
             Target::Creates => {
+                ledger.born.insert(session.clone(), command.ended);
                 if ledger.versions.insert(session.clone(), 0).is_some() {
                     return Err(format!("5.3: #{no} creates a session that exists"));
                 }
@@ -211,9 +223,13 @@ fn version_is_next(
             }
             Target::Session => {
                 let version = ledger.versions.get_mut(session);
-                let version = version.ok_or(format!("#{no} succeeds without its session"))?;
-                *version += u64::from(row.mutates);
-                Some(*version)
+                if version.is_none() && row.name != "unsubscribe" {
+                    return Err(format!("5.1: #{no} succeeds without its session"));
+                }
+                version.map(|version| {
+                    *version += u64::from(row.mutates);
+                    *version
+                })
             }
         };
     }
@@ -283,11 +299,7 @@ fn refusal(input: &Input, conn: ConnId, outcome: &Outcome, step: &mut Step) -> R
 }
 
 /// Section 6.1: every request of a live connection is accepted, answered, or waits.
-pub(super) fn every_request_is_answered(
-    ledger: &Ledger,
-    input: &Input,
-    step: &Step,
-) -> Rule {
+pub(super) fn every_request_is_answered(ledger: &Ledger, input: &Input, step: &Step) -> Rule {
     let (InputKind::Command { conn, .. } | InputKind::Malformed { conn, .. }) = &input.kind else {
         return Ok(());
     };

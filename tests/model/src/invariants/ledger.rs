@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pi_server_core::command::{Class, CommandKind, Target};
 use pi_server_core::frame::Outcome;
 use pi_server_core::input::{Details, Envelope};
-use pi_server_core::{AgentNo, CommandNo, ConnId, Limits, Text};
+use pi_server_core::{AgentNo, CommandNo, ConnId, Limits, Seq, Text};
 
 /// A lane: `None` is the server's.
 pub(super) type Lane = Option<Text>;
@@ -24,6 +24,8 @@ pub(super) struct Command {
     pub(super) lane_sequence: u64,
     pub(super) started: bool,
     pub(super) outcome: Option<Arc<Outcome>>,
+    /// The input with which it ended.
+    pub(super) ended: Seq,
     pub(super) answered: bool,
     /// What an operator said of an unknown outcome.
     pub(super) settled: Option<bool>,
@@ -100,6 +102,8 @@ pub(super) struct Ledger {
     pub(super) ids: BTreeMap<Name, CommandNo>,
     pub(super) sequences: BTreeMap<Lane, u64>,
     pub(super) versions: BTreeMap<Text, u64>,
+    /// The input that brought a session into being.
+    pub(super) born: BTreeMap<Text, Seq>,
     pub(super) agents: BTreeMap<AgentNo, Agent>,
     pub(super) called: BTreeSet<CommandNo>,
     pub(super) queried: BTreeSet<CommandNo>,

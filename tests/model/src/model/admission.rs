@@ -8,7 +8,7 @@ use pi_server_core::{CommandNo, ConnId, Input, Text};
 use std::sync::Arc;
 
 use super::Model;
-use super::types::{Bucket, Command, Key, Needs, Place};
+use super::types::{Bucket, Command, Key, Lane, Namespace, Needs, Place};
 
 impl Model {
     pub(super) fn command(&mut self, input: &Input, conn: ConnId, envelope: &Arc<Envelope>) {
@@ -56,18 +56,15 @@ impl Model {
     }
 
     /// Gate 3 (section 6.2). Whether the request was dealt with.
-    fn replayed(&mut self, conn: ConnId, client: &Option<Text>, envelope: &Envelope) -> bool {
+    fn replayed(&mut self, conn: ConnId, client: &Namespace, envelope: &Envelope) -> bool {
         let key = self.keys.iter().find(|known| {
             known.client == *client
                 && known.session == envelope.session
-                && Some(&known.key) == envelope.idempotency_key.as_ref()
+                && Some(&known.text) == envelope.idempotency_key.as_ref()
         });
         if let Some(key) = key.cloned() {
-            let conflict = Failure::KeyConflict {
-                key: key.key,
-                before: key.kind,
-                now: envelope.kind,
-            };
+            let conflict =
+                Failure::KeyConflict { key: key.text, before: key.kind, now: envelope.kind };
             let outcome = key.ended.map(|(outcome, _)| outcome);
             let same = key.fingerprint == envelope.fingerprint;
             self.repeat(conn, envelope, key.no, outcome, same, conflict);
@@ -130,16 +127,16 @@ impl Model {
     fn gates(
         &mut self,
         conn: ConnId,
-        client: &Option<Text>,
+        client: &Namespace,
         envelope: &Envelope,
     ) -> Result<(), Failure> {
-        let limits = self.limits.clone();
+        let (limits, row) = (self.limits.clone(), envelope.kind.row());
         if let Some(id) = &envelope.id
             && self.forgotten.iter().any(|(c, forgotten)| c == client && forgotten == id)
         {
             return Err(Failure::OutcomeExpired { id: id.clone() });
         }
-        if !self.writable && envelope.kind.row().class != Class::Read {
+        if !self.writable && row.class != Class::Read {
             return Err(Failure::StorageFull);
         }
         let max = limits.pending_per_connection_max;
@@ -159,14 +156,14 @@ impl Model {
             return Err(Failure::Busy);
         }
         self.dependencies_known(client, envelope)?;
-        if let Some(lane) = self.lane_before_admission(envelope) {
-            let waiting = self.commands.iter().filter(|c| {
-                c.lane() == lane && c.place == Place::Waiting
-            });
-            let max = limits.lane_waiting_max;
-            if waiting.count() as u64 >= max {
-                return Err(Failure::LaneFull { max });
-            }
+        // A creation whose session has no name yet is in a lane of its own.
+        let unnamed = row.target == Target::Creates && envelope.session.is_none();
+        let lane: Lane = if row.target == Target::Server { None } else { envelope.session.clone() };
+        let waiting =
+            self.commands.iter().filter(|c| c.lane() == lane && c.place == Place::Waiting);
+        let max = limits.lane_waiting_max;
+        if !unnamed && waiting.count() as u64 >= max {
+            return Err(Failure::LaneFull { max });
         }
         let max = limits.idempotency_keys_max;
         if envelope.idempotency_key.is_some() && self.keys.len() as u64 >= max {
@@ -175,21 +172,7 @@ impl Model {
         Ok(())
     }
 
-    /// `None` for a creation whose session has no name yet: its lane is new.
-    fn lane_before_admission(&self, envelope: &Envelope) -> Option<Option<Text>> {
-        match envelope.kind.row().target {
-            Target::Server => Some(None),
-            Target::Session | Target::Creates => {
-                envelope.session.as_ref().map(|session| Some(session.clone()))
-            }
-        }
-    }
-
-    fn dependencies_known(
-        &self,
-        client: &Option<Text>,
-        envelope: &Envelope,
-    ) -> Result<(), Failure> {
+    fn dependencies_known(&self, client: &Namespace, envelope: &Envelope) -> Result<(), Failure> {
         for id in &envelope.depends_on {
             if Some(id) == envelope.id.as_ref() {
                 return Err(Failure::DependencySelf { id: id.clone() });
@@ -242,19 +225,13 @@ impl Model {
         }
     }
 
-    fn admit(
-        &mut self,
-        input: &Input,
-        conn: ConnId,
-        client: Option<Text>,
-        envelope: &Arc<Envelope>,
-    ) {
+    fn admit(&mut self, input: &Input, conn: ConnId, client: Namespace, envelope: &Arc<Envelope>) {
         self.spend(conn, envelope);
         let no = CommandNo(input.seq.0);
         let session = match envelope.kind.row().target {
             Target::Server => None,
             // Which name the daemon chooses is its own affair.
-            Target::Creates if envelope.session.is_none() => Some(self.chosen_name.clone()),
+            Target::Creates if envelope.session.is_none() => Some(self.choices.name()),
             Target::Session | Target::Creates => envelope.session.clone(),
         };
         let (mut open, mut failed) = (Vec::new(), None);
@@ -280,7 +257,7 @@ impl Model {
             self.keys.push(Key {
                 client: client.clone(),
                 session: envelope.session.clone(),
-                key: key.clone(),
+                text: key.clone(),
                 no,
                 kind: envelope.kind,
                 fingerprint: envelope.fingerprint,

@@ -10,7 +10,7 @@ use pi_server_core::output::Ask;
 use pi_server_core::{AgentNo, CommandNo, Micros, Seq, Text};
 
 use super::Model;
-use super::types::{Agent, Bucket, Command, Facts, Needs, Place, Run, Session};
+use super::types::{Agent, Bucket, Command, Facts, Needs, Place, Run, Session, Stopping};
 
 impl Model {
     pub(super) fn spawn(&mut self, session: &Text, cwd: Text, resume: Option<Text>) {
@@ -49,15 +49,13 @@ impl Model {
             return;
         }
         let known = self.agents.iter_mut().find(|a| a.no == agent.no).expect("it lives");
-        known.up = Some(Facts {
-            settles: ready.settles,
-            disposition: ready.disposition,
-        });
+        known.up = Some(Facts { settles: ready.settles, disposition: ready.disposition });
         self.absent.clone_from(&ready.absent);
         self.agent_info(&agent.session, &ready.info);
-        let waiting = self.commands.iter().find(|c| {
-            c.session.as_ref() == Some(&agent.session) && c.needs == Needs::Agent
-        });
+        let waiting = self
+            .commands
+            .iter()
+            .find(|c| c.session.as_ref() == Some(&agent.session) && c.needs == Needs::Agent);
         let Some(command) = waiting.cloned() else { return };
         if command.creates() {
             return self.created(&command, &ready.info);
@@ -75,7 +73,9 @@ impl Model {
             cwd: home.cwd,
             created_at: home.since,
             info,
-            newest_event: Seq(0),
+            newest_event: self
+                .agent_of(&command.session.clone().expect("it has one"))
+                .map_or(Seq(0), |agent| agent.newest_event),
             data: Bucket::full(self.limits.session_burst, self.now),
             dialog: Bucket::full(self.limits.dialog_burst, self.now),
         };
@@ -87,6 +87,13 @@ impl Model {
     fn agent_info(&mut self, session: &Text, info: &AgentInfo) {
         if let Some(session) = self.session_mut(session) {
             session.info = info.clone();
+        } else if let Some(home) = self
+            .commands
+            .iter_mut()
+            .find_map(|c| c.home.as_mut().filter(|_| c.session.as_ref() == Some(session)))
+        {
+            // The file is taken from here on, for nobody else to load.
+            home.file.clone_from(&info.file);
         }
     }
 
@@ -177,7 +184,8 @@ impl Model {
 
     /// The answer to a call whose command has been answered already: section 9.2.
     fn late_reply(&mut self, agent: &Agent, call: CommandNo, reply: &Reply) {
-        let Some(place) = self.stopping.iter().position(|s| s.command == call) else { return };
+        let ours = |s: &Stopping| s.command == call && s.session == agent.session;
+        let Some(place) = self.stopping.iter().position(ours) else { return };
         let stopping = &mut self.stopping[place];
         if stopping.kind != CommandKind::Prompt {
             self.stopping.remove(place);
@@ -213,7 +221,7 @@ impl Model {
         let known = self.agents.iter_mut().find(|a| a.no == agent.no).expect("it lives");
         known.newest_event = seq;
         let frame = Frame::Event { session: id.clone(), cursor: seq, event: self.body };
-        self.to_subscribers(&id, &frame);
+        self.tell_subscribers(&id, &frame);
         let settles = agent.up.as_ref().is_some_and(|facts| facts.settles);
         let quiet_at = (!settles).then(|| self.now.plus_ms(self.limits.settle_ms));
         match event {
@@ -257,9 +265,10 @@ impl Model {
     fn run_started(&mut self, agent: &Agent) {
         self.prompt_acknowledged(&agent.session, true);
         self.set_run(agent.no, Run::Running);
-        let stopping = self.stopping.iter_mut().find(|s| {
-            s.session == agent.session && s.kind == CommandKind::Prompt
-        });
+        let stopping = self
+            .stopping
+            .iter_mut()
+            .find(|s| s.session == agent.session && s.kind == CommandKind::Prompt);
         if let Some(stopping) = stopping {
             // An abort that came before the run had begun has not stopped it.
             stopping.begin_by = None;
@@ -301,19 +310,12 @@ impl Model {
         self.set_run(no, Run::Idle);
         self.set_compacting(no, false);
         self.stopping.retain(|s| s.session != agent.session || s.kind != CommandKind::Prompt);
-        let prompt = self.commands.iter().find(|c| {
-            c.session.as_ref() == Some(&agent.session) && c.needs == Needs::RunEnd
-        });
+        let prompt = self
+            .commands
+            .iter()
+            .find(|c| c.session.as_ref() == Some(&agent.session) && c.needs == Needs::RunEnd);
         if let Some(no) = prompt.map(|c| c.no) {
             self.finish(no, Ok(Data::None));
-        }
-    }
-
-    pub(super) fn agent_due_at(&self, agent: &Agent) -> Option<Micros> {
-        match (&agent.up, &agent.run) {
-            (None, _) if !agent.ending => Some(agent.start_by),
-            (_, Run::Between { quiet_at }) => *quiet_at,
-            (_, Run::Idle | Run::Asked | Run::Running) => None,
         }
     }
 
@@ -373,9 +375,10 @@ impl Model {
     }
 
     fn waits_for_agent(&self, session: &Text) -> Option<CommandNo> {
-        let waiting = self.commands.iter().find(|c| {
-            c.session.as_ref() == Some(session) && c.needs == Needs::Agent
-        });
+        let waiting = self
+            .commands
+            .iter()
+            .find(|c| c.session.as_ref() == Some(session) && c.needs == Needs::Agent);
         waiting.map(|c| c.no)
     }
 
@@ -387,5 +390,14 @@ impl Model {
         if self.session(session).is_none() {
             self.forget_agent(session);
         }
+    }
+}
+
+/// When something is due of an agent: its start, or the end of the quiet time after a run.
+pub(super) fn agent_due_at(agent: &Agent) -> Option<Micros> {
+    match (&agent.up, &agent.run) {
+        (None, _) if !agent.ending => Some(agent.start_by),
+        (_, Run::Between { quiet_at }) => *quiet_at,
+        (_, Run::Idle | Run::Asked | Run::Running) => None,
     }
 }

@@ -40,7 +40,7 @@ impl Model {
             self.control = Bucket::full(self.limits.control_burst, self.now);
         }
         let now = self.now;
-        self.keys.retain(|key| !key.ended.as_ref().is_some_and(|(_, end)| *end <= now));
+        self.keys.retain(|key| key.ended.as_ref().is_none_or(|(_, end)| *end > now));
         let mut report = Recovery {
             journal_path: boot.journal_path.clone(),
             journal: boot.journal.clone(),

@@ -53,7 +53,6 @@ impl Circuit {
         let probe = self.probes.contains(&no);
         self.probes.retain(|probe| *probe != no);
         match verdict {
-            Verdict::Nothing => {}
             Verdict::Success if self.half_open && probe => {
                 self.successes += 1;
                 if self.successes >= limits.circuit_successes {
@@ -68,7 +67,7 @@ impl Circuit {
                     self.open(limits, now);
                 }
             }
-            Verdict::Success | Verdict::Failure => {}
+            Verdict::Success | Verdict::Failure | Verdict::Nothing => {}
         }
     }
 

@@ -81,6 +81,6 @@ impl Model {
             request: dialog.request.clone(),
             how,
         };
-        self.to_subscribers(&dialog.session, &frame);
+        self.tell_subscribers(&dialog.session, &frame);
     }
 }

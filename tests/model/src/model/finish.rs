@@ -65,11 +65,11 @@ impl Model {
         }
         match &outcome.result {
             Ok(Data::Created(info)) => {
-                self.to_everyone(&Frame::SessionCreated(info.clone()));
+                self.tell_everyone(&Frame::SessionCreated(info.clone()));
             }
             Ok(Data::Deleted) => {
                 let session = command.session.clone().expect("a deletion has a session");
-                self.to_everyone(&Frame::SessionDeleted { session: session.clone() });
+                self.tell_everyone(&Frame::SessionDeleted { session: session.clone() });
                 for conn in &mut self.conns {
                     conn.subscriptions.retain(|id| *id != session);
                 }

@@ -12,10 +12,8 @@ impl Model {
     /// First the failures that follow from others, then what can start, until nothing can.
     pub(super) fn settle(&mut self) {
         loop {
-            if !self.doomed.is_empty() {
-                let (no, ending) = self.doomed.remove(0);
-                self.finish(no, ending);
-            } else if let Some(no) = self.next_to_start() {
+            self.fail_doomed();
+            if let Some(no) = self.next_to_start() {
                 self.start(no);
             } else {
                 return;
@@ -23,18 +21,28 @@ impl Model {
         }
     }
 
+    /// Ends the commands that end because of others.
+    pub(super) fn fail_doomed(&mut self) {
+        while !self.doomed.is_empty() {
+            let (no, ending) = self.doomed.remove(0);
+            self.finish(no, ending);
+        }
+    }
+
     fn next_to_start(&self) -> Option<CommandNo> {
         if self.exited {
             return None;
         }
-        let lanes = self.sequences.keys();
-        lanes.into_iter().find_map(|lane| self.next_of_lane(lane))
+        let next = self.sequences.keys().filter_map(|lane| self.next_of_lane(lane));
+        next.min_by_key(|no| {
+            let session = self.find(*no).and_then(|command| command.session.as_ref());
+            self.choices.place(*no, session)
+        })
     }
 
     fn next_of_lane(&self, lane: &Lane) -> Option<CommandNo> {
-        let waiting = || {
-            self.commands.iter().filter(move |c| c.lane() == *lane && c.place == Place::Waiting)
-        };
+        let waiting =
+            || self.commands.iter().filter(move |c| c.lane() == *lane && c.place == Place::Waiting);
         let mut order: Vec<&Command> = waiting().collect();
         order.sort_by_key(|c| c.lane_sequence);
         for (place, command) in order.iter().enumerate() {
@@ -68,9 +76,10 @@ impl Model {
     }
 
     pub(super) fn slot_is_free(&self, session: &Text) -> bool {
-        let taken = self.commands.iter().any(|c| {
-            c.place == Place::Slot && c.session.as_ref() == Some(session)
-        });
+        let taken = self
+            .commands
+            .iter()
+            .any(|c| c.place == Place::Slot && c.session.as_ref() == Some(session));
         !taken && !self.stopping.iter().any(|s| s.session == *session)
     }
 
@@ -105,8 +114,16 @@ impl Model {
             let ms = self.limits.dependency_timeout_ms;
             return self.finish(no, Err(Failure::DependencyTimeout { ms }));
         }
+        let run = match command.needs {
+            Needs::RunBegin { by, handled_at } => handled_at.map_or(by, |at| at.min(by)),
+            Needs::Nothing | Needs::LookUp | Needs::Agent | Needs::Reply | Needs::RunEnd => {
+                Micros(u64::MAX)
+            }
+        };
+        // After a jump of the clock both may be due; the earlier one counts.
         if let Some((at, ms)) = command.times_out
             && at <= now
+            && at <= run
         {
             return self.stop(no, Failure::Timeout { ms });
         }

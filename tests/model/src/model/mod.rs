@@ -7,6 +7,7 @@
 mod admission;
 mod agent;
 mod boot;
+mod choices;
 mod circuit;
 mod dialog;
 mod finish;
@@ -22,13 +23,16 @@ use std::sync::Arc;
 use pi_server_core::command::CommandKind;
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{CommandName, Frame, Outcome, Recovery};
-use pi_server_core::input::{AgentKind, InputKind, Malformed, Opened, Transport};
+use pi_server_core::input::{AgentKind, InputKind, Interest, Malformed, Opened, Transport};
 use pi_server_core::output::Output;
 use pi_server_core::{AgentNo, BodyRef, CommandNo, ConnId, Input, Limits, Micros, Seq, Text};
 
+use self::agent::agent_due_at;
+pub use self::choices::Choices;
 pub use self::seen::Seen;
 use self::types::{
-    Agent, Bucket, Circuit, Command, Conn, Dialog, Ending, Key, Lane, Session, Stopping, Stored,
+    Agent, Bucket, Circuit, Command, Conn, Dialog, Ending, Key, Lane, Namespace, Session, Stopping,
+    Stored,
 };
 
 /// Everything that the model knows.
@@ -59,7 +63,7 @@ pub struct Model {
     /// Oldest first.
     stored: Vec<Stored>,
     /// Oldest first.
-    forgotten: Vec<(Option<Text>, Text)>,
+    forgotten: Vec<(Namespace, Text)>,
     keys: Vec<Key>,
     dialogs: Vec<Dialog>,
     control: Bucket,
@@ -70,8 +74,7 @@ pub struct Model {
     doomed: Vec<(CommandNo, Ending)>,
     /// Commands that the agents of this daemon cannot offer, as the last one said.
     absent: Vec<CommandKind>,
-    /// The name that the daemon is going to choose for a session without one.
-    chosen_name: Text,
+    choices: Choices,
     seen: Seen,
 }
 
@@ -114,18 +117,17 @@ impl Model {
             bash_global: Circuit::default(),
             doomed: Vec::new(),
             absent: Vec::new(),
-            chosen_name: Text::from(""),
+            choices: Choices::default(),
             seen: Seen::default(),
         }
     }
 
-    /// One step. `chosen_name` is what the daemon calls the session that this input creates, if it
-    /// creates one without a name: that is left to the daemon.
-    pub fn step(&mut self, input: &Input, chosen_name: Option<&Text>) -> Seen {
+    /// One step; `choices` is what the daemon chose where PROTOCOL.md leaves it the choice.
+    pub fn step(&mut self, input: &Input, choices: Choices) -> Seen {
         self.now = input.at;
         self.seq = input.seq;
         self.body = input.body;
-        self.chosen_name = chosen_name.cloned().unwrap_or_else(|| Text::from("?"));
+        self.choices = choices;
         self.seen = Seen::default();
         if let InputKind::Boot(boot) = &input.kind {
             self.boot(boot);
@@ -166,8 +168,8 @@ impl Model {
         let no = ConnId(self.seq.0);
         self.conns.push(Conn {
             no,
-            client: client.clone(),
-            interest: Default::default(),
+            client: Namespace(client.clone()),
+            interest: Interest::default(),
             subscriptions: Vec::new(),
             bucket: Bucket::full(self.limits.connection_burst, self.now),
         });
@@ -219,7 +221,7 @@ impl Model {
             return;
         }
         self.drain_until = Some(self.now.plus_ms(timeout_ms));
-        self.to_everyone(&Frame::ServerShutdown { timeout_ms });
+        self.tell_everyone(&Frame::ServerShutdown { timeout_ms });
     }
 
     fn exit_when_drained(&mut self) {
@@ -246,24 +248,30 @@ impl Model {
                 Due::Dialog(place) => self.dialog_is_due(place),
                 Due::Drain => self.drain_is_due(),
             }
+            self.fail_doomed();
         }
     }
 
     fn next_due(&self) -> Option<(Micros, Due)> {
         let mut all: Vec<(Micros, Due)> = Vec::new();
-        all.extend(self.commands.iter().filter_map(|c| {
-            self.command_due_at(c).map(|at| (at, Due::Command(c.no)))
-        }));
-        all.extend(self.agents.iter().filter_map(|a| {
-            self.agent_due_at(a).map(|at| (at, Due::Agent(a.no)))
-        }));
+        all.extend(
+            self.commands
+                .iter()
+                .filter_map(|c| self.command_due_at(c).map(|at| (at, Due::Command(c.no)))),
+        );
+        all.extend(
+            self.agents.iter().filter_map(|a| agent_due_at(a).map(|at| (at, Due::Agent(a.no)))),
+        );
         all.extend(self.stopping.iter().flat_map(|s| {
             let over = (s.until, Due::Stopping(s.command));
             [Some(over), s.begin_by.map(|at| (at, Due::NoRun(s.command)))].into_iter().flatten()
         }));
-        all.extend(self.dialogs.iter().enumerate().filter_map(|(place, dialog)| {
-            dialog.until.map(|at| (at, Due::Dialog(place)))
-        }));
+        all.extend(
+            self.dialogs
+                .iter()
+                .enumerate()
+                .filter_map(|(place, dialog)| dialog.until.map(|at| (at, Due::Dialog(place)))),
+        );
         if let (Some(until), false) = (self.drain_until, self.exited) {
             all.push((until, Due::Drain));
         }
@@ -280,13 +288,13 @@ impl Model {
         self.exit();
     }
 
-    fn to_everyone(&mut self, frame: &Frame) {
+    fn tell_everyone(&mut self, frame: &Frame) {
         for conn in &self.conns {
             self.seen.frame(conn.no, frame);
         }
     }
 
-    fn to_subscribers(&mut self, session: &Text, frame: &Frame) {
+    fn tell_subscribers(&mut self, session: &Text, frame: &Frame) {
         for conn in &self.conns {
             if conn.subscriptions.contains(session) {
                 self.seen.frame(conn.no, frame);

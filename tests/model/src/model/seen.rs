@@ -104,8 +104,11 @@ fn differ(text: &mut String, who: &str, ours: Option<&Vec<String>>, theirs: Opti
     let none = Vec::new();
     let (ours, theirs) = (ours.unwrap_or(&none), theirs.unwrap_or(&none));
     if ours != theirs && text.is_empty() {
-        *text = format!("the model shows {who}\n    {}\n  the state shows\n    {}",
-            ours.join("\n    "), theirs.join("\n    "));
+        *text = format!(
+            "the model shows {who}\n    {}\n  the state shows\n    {}",
+            ours.join("\n    "),
+            theirs.join("\n    ")
+        );
     }
 }
 

@@ -10,7 +10,7 @@ use pi_server_core::input::{Details, DialogMethod};
 use pi_server_core::{ConnId, Seq, Text};
 
 use super::Model;
-use super::types::{Command, Ending, Place, Run, Session};
+use super::types::{Command, Ending, Namespace, Place, Run, Session};
 
 impl Model {
     pub(super) fn do_it(&mut self, command: &Command) {
@@ -25,15 +25,13 @@ impl Model {
             }
             (CommandKind::HealthCheck, _) => Ok(Data::Health(self.health())),
             (CommandKind::GetStartupRecovery, _) => Ok(Data::Recovery(self.report.clone())),
-            (CommandKind::GetCapabilities, _) => {
-                Ok(Data::Capabilities(Box::new(Capabilities {
-                    agent: self.default_agent,
-                    agent_versions: Vec::new(),
-                    absent: Vec::new(),
-                    limits: self.limits.clone(),
-                    server_version: self.server_version.clone(),
-                })))
-            }
+            (CommandKind::GetCapabilities, _) => Ok(Data::Capabilities(Box::new(Capabilities {
+                agent: self.default_agent,
+                agent_versions: Vec::new(),
+                absent: Vec::new(),
+                limits: self.limits.clone(),
+                server_version: self.server_version.clone(),
+            }))),
             (CommandKind::SetInterest, Details::Interest(interest)) => {
                 // The change is there when the command has ended.
                 let (owner, interest) = (command.owner, *interest);
@@ -46,9 +44,10 @@ impl Model {
             (CommandKind::CancelCommand, Details::Cancel { command: target }) => {
                 self.cancel(command, target)
             }
-            (CommandKind::ReconcileCommand, Details::Reconcile { command: id, succeeded, note }) => {
-                self.reconcile(command, id, *succeeded, note.as_ref())
-            }
+            (
+                CommandKind::ReconcileCommand,
+                Details::Reconcile { command: id, succeeded, note },
+            ) => self.reconcile(command, id, *succeeded, note.as_ref()),
             (CommandKind::ExtensionUiResponse, Details::DialogAnswer { request, method }) => {
                 self.answer_dialog(command, request, *method)
             }
@@ -71,7 +70,7 @@ impl Model {
                 return;
             }
             (CommandKind::DeleteSession, _) => {
-                self.delete(no, &session.expect("it was looked for").id)
+                Ok(self.delete(no, &session.expect("it was looked for").id))
             }
             _ => unreachable!("the table says that the core does it"),
         };
@@ -151,7 +150,7 @@ impl Model {
     }
 
     /// Section 7.5.
-    fn delete(&mut self, no: CommandNo, id: &Text) -> Ending {
+    fn delete(&mut self, no: CommandNo, id: &Text) -> Data {
         let lane = Some(id.clone());
         let mut started: Vec<&Command> = self
             .commands
@@ -166,15 +165,16 @@ impl Model {
         self.forget_agent(id);
         self.sessions.retain(|session| session.id != *id);
         self.bash.remove(id);
-        Ok(Data::Deleted)
+        Data::Deleted
     }
 
     /// Section 9.3.
     fn cancel(&mut self, command: &Command, target: &Text) -> Ending {
         let id = target.clone();
-        let in_flight = self.commands.iter().find(|c| {
-            c.client == command.client && c.envelope.id.as_ref() == Some(target)
-        });
+        let in_flight = self
+            .commands
+            .iter()
+            .find(|c| c.client == command.client && c.envelope.id.as_ref() == Some(target));
         if in_flight.is_some_and(|other| other.no == command.no) {
             return Err(Failure::CommandNotFound { id });
         }
@@ -187,7 +187,7 @@ impl Model {
             }
             return Ok(Data::Cancelled { started });
         }
-        let same = |client: &Option<Text>, id: &Text| *client == command.client && id == target;
+        let same = |client: &Namespace, id: &Text| *client == command.client && id == target;
         let ended = self.stored.iter().any(|s| same(&s.client, &s.id))
             || self.forgotten.iter().any(|(client, id)| same(client, id));
         Err(if ended { Failure::CommandEnded { id } } else { Failure::CommandNotFound { id } })
@@ -202,7 +202,7 @@ impl Model {
         note: Option<&Text>,
     ) -> Ending {
         let id = target.clone();
-        let same = |client: &Option<Text>, id: &Text| *client == command.client && id == target;
+        let same = |client: &Namespace, id: &Text| *client == command.client && id == target;
         let in_flight = self
             .commands
             .iter()
@@ -224,16 +224,17 @@ impl Model {
             Err(Failure::ReconciledFailed { note: note.cloned() })
         };
         let old = self.stored[place].outcome.clone();
-        // The version does not change, but a success tells what it is.
         let no = self.stored[place].no;
-        let of = self.stored[place].session.clone();
-        let version = of.filter(|_| succeeded).and_then(|id| Some(self.session(&id)?.version));
-        let outcome = Arc::new(Outcome {
-            result,
-            session_version: version,
-            at: self.now,
-            ..Outcome::clone(&old)
+        let mutates = self.stored[place].kind.row().mutates;
+        // A session that was created since is another one, whatever its name.
+        let of = self.stored[place].session.clone().and_then(|id| self.session_mut(&id));
+        let of = of.filter(|session| succeeded && mutates && session.created_at <= old.at);
+        let session_version = of.map(|session| {
+            session.version += 1;
+            session.version
         });
+        let outcome =
+            Arc::new(Outcome { result, session_version, at: self.now, ..Outcome::clone(&old) });
         self.stored[place].outcome = outcome.clone();
         for key in &mut self.keys {
             if let Some((stored, _)) = &mut key.ended
@@ -245,12 +246,7 @@ impl Model {
         Ok(Data::None)
     }
 
-    fn answer_dialog(
-        &mut self,
-        command: &Command,
-        request: &Text,
-        method: DialogMethod,
-    ) -> Ending {
+    fn answer_dialog(&mut self, command: &Command, request: &Text, method: DialogMethod) -> Ending {
         let request = request.clone();
         let session = command.session.clone().expect("it was looked for");
         let mine = self.dialogs.iter().position(|d| d.session == session && d.request == request);

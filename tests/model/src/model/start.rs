@@ -3,7 +3,7 @@
 use pi_server_core::command::{Class, CommandKind, Executor, Target, TimeoutClass};
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{Data, Phase};
-use pi_server_core::input::{Answer, Details};
+use pi_server_core::input::{Answer, Details, HistoryFilter};
 use pi_server_core::output::{Ask, Output, Query};
 use pi_server_core::{CommandNo, Text};
 
@@ -24,9 +24,11 @@ impl Model {
         }
         let command = self.find(no).cloned().expect("it waits");
         let joined = command.is_streaming()
-            && command.session.as_ref().and_then(|id| self.agent_of(id)).is_some_and(|agent| {
-                agent.run == Run::Running
-            });
+            && command
+                .session
+                .as_ref()
+                .and_then(|id| self.agent_of(id))
+                .is_some_and(|agent| agent.run == Run::Running);
         let row = command.kind().row();
         let limit = match (row.timeout, joined) {
             (TimeoutClass::Never, _) => None,
@@ -46,7 +48,7 @@ impl Model {
         match row.executor {
             Executor::Core => self.do_it(&command),
             Executor::Shell => self.look_up(&command),
-            Executor::Agent => self.to_agent(no),
+            Executor::Agent => self.give_to_agent(no),
         }
     }
 
@@ -91,7 +93,7 @@ impl Model {
             Details::History(filter) => Query::History(filter.clone()),
             _ => match command.kind() {
                 CommandKind::ListStoredSessions => Query::StoredSessions,
-                CommandKind::GetCommandHistory => Query::History(Default::default()),
+                CommandKind::GetCommandHistory => Query::History(HistoryFilter::default()),
                 _ => Query::Metrics,
             },
         };
@@ -115,7 +117,7 @@ impl Model {
             return self.finish(no, Err(Failure::SessionLimit { max }));
         }
         self.find_mut(no).expect("it is in flight").home = Some(home);
-        self.to_agent(no);
+        self.give_to_agent(no);
     }
 
     pub(super) fn answered(&mut self, no: CommandNo, answer: &Answer) {
@@ -128,26 +130,21 @@ impl Model {
         match (command.kind(), answer) {
             (_, Answer::Failed(text)) => self.finish(no, words(text)),
             (CommandKind::CreateSession, Answer::Directory { cwd }) => {
-                let home = Home { cwd: cwd.clone(), file: None, name: None, since: self.now };
+                let home = Home { cwd: cwd.clone(), file: None, since: self.now };
                 self.make_home(no, home);
             }
             (
                 CommandKind::LoadSession | CommandKind::SwitchSessionFile,
-                Answer::SessionFile { path, cwd, name },
+                Answer::SessionFile { path, cwd, name: _ },
             ) => {
                 if let Some(session) = self.holder_of(path, id.as_ref()) {
                     return self.finish(no, Err(Failure::FileInUse { session }));
                 }
-                let home = Home {
-                    cwd: cwd.clone(),
-                    file: Some(path.clone()),
-                    name: name.clone(),
-                    since: self.now,
-                };
+                let home = Home { cwd: cwd.clone(), file: Some(path.clone()), since: self.now };
                 if command.creates() {
                     self.make_home(no, home);
                 } else {
-                    self.to_agent(no);
+                    self.give_to_agent(no);
                 }
             }
             (
@@ -167,17 +164,18 @@ impl Model {
     /// The other session that a file is open in.
     fn holder_of(&self, path: &Text, not: Option<&Text>) -> Option<Text> {
         let open = self.sessions.iter().map(|s| (&s.id, &s.info.file));
-        let creating = self.commands.iter().filter_map(|c| {
-            Some((c.session.as_ref()?, &c.home.as_ref()?.file))
-        });
-        let holder = open.chain(creating).find(|(id, file)| {
-            file.as_ref() == Some(path) && Some(*id) != not
-        });
-        holder.map(|(id, _)| id.clone())
+        let creating = self
+            .commands
+            .iter()
+            .filter_map(|c| Some((c.session.as_ref()?, &c.home.as_ref()?.file)));
+        let holders = open
+            .chain(creating)
+            .filter(|(id, file)| file.as_ref() == Some(path) && Some(*id) != not);
+        holders.map(|(id, _)| id.clone()).min()
     }
 
     /// Section 7.2: an agent that is not up is brought up first.
-    pub(super) fn to_agent(&mut self, no: CommandNo) {
+    pub(super) fn give_to_agent(&mut self, no: CommandNo) {
         let command = self.find(no).cloned().expect("it is in flight");
         let id = command.session.clone().expect("an agent's command has a session");
         let agent = self.agent_of(&id).map(|a| (a.no, a.up.is_some() && !a.ending));

@@ -10,6 +10,9 @@ use pi_server_core::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, T
 
 /// A lane: the server's (`None`) or a session's.
 pub(super) type Lane = Option<Text>;
+/// The name of a client, in which its ids live; clients without a name share one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Namespace(pub(super) Option<Text>);
 /// How a command ends.
 pub(super) type Ending = Result<Data, Failure>;
 
@@ -17,7 +20,7 @@ pub(super) type Ending = Result<Data, Failure>;
 #[derive(Clone, Debug)]
 pub(super) struct Conn {
     pub(super) no: ConnId,
-    pub(super) client: Option<Text>,
+    pub(super) client: Namespace,
     pub(super) interest: Interest,
     pub(super) subscriptions: Vec<Text>,
     pub(super) bucket: Bucket,
@@ -68,7 +71,9 @@ pub(super) enum Run {
     Asked,
     Running,
     /// A retry or something else may follow, until the agent settles or the quiet time is over.
-    Between { quiet_at: Option<Micros> },
+    Between {
+        quiet_at: Option<Micros>,
+    },
 }
 
 /// The turn slot of a session when nobody is running in it but it is not free: section 7.2.
@@ -99,7 +104,10 @@ pub(super) enum Needs {
     Agent,
     Reply,
     /// The agent took the prompt; its run has not begun.
-    RunBegin { by: Micros, handled_at: Option<Micros> },
+    RunBegin {
+        by: Micros,
+        handled_at: Option<Micros>,
+    },
     /// The run has begun.
     RunEnd,
 }
@@ -110,7 +118,7 @@ pub(super) struct Command {
     pub(super) no: CommandNo,
     pub(super) envelope: Arc<Envelope>,
     pub(super) body: BodyRef,
-    pub(super) client: Option<Text>,
+    pub(super) client: Namespace,
     pub(super) owner: Option<ConnId>,
     pub(super) session: Option<Text>,
     pub(super) lane_sequence: u64,
@@ -162,14 +170,13 @@ impl Command {
 pub(super) struct Home {
     pub(super) cwd: Text,
     pub(super) file: Option<Text>,
-    pub(super) name: Option<Text>,
     pub(super) since: Micros,
 }
 
 /// A stored outcome: section 6.2.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
-    pub(super) client: Option<Text>,
+    pub(super) client: Namespace,
     pub(super) id: Text,
     pub(super) no: CommandNo,
     pub(super) kind: CommandKind,
@@ -181,9 +188,9 @@ pub(super) struct Stored {
 /// A live idempotency key: section 6.2.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
-    pub(super) client: Option<Text>,
+    pub(super) client: Namespace,
     pub(super) session: Option<Text>,
-    pub(super) key: Text,
+    pub(super) text: Text,
     pub(super) no: CommandNo,
     pub(super) kind: CommandKind,
     pub(super) fingerprint: Digest,

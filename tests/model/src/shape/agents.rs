@@ -29,7 +29,6 @@ struct Agent {
     threads: Vec<VecDeque<AgentSaid>>,
     /// The thread of its run comes first, so that an abort can cut it short.
     running: bool,
-    gone: bool,
     open: Vec<(Text, DialogMethod)>,
 }
 
@@ -76,7 +75,7 @@ impl Agents {
         let speaking: Vec<AgentNo> = self
             .list
             .iter()
-            .filter(|(_, agent)| !agent.gone && !agent.threads.is_empty())
+            .filter(|(_, agent)| !agent.threads.is_empty())
             .map(|(no, _)| *no)
             .collect();
         if speaking.is_empty() {
@@ -91,6 +90,7 @@ impl Agents {
             agent.threads.remove(thread);
         }
         agent.heard(&said);
+        self.forget_if_gone(no, &said);
         Some((no, said))
     }
 
@@ -99,8 +99,7 @@ impl Agents {
         &mut self,
         entropy: &mut Entropy<'_>,
     ) -> Option<(AgentNo, AgentSaid)> {
-        let alive: Vec<AgentNo> =
-            self.list.iter().filter(|(_, agent)| !agent.gone).map(|(no, _)| *no).collect();
+        let alive: Vec<AgentNo> = self.list.keys().copied().collect();
         if alive.is_empty() {
             return None;
         }
@@ -121,7 +120,14 @@ impl Agents {
         if let Some(agent) = self.list.get_mut(&no) {
             agent.heard(&said);
         }
+        self.forget_if_gone(no, &said);
         Some((no, said))
+    }
+
+    fn forget_if_gone(&mut self, no: AgentNo, said: &AgentSaid) {
+        if let AgentSaid::Exited(_) = said {
+            self.list.remove(&no);
+        }
     }
 
     /// An open dialog.
@@ -147,24 +153,11 @@ impl Agents {
             // It stalls.
             _ => Vec::new(),
         };
-        let agent = Agent {
-            settles,
-            disposition,
-            threads: said,
-            running: false,
-            gone: false,
-            open: Vec::new(),
-        };
+        let agent = Agent { settles, disposition, threads: said, running: false, open: Vec::new() };
         self.list.insert(no, agent);
     }
 
-    fn call(
-        &mut self,
-        no: AgentNo,
-        call: CommandNo,
-        kind: CommandKind,
-        entropy: &mut Entropy<'_>,
-    ) {
+    fn call(&mut self, no: AgentNo, call: CommandNo, kind: CommandKind, entropy: &mut Entropy<'_>) {
         let Some(agent) = self.list.get_mut(&no) else { return };
         if entropy.once_in(25) {
             // It forgets to answer.
@@ -202,7 +195,8 @@ impl Agent {
     /// Its answer to a prompt, with the run that follows.
     fn prompt(&mut self, call: CommandNo, entropy: &mut Entropy<'_>) {
         let reply = |how| AgentSaid::Replied { call, reply: Reply::Done(how) };
-        let how = |said: Disposition, says: bool| if says { said } else { Disposition::Unspecified };
+        let how =
+            |said: Disposition, says: bool| if says { said } else { Disposition::Unspecified };
         if self.running {
             let queued = reply(how(Disposition::Queued, self.disposition));
             self.threads.push(VecDeque::from([queued]));
@@ -272,12 +266,12 @@ impl Agent {
             AgentSaid::Event(AgentEvent::DialogOpened { request, method, .. }) => {
                 self.open.push((request.clone(), *method));
             }
-            AgentSaid::Exited(_) => self.gone = true,
             AgentSaid::Event(_)
             | AgentSaid::Ready(_)
             | AgentSaid::Replied { .. }
             | AgentSaid::Info(_)
-            | AgentSaid::Noise { .. } => {}
+            | AgentSaid::Noise { .. }
+            | AgentSaid::Exited(_) => {}
         }
     }
 }

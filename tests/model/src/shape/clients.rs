@@ -1,7 +1,7 @@
 //! Commands as clients send them: few ids, few sessions, and a liking for what was sent before.
 
 use pi_server_core::command::{CommandKind, Target};
-use pi_server_core::input::{Details, DialogMethod, Envelope, Interest};
+use pi_server_core::input::{Details, DialogMethod, Envelope, HistoryFilter, Interest};
 use pi_server_core::{Digest, Seq, Text};
 
 use super::swarm::Swarm;
@@ -120,6 +120,9 @@ fn details(kind: CommandKind, known: &Known<'_>, entropy: &mut Entropy<'_>) -> D
             Interest::Own,
             Interest::Nothing,
         ])),
+        CommandKind::GetCommandHistory => {
+            Details::History(HistoryFilter { limit: 100, ..HistoryFilter::default() })
+        }
         _ => Details::None,
     }
 }

@@ -51,7 +51,9 @@ pub struct World<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     /// The next input is a boot.
-    Down { clean: bool },
+    Down {
+        clean: bool,
+    },
     Up,
     Draining,
 }
@@ -181,7 +183,8 @@ impl<'a> World<'a> {
         if self.conns.is_empty() && self.life == Life::Up && !self.entropy.once_in(10) {
             return self.open();
         }
-        if !self.held.is_empty() && self.entropy.once_in(2)
+        if !self.held.is_empty()
+            && self.entropy.once_in(2)
             && let Some(kind) = self.held.pop_front()
         {
             return kind;
@@ -217,10 +220,13 @@ impl<'a> World<'a> {
                 let from = self.sent.len().saturating_sub(12);
                 let earlier = self.sent.get(from..).filter(|list| !list.is_empty())?;
                 let envelope = self.entropy.pick(earlier).clone();
-                Some(command(conn, match act {
-                    Act::Altered => clients::altered(&envelope, &mut self.entropy),
-                    _ => envelope,
-                }))
+                Some(command(
+                    conn,
+                    match act {
+                        Act::Altered => clients::altered(&envelope, &mut self.entropy),
+                        _ => envelope,
+                    },
+                ))
             }
             Act::Obey => {
                 let (agent, said) = self.agents.say(&mut self.entropy)?;
@@ -250,8 +256,9 @@ impl<'a> World<'a> {
                 self.now = self.now.plus_ms(*self.entropy.pick(&[50, 1_000, 31_000, 4_000_000]));
                 None
             }
-            Act::Open => (self.life == Life::Up && self.conns.len() < CONNECTIONS_MAX)
-                .then(|| self.open()),
+            Act::Open => {
+                (self.life == Life::Up && self.conns.len() < CONNECTIONS_MAX).then(|| self.open())
+            }
             Act::Close => Some(InputKind::Closed { conn: self.conn()? }),
             Act::Malformed => {
                 let malformed = Box::new(Malformed::NotAnObject);
@@ -275,8 +282,8 @@ impl<'a> World<'a> {
     }
 
     fn open(&mut self) -> InputKind {
-        let client = [None, None, Some("x"), Some("y")]
-            [usize::try_from(self.entropy.below(4)).unwrap_or(0)];
+        let client =
+            [None, None, Some("x"), Some("y")][usize::try_from(self.entropy.below(4)).unwrap_or(0)];
         let client = client.map(Text::from);
         InputKind::Opened(Opened { transport: Transport::WebSocket, client })
     }

@@ -87,8 +87,7 @@ impl Act {
         Act::Restart,
     ];
     /// Weights of an ordinary day, which a run's taste multiplies.
-    const USUAL: [u32; Act::ALL.len()] =
-        [40, 5, 4, 45, 4, 2, 25, 1, 6, 1, 2, 2, 1, 1, 1, 1, 1, 1];
+    const USUAL: [u32; Act::ALL.len()] = [40, 5, 4, 45, 4, 2, 25, 1, 6, 1, 2, 2, 1, 1, 1, 1, 1, 1];
 }
 
 /// What clients send, and how often on an ordinary day.
@@ -201,9 +200,17 @@ fn limits(entropy: &mut Entropy<'_>) -> Limits {
         }
     }
     if entropy.once_in(2) {
-        let times = ["short_timeout_ms", "turn_timeout_ms", "dependency_timeout_ms",
-            "agent_start_timeout_ms", "run_start_timeout_ms", "stop_grace_ms", "drain_timeout_ms",
-            "circuit_open_ms", "provider_window_ms"];
+        let times = [
+            "short_timeout_ms",
+            "turn_timeout_ms",
+            "dependency_timeout_ms",
+            "agent_start_timeout_ms",
+            "run_start_timeout_ms",
+            "stop_grace_ms",
+            "drain_timeout_ms",
+            "circuit_open_ms",
+            "provider_window_ms",
+        ];
         for name in times {
             let ms = *entropy.pick(&[10, 40, 200, 30_000]);
             limits.set(name, ms).expect("short times are within range");
