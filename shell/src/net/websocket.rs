@@ -26,7 +26,7 @@ const PASS_FACTOR: u64 = 4;
 const READ_BUFFER_BYTES: usize = 1 << 10;
 /// Pongs and a close reply are all that tungstenite writes, and the pipe takes them at once.
 const WRITE_BUFFER_BYTES_MAX: usize = 4 << 10;
-/// Memory for what was read that a connection may keep.
+/// Memory for what was read that an idle connection may keep, in the pipe and in tungstenite.
 const PIPE_BYTES_KEPT: usize = 4 << 10;
 
 const FIN: u8 = 0x80;
@@ -47,6 +47,8 @@ pub(super) struct Intake {
     message: Option<Unfinished>,
     /// A control frame, as far as it has arrived.
     control: Vec<u8>,
+    /// Tungstenite has been given a piece that its buffer had to grow for.
+    has_grown: bool,
 }
 
 /// The connection is over; these are the last bytes to send.
@@ -87,7 +89,16 @@ impl Intake {
     pub(super) fn new(config: &Config) -> Intake {
         let (max, echo) = (config.frame_bytes_max, config.echo);
         let (head, control) = (Vec::new(), Vec::new());
-        Intake { socket: socket(max), max, echo, head, frame: None, message: None, control }
+        Intake {
+            socket: socket(max),
+            max,
+            echo,
+            head,
+            frame: None,
+            message: None,
+            control,
+            has_grown: false,
+        }
     }
 
     /// Takes in what was read and says every message that it completes. What is to be sent back
@@ -120,6 +131,11 @@ impl Intake {
         };
         // What came before a broken frame was said by then, so it still counts.
         self.pump(control, &mut say)?;
+        if self.has_grown && self.message.is_none() && self.frame.is_none() {
+            // Between messages a context has no memory of the past, except the one it allocated.
+            self.socket = socket(self.max);
+            self.has_grown = false;
+        }
         fed
     }
 
@@ -205,6 +221,7 @@ impl Intake {
                 message.remember(&before, piece);
             }
             if !message.passed_over {
+                self.has_grown |= piece.len() > PIPE_BYTES_KEPT;
                 let head = before.head(before.piece_first(is_last), piece.len());
                 self.socket.get_mut().put(&head, piece);
             }
