@@ -1,3 +1,7 @@
 //! `pi-replay`: see `pi-replay --help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pi_replay::cli::main()
+}

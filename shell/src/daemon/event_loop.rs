@@ -292,7 +292,7 @@ impl EventLoop {
     fn release(&mut self) {
         let durable = self.machine.journal().durable();
         let now = Instant::now();
-        while let Some((seq, output)) = self.machine.release(&durable) {
+        while let Some((seq, output)) = self.machine.release(durable) {
             self.hands.perform(seq, &output, &self.machine, now);
         }
     }
@@ -323,13 +323,10 @@ impl EventLoop {
     /// Closes every connection and waits, not for long, until clients have taken what they were
     /// sent. What they still say is not heard any more.
     fn say_goodbye(&mut self) -> Result<(), Error> {
-        let links: Vec<Link> = self.hands.links.all().collect();
-        for link in &links {
-            self.hands.net.close(*link, 1001, "Server shutting down");
-        }
+        self.hands.net.shut(1001, "Server shutting down");
         self.hands.net.flush();
         let until = Instant::now() + FAREWELL;
-        while Instant::now() < until && links.iter().any(|link| self.hands.net.is_open(*link)) {
+        while Instant::now() < until && !self.hands.net.is_empty() {
             self.pause(Duration::from_millis(20))?;
             self.hands.net.flush();
         }

@@ -64,7 +64,7 @@ impl Machine {
     }
 
     /// The next output that may leave, in order.
-    pub(super) fn release(&mut self, durable: &Durable) -> Option<(Seq, Output)> {
+    pub(super) fn release(&mut self, durable: Durable) -> Option<(Seq, Output)> {
         self.held.release(durable)
     }
 

@@ -109,6 +109,8 @@ enum HelloKind {
 
 /// The name in `{"type":"hello","client":"name"}`; `None` if the line is anything else.
 pub(super) fn hello(line: &[u8]) -> Option<String> {
+    // An array of the two values would do as well otherwise.
+    line.trim_ascii_start().strip_prefix(b"{")?;
     let Hello { kind: HelloKind::Hello, client } = serde_json::from_slice(line).ok()?;
     Some(client)
 }

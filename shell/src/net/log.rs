@@ -125,6 +125,12 @@ impl Log {
         over.then(|| first.end())
     }
 
+    /// Bytes that are kept.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.chunks.iter().map(|chunk| chunk.bytes.len()).sum()
+    }
+
     fn drop_first(&mut self) {
         let chunk = self.chunks.pop_front();
         self.spare = chunk.filter(|chunk| chunk.bytes.capacity() <= 4 * CHUNK_BYTES);

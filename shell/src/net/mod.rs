@@ -71,6 +71,14 @@ pub struct Link {
     life: u32,
 }
 
+#[cfg(test)]
+impl Link {
+    /// A link that nobody is behind, for tests of other modules.
+    pub(crate) fn for_tests(slot: u32) -> Link {
+        Link { slot, life: 0 }
+    }
+}
+
 /// What clients did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {
@@ -224,6 +232,14 @@ impl Net {
     /// Whether no client is left.
     pub fn is_empty(&self) -> bool {
         self.peers.len() == 0
+    }
+
+    /// Bytes that are kept for clients.
+    #[cfg(test)]
+    fn kept_bytes(&self) -> usize {
+        let links = self.peers.links();
+        let own = links.iter().filter_map(|link| Some(self.peers.look(*link)?.outbox.bytes()));
+        own.sum::<usize>() + self.logs.iter().map(Log::bytes).sum::<usize>()
     }
 
     /// Serves a pair of streams as the stdio client.

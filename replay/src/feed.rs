@@ -1,0 +1,298 @@
+//! The committed records of a journal, read and checked on a thread of their own.
+//!
+//! The reader checks checksums and the chain and says in the end whether the journal is whole. It
+//! hands on records only when their commit has been seen, in batches over a bounded channel, so
+//! that memory stays bounded by a few segments and whoever steps never waits for a disk.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use pi_server_core::record::{
+    Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, Record, Secret, Survey, Verdict,
+};
+use pi_server_core::{Digest, Seq};
+
+use crate::source::{Source, SourceError};
+
+/// Records in a batch before it is sent at the next commit.
+const BATCH_RECORDS: usize = 1_024;
+/// Batches that may wait.
+const BATCHES_MAX: usize = 16;
+/// Segments whose memory is kept for reuse.
+const BUFFERS_MAX: usize = 3;
+
+/// Committed records of one segment.
+#[derive(Debug)]
+pub struct Batch {
+    segment: u64,
+    bytes: Arc<Vec<u8>>,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    offset: usize,
+    header: Header,
+    mark: Option<Mark>,
+}
+
+/// One committed record.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// Where it begins.
+    pub place: Place,
+    /// Its header.
+    pub header: Header,
+    /// What it is, if it is not an input.
+    pub mark: Option<Mark>,
+    /// The encoded input, or the fields of the mark.
+    pub input: &'a [u8],
+    body: &'a [u8],
+}
+
+impl<'a> Item<'a> {
+    /// The body; `None` if it was erased.
+    pub fn body(&self) -> Option<&'a [u8]> {
+        (!self.header.erased).then_some(self.body)
+    }
+}
+
+impl Batch {
+    /// The records, in order.
+    pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
+        self.entries.iter().map(|entry| {
+            let input_at = entry.offset + RECORD_HEADER_BYTES;
+            let body_at = input_at + wide(entry.header.input_len);
+            let end = body_at + wide(entry.header.body_len);
+            Item {
+                place: Place { segment: self.segment, offset: entry.offset },
+                header: entry.header,
+                mark: entry.mark,
+                input: &self.bytes[input_at..body_at],
+                body: &self.bytes[body_at..end],
+            }
+        })
+    }
+}
+
+/// Lengths in a segment are `u32`, which a pointer of every supported machine holds.
+fn wide(length: u32) -> usize {
+    usize::try_from(length).expect("a pointer has at least 32 bits")
+}
+
+/// What reading a journal to its end has told.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    /// The journal.
+    pub journal: JournalId,
+    /// What it is worth.
+    pub verdict: Result<Verdict, Damage>,
+    /// Segments that were read, unused ones included.
+    pub segments: u64,
+    /// Their size in bytes.
+    pub bytes: u64,
+    /// The last input that `HEAD` said was on disk when reading began.
+    pub head: Seq,
+}
+
+/// A journal that is being read.
+pub struct Feed {
+    batches: Receiver<Batch>,
+    reader: JoinHandle<Result<Reading, SourceError>>,
+    secret: Key,
+}
+
+/// What there is of the journal's secret.
+#[derive(Clone, Debug)]
+pub enum Key {
+    /// It is there and fits.
+    Fits(Secret),
+    /// There is no readable key file: digests of bodies cannot be checked.
+    Missing,
+    /// The key file belongs to another journal.
+    Foreign,
+}
+
+impl Key {
+    /// The secret, if it fits.
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Key::Fits(secret) => Some(secret),
+            Key::Missing | Key::Foreign => None,
+        }
+    }
+
+    /// As reports name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Key::Fits(_) => "read",
+            Key::Missing => "missing",
+            Key::Foreign => "foreign",
+        }
+    }
+}
+
+impl Feed {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// `HEAD` or the list of segments cannot be read.
+    pub fn start(source: &Source) -> Result<Feed, SourceError> {
+        let head = source.head()?;
+        let segments = source.segments()?;
+        let secret = key_of(source, head.journal, &segments)?;
+        let (sender, batches) = sync_channel(BATCHES_MAX);
+        let source = source.clone();
+        let reader = std::thread::spawn(move || {
+            let mut reader = Reader::new(source, sender);
+            reader.read(Survey::new(head), segments).map(|(verdict, segments, bytes)| Reading {
+                journal: head.journal,
+                verdict,
+                segments,
+                bytes,
+                head: head.durable_upto,
+            })
+        });
+        Ok(Feed { batches, reader, secret })
+    }
+
+    /// The next committed records; `None` at the end.
+    pub fn next(&mut self) -> Option<Batch> {
+        self.batches.recv().ok()
+    }
+
+    /// What there is of the secret.
+    pub fn key(&self) -> &Key {
+        &self.secret
+    }
+
+    /// The end of the reading. Whatever was not taken yet is read and checked, and then dropped.
+    ///
+    /// # Errors
+    /// A file could not be read.
+    pub fn finish(self) -> Result<Reading, SourceError> {
+        let Feed { batches, reader, secret: _ } = self;
+        while batches.recv().is_ok() {}
+        match reader.join() {
+            Ok(reading) => reading,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+/// The secret, held against what the first segment's header says about it.
+fn key_of(source: &Source, journal: JournalId, segments: &[u64]) -> Result<Key, SourceError> {
+    let Some(secret) = source.secret() else { return Ok(Key::Missing) };
+    let Some(first) = segments.first() else { return Ok(Key::Missing) };
+    let mut check = [0; 16];
+    source.read_part(*first, KEY_CHECK_AT, &mut check)?;
+    let fits = journal.key_check(&secret) == Digest(check);
+    Ok(if fits { Key::Fits(secret) } else { Key::Foreign })
+}
+
+/// Where a segment's header has [`pi_server_core::record::SegmentHeader::key_check`].
+const KEY_CHECK_AT: u64 = 48;
+
+struct Reader {
+    source: Source,
+    sender: SyncSender<Batch>,
+    buffers: Vec<Arc<Vec<u8>>>,
+    /// Batches that wait for their commit; the last is of the segment that is being read.
+    pending: Vec<Batch>,
+    /// Entries of the last pending batch up to its last commit.
+    committed: usize,
+}
+
+impl Reader {
+    fn new(source: Source, sender: SyncSender<Batch>) -> Reader {
+        Reader { source, sender, buffers: Vec::new(), pending: Vec::new(), committed: 0 }
+    }
+
+    /// Reads all segments, those that appear meanwhile included. Returns the verdict, how many
+    /// segments there were and their bytes.
+    fn read(
+        &mut self,
+        mut survey: Survey,
+        mut segments: Vec<u64>,
+    ) -> Result<(Result<Verdict, Damage>, u64, u64), SourceError> {
+        let (mut given, mut bytes_read) = (0, 0);
+        let mut last = 0;
+        loop {
+            for number in segments {
+                let bytes = self.load(number)?;
+                given += 1;
+                bytes_read += bytes.len() as u64;
+                last = number;
+                let surveyed = self.survey(&mut survey, number, &bytes);
+                self.keep(bytes);
+                if let Err(damage) = surveyed {
+                    return Ok((Err(damage), given, bytes_read));
+                }
+            }
+            segments = self.source.segments()?;
+            segments.retain(|number| *number > last);
+            if segments.is_empty() {
+                return Ok((survey.finish(), given, bytes_read));
+            }
+        }
+    }
+
+    fn survey(
+        &mut self,
+        survey: &mut Survey,
+        number: u64,
+        bytes: &Arc<Vec<u8>>,
+    ) -> Result<(), Damage> {
+        self.pending.push(Batch { segment: number, bytes: bytes.clone(), entries: Vec::new() });
+        self.committed = 0;
+        let surveyed = survey.segment(number, bytes, &mut |_, record| self.take(record));
+        self.flush();
+        // What has no commit yet may get it in the next segment.
+        self.pending.retain(|batch| !batch.entries.is_empty());
+        surveyed
+    }
+
+    fn take(&mut self, record: &Record<'_>) {
+        let Some(batch) = self.pending.last_mut() else { return };
+        let Record { offset, header, mark, .. } = record;
+        batch.entries.push(Entry { offset: *offset, header: *header, mark: *mark });
+        if matches!(mark, Some(Mark::Commit(_))) {
+            self.committed = batch.entries.len();
+            if self.committed >= BATCH_RECORDS {
+                self.flush();
+            }
+        }
+    }
+
+    /// Sends what is committed. A receiver that is gone does not matter: the verdict still does.
+    fn flush(&mut self) {
+        if self.committed == 0 {
+            return;
+        }
+        let Some(mut open) = self.pending.pop() else { return };
+        let entries = open.entries.split_off(self.committed);
+        let next = Batch { segment: open.segment, bytes: open.bytes.clone(), entries };
+        for batch in self.pending.drain(..).chain([open]) {
+            let _ = self.sender.send(batch);
+        }
+        self.pending.push(next);
+        self.committed = 0;
+    }
+
+    /// The bytes of a segment, in memory that nobody uses any more if there is some.
+    fn load(&mut self, number: u64) -> Result<Arc<Vec<u8>>, SourceError> {
+        let free = self.buffers.iter_mut().position(|buffer| Arc::get_mut(buffer).is_some());
+        let mut buffer = free.map_or_else(Arc::default, |index| self.buffers.swap_remove(index));
+        if let Some(bytes) = Arc::get_mut(&mut buffer) {
+            self.source.read_segment(number, bytes)?;
+        }
+        Ok(buffer)
+    }
+
+    fn keep(&mut self, bytes: Arc<Vec<u8>>) {
+        if self.buffers.len() < BUFFERS_MAX {
+            self.buffers.push(bytes);
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! `pi-replay stats`: what is in a journal, counted.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use pi_server_core::input::{AgentSaid, InputKind};
+use pi_server_core::record::{Mark, decode_kind};
+use pi_server_core::{Micros, Seq};
+use serde_json::{Value, json};
+
+use crate::feed::{Feed, Item, Reading};
+use crate::source::{Source, SourceError};
+
+/// What was counted.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Committed records of all kinds.
+    pub records: u64,
+    /// Committed inputs.
+    pub inputs: u64,
+    /// Inputs by what they are.
+    pub kinds: BTreeMap<String, u64>,
+    /// Turns of the daemon's loop.
+    pub commits: u64,
+    /// Daemon lives.
+    pub boots: u64,
+    /// Torn tails that were set aside.
+    pub recoveries: u64,
+    /// Bytes of encoded inputs.
+    pub input_bytes: u64,
+    /// Bodies, erased ones included.
+    pub bodies: u64,
+    /// Their bytes.
+    pub body_bytes: u64,
+    /// Bodies that were erased.
+    pub erased: u64,
+    /// Inputs that this build cannot decode.
+    pub unknown: u64,
+    /// Time of the first input.
+    pub first: Option<Micros>,
+    /// Time of the last input.
+    pub last: Option<Micros>,
+    /// The last input that was known to be on disk, as the last commit says.
+    pub durable_upto: Seq,
+}
+
+impl Stats {
+    /// Counts the committed records of a journal.
+    ///
+    /// # Errors
+    /// A file could not be read.
+    pub fn count(source: &Source) -> Result<(Stats, Reading), SourceError> {
+        let mut feed = Feed::start(source)?;
+        let mut stats = Stats::default();
+        while let Some(batch) = feed.next() {
+            batch.items().for_each(|item| stats.add(&item));
+        }
+        Ok((stats, feed.finish()?))
+    }
+
+    fn add(&mut self, item: &Item<'_>) {
+        self.records += 1;
+        match item.mark {
+            None => self.add_input(item),
+            Some(Mark::Commit(commit)) => {
+                self.commits += 1;
+                self.durable_upto = commit.durable_upto;
+            }
+            Some(Mark::Recovered(_)) => self.recoveries += 1,
+            Some(Mark::Seal(_) | Mark::Begin(_)) => {}
+        }
+    }
+
+    fn add_input(&mut self, item: &Item<'_>) {
+        self.inputs += 1;
+        self.first.get_or_insert(item.header.at);
+        self.last = Some(item.header.at);
+        self.input_bytes += item.input.len() as u64;
+        if item.header.body_len > 0 {
+            self.bodies += 1;
+            self.body_bytes += u64::from(item.header.body_len);
+            self.erased += u64::from(item.header.erased);
+        }
+        let Ok(kind) = decode_kind(item.input) else {
+            self.unknown += 1;
+            return;
+        };
+        self.boots += u64::from(matches!(kind, InputKind::Boot(_)));
+        *self.kinds.entry(kind_name(&kind)).or_default() += 1;
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> Value {
+        json!({
+            "records": self.records,
+            "inputs": self.inputs,
+            "inputsByKind": self.kinds,
+            "commits": self.commits,
+            "boots": self.boots,
+            "recoveries": self.recoveries,
+            "inputBytes": self.input_bytes,
+            "bodies": self.bodies,
+            "bodyBytes": self.body_bytes,
+            "erasedBodies": self.erased,
+            "unknownInputs": self.unknown,
+            "firstAt": self.first.map(|at| at.0),
+            "lastAt": self.last.map(|at| at.0),
+            "durableUpto": self.durable_upto.0,
+        })
+    }
+}
+
+/// What an input is, in a word or two: `command prompt`, `agent event`, `tick`.
+fn kind_name(kind: &InputKind) -> String {
+    match kind {
+        InputKind::Boot(_) => "boot".into(),
+        InputKind::Opened(_) => "open".into(),
+        InputKind::Closed { .. } => "close".into(),
+        InputKind::Command { envelope, .. } => format!("command {}", envelope.kind.row().name),
+        InputKind::Malformed { .. } => "malformed".into(),
+        InputKind::Agent { said, .. } => match said {
+            AgentSaid::Ready(_) => "agent ready".into(),
+            AgentSaid::Replied { .. } => "agent replied".into(),
+            AgentSaid::Event(_) => "agent event".into(),
+            AgentSaid::Info(_) => "agent info".into(),
+            AgentSaid::Noise { .. } => "agent noise".into(),
+            AgentSaid::Exited(_) => "agent exited".into(),
+        },
+        InputKind::Answered { .. } => "answered".into(),
+        InputKind::Storage { .. } => "storage".into(),
+        InputKind::Tick => "tick".into(),
+        InputKind::Drain => "drain".into(),
+        InputKind::Stop => "stop".into(),
+    }
+}
+
+impl fmt::Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "inputs        {} in {} records", self.inputs, self.records)?;
+        writeln!(f, "commits       {}, durable up to #{}", self.commits, self.durable_upto)?;
+        writeln!(f, "boots         {}", self.boots)?;
+        if self.recoveries > 0 {
+            writeln!(f, "torn tails    {} set aside", self.recoveries)?;
+        }
+        writeln!(f, "input bytes   {}", self.input_bytes)?;
+        write!(f, "bodies        {} with {} bytes", self.bodies, self.body_bytes)?;
+        writeln!(f, ", {} erased", self.erased)?;
+        if let (Some(first), Some(last)) = (self.first, self.last) {
+            let span = last.0.saturating_sub(first.0);
+            write!(f, "time          {} to {} ms", first.millis(), last.millis())?;
+            writeln!(f, " since 1970, {}.{:06} s", span / 1_000_000, span % 1_000_000)?;
+        }
+        if self.unknown > 0 {
+            writeln!(f, "unknown       {} inputs of a newer build", self.unknown)?;
+        }
+        for (name, count) in &self.kinds {
+            writeln!(f, "  {count:>10}  {name}")?;
+        }
+        Ok(())
+    }
+}
