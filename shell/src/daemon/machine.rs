@@ -177,3 +177,6 @@ impl Past {
         self.clean
     }
 }
+
+#[cfg(test)]
+mod tests;
