@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::source::{Source, SourceError};
 use crate::stats::Stats;
 use crate::status::Status;
+use crate::verify::verify;
 
 /// Replays a pi-server journal and looks into it. Never writes to it, and may be used while the
 /// daemon runs.
@@ -25,8 +26,19 @@ Exit status: 0 good, 2 wrong usage or no journal, 3 damaged, 10 the replay diffe
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Step every input again and compare every output with what the daemon recorded
+    Verify(VerifyArgs),
     /// Count what is in a journal
     Stats(StatsArgs),
+}
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// The daemon's data directory
+    dir: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -42,6 +54,7 @@ struct StatsArgs {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.verb {
+        Verb::Verify(args) => verified(args),
         Verb::Stats(args) => stats(args),
     };
     let status = done.unwrap_or_else(|error| {
@@ -49,6 +62,14 @@ pub fn main() -> ExitCode {
         error.status()
     });
     status.into()
+}
+
+fn verified(args: &VerifyArgs) -> Result<Status, SourceError> {
+    let source = Source::open(&args.dir)?;
+    let report = verify(&source, &mut |_| {})?;
+    let text = if args.json { format!("{}\n", report.to_json()) } else { report.to_string() };
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    Ok(report.status())
 }
 
 fn stats(args: &StatsArgs) -> Result<Status, SourceError> {

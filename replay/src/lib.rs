@@ -11,3 +11,4 @@ pub mod feed;
 pub mod source;
 pub mod stats;
 pub mod status;
+pub mod verify;

@@ -1,0 +1,1 @@
+//! Tests of the parts; whole journals are verified in tests/.
