@@ -1,6 +1,6 @@
 //! How fast a journal is verified: cheap commands, one at a time and in bursts, and an agent's
 //! stream of events.
-#![expect(missing_docs, reason = "criterion's macros make public functions without one")]
+#![allow(missing_docs, reason = "criterion's macros make public functions without one")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot set up its journal has failed")]
 
 #[path = "../tests/common/mod.rs"]

@@ -61,18 +61,25 @@ impl<'a> Item<'a> {
 impl Batch {
     /// The records, in order.
     pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
-        self.entries.iter().map(|entry| {
-            let input_at = entry.offset + RECORD_HEADER_BYTES;
-            let body_at = input_at + wide(entry.header.input_len);
-            let end = body_at + wide(entry.header.body_len);
-            Item {
-                place: Place { segment: self.segment, offset: entry.offset },
-                header: entry.header,
-                mark: entry.mark,
-                input: &self.bytes[input_at..body_at],
-                body: &self.bytes[body_at..end],
-            }
-        })
+        self.entries.iter().map(|entry| self.read(entry))
+    }
+
+    /// One record, by its place in the batch.
+    pub fn item(&self, index: usize) -> Option<Item<'_>> {
+        self.entries.get(index).map(|entry| self.read(entry))
+    }
+
+    fn read(&self, entry: &Entry) -> Item<'_> {
+        let input_at = entry.offset + RECORD_HEADER_BYTES;
+        let body_at = input_at + wide(entry.header.input_len);
+        let end = body_at + wide(entry.header.body_len);
+        Item {
+            place: Place { segment: self.segment, offset: entry.offset },
+            header: entry.header,
+            mark: entry.mark,
+            input: &self.bytes[input_at..body_at],
+            body: &self.bytes[body_at..end],
+        }
     }
 }
 
@@ -202,11 +209,20 @@ struct Reader {
     pending: Vec<Batch>,
     /// Entries of the last pending batch up to its last commit.
     committed: usize,
+    /// Nobody takes batches any more, nor waits for the verdict.
+    deserted: bool,
 }
 
 impl Reader {
     fn new(source: Source, sender: SyncSender<Batch>) -> Reader {
-        Reader { source, sender, buffers: Vec::new(), pending: Vec::new(), committed: 0 }
+        Reader {
+            source,
+            sender,
+            buffers: Vec::new(),
+            pending: Vec::new(),
+            committed: 0,
+            deserted: false,
+        }
     }
 
     /// Reads all segments, those that appear meanwhile included. Returns the verdict, how many
@@ -228,6 +244,9 @@ impl Reader {
                 self.keep(bytes);
                 if let Err(damage) = surveyed {
                     return Ok((Err(damage), given, bytes_read));
+                }
+                if self.deserted {
+                    return Ok((survey.finish(), given, bytes_read));
                 }
             }
             segments = self.source.segments()?;
@@ -265,7 +284,7 @@ impl Reader {
         }
     }
 
-    /// Sends what is committed. A receiver that is gone does not matter: the verdict still does.
+    /// Sends what is committed.
     fn flush(&mut self) {
         if self.committed == 0 {
             return;
@@ -274,7 +293,7 @@ impl Reader {
         let entries = open.entries.split_off(self.committed);
         let next = Batch { segment: open.segment, bytes: open.bytes.clone(), entries };
         for batch in self.pending.drain(..).chain([open]) {
-            let _ = self.sender.send(batch);
+            self.deserted |= self.sender.send(batch).is_err();
         }
         self.pending.push(next);
         self.committed = 0;

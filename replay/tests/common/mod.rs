@@ -5,7 +5,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use pi_server::journal::{Durability, Journal, Options};
+use pi_server::journal::{Durability, Journal, OpenError, Options};
 use pi_server_core::audience::Audiences;
 use pi_server_core::input::{
     AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Disposition, InputKind,
@@ -43,7 +43,14 @@ impl Scribe {
     pub fn open(dir: &Path, segment_bytes: u32) -> Scribe {
         let durability = Durability::None;
         let options = Options { segment_bytes, durability, ..Options::new(dir) };
-        let journal = Journal::open(&options).unwrap().journal;
+        // A child that another test is starting has our lock too, until it becomes its program.
+        let journal = loop {
+            match Journal::open(&options) {
+                Ok(opened) => break opened.journal,
+                Err(OpenError::Locked { .. }) => std::thread::yield_now(),
+                Err(error) => panic!("{error}"),
+            }
+        };
         let (mut state, mut outputs) = (State::new(), Outputs::new());
         let (mut scratch, mut previous) = (Vec::new(), Digest::default());
         journal
@@ -256,6 +263,17 @@ pub fn forge(dir: &Path, mut forge: impl FnMut(&mut Forged)) {
 /// The journal's secret.
 pub fn secret(dir: &Path) -> Secret {
     Secret::new(std::fs::read(dir.join("journal.key")).unwrap().try_into().unwrap())
+}
+
+/// Runs a verb of the tool on a directory: `arguments` are the verb and what follows the directory.
+pub fn binary(arguments: &[&str], dir: &Path) -> std::process::Output {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pi-replay"));
+    command.arg(arguments[0]).arg(dir).args(&arguments[1..]).output().unwrap()
+}
+
+/// What the tool printed, as JSON.
+pub fn json(output: &std::process::Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or(serde_json::Value::Null)
 }
 
 /// Every file below a directory with its bytes.

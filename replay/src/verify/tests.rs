@@ -1,1 +1,0 @@
-//! Tests of the parts; whole journals are verified in tests/.
