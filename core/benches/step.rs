@@ -1,6 +1,5 @@
 //! What a step costs: a cheap command from the cradle to the grave, an agent's event, and the same
 //! step with a body of ten bytes and of ten megabytes.
-#![expect(missing_docs, reason = "criterion's macros make public functions without one")]
 
 use std::sync::Arc;
 

@@ -217,13 +217,10 @@ fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
         reading.journal, reading.segments, reading.bytes
     );
     print(json, &text)?;
-    Ok(match reading.verdict {
-        Ok(_) => Status::Good,
-        Err(damage) => {
-            eprintln!("pi-replay: damaged: {damage}");
-            Status::Damaged
-        }
-    })
+    if let Err(damage) = &reading.verdict {
+        eprintln!("pi-replay: {damage}");
+    }
+    Ok(reading.status())
 }
 
 fn diff_verb(args: &DiffArgs) -> Result<Status, PlayError> {

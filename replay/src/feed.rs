@@ -9,11 +9,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use pi_server_core::record::{
-    Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, Record, Secret, Survey, Verdict,
+    Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, Record, Secret, SegmentFault,
+    Survey, Verdict,
 };
 use pi_server_core::{Digest, Seq};
 
 use crate::source::{Source, SourceError};
+use crate::status::Status;
 
 /// Records in a batch before it is sent at the next commit.
 const BATCH_RECORDS: usize = 1_024;
@@ -101,6 +103,17 @@ pub struct Reading {
     pub bytes: u64,
     /// The last input that `HEAD` said was on disk when reading began.
     pub head: Seq,
+}
+
+impl Reading {
+    /// What the verdict comes to. A journal of a newer format is not damaged: this build is old.
+    pub fn status(&self) -> Status {
+        match &self.verdict {
+            Ok(_) => Status::Good,
+            Err(Damage::Segment { fault: SegmentFault::Version { .. }, .. }) => Status::Usage,
+            Err(_) => Status::Damaged,
+        }
+    }
 }
 
 /// A journal that is being read.

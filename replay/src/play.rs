@@ -125,13 +125,11 @@ pub struct Ending {
 impl Ending {
     /// The exit status, with a line on standard error if the journal is damaged.
     pub fn status(&self) -> Status {
-        match self.reading.as_ref().map(|reading| &reading.verdict) {
-            Some(Err(damage)) => {
-                eprintln!("pi-replay: damaged: {damage}");
-                Status::Damaged
-            }
-            Some(Ok(_)) | None => Status::Good,
+        let Some(reading) = &self.reading else { return Status::Good };
+        if let Err(damage) = &reading.verdict {
+            eprintln!("pi-replay: {damage}");
         }
+        reading.status()
     }
 }
 

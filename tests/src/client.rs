@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,7 +27,6 @@ pub struct Client {
     waiting: VecDeque<Value>,
     /// Everything that came, to be shown when a wait fails.
     seen: Vec<Value>,
-    next: u64,
 }
 
 enum Link {
@@ -77,7 +77,7 @@ impl Client {
     }
 
     fn new(link: Link) -> Client {
-        Client { link, waiting: VecDeque::new(), seen: Vec::new(), next: 0 }
+        Client { link, waiting: VecDeque::new(), seen: Vec::new() }
     }
 
     /// Waits for the two frames of the greeting.
@@ -130,8 +130,9 @@ impl Client {
 
     /// Sends a command under a fresh id and waits for its response.
     pub fn call(&mut self, mut command: Value) -> Value {
-        self.next += 1;
-        let id = format!("call-{}", self.next);
+        // Clients without a name share one namespace, so the number is one for all of them.
+        static CALLS: AtomicU64 = AtomicU64::new(1);
+        let id = format!("call-{}", CALLS.fetch_add(1, Ordering::Relaxed));
         command["id"] = json!(id);
         self.send(&command);
         self.response(&id)
@@ -142,8 +143,9 @@ impl Client {
     /// # Panics
     /// It is not.
     pub fn ok(&mut self, command: Value) -> Value {
-        let response = self.call(command.clone());
-        assert_eq!(response["success"], true, "{command} was answered {response}");
+        let sent = command.to_string();
+        let response = self.call(command);
+        assert_eq!(response["success"], true, "{sent} was answered {response}");
         response
     }
 

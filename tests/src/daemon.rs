@@ -132,7 +132,8 @@ impl Daemon {
     pub fn url(&self) -> String {
         let read = |name| {
             let path = self.dir().join(name);
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+            std::fs::read_to_string(&path)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
         };
         format!("ws://{}/?token={}", read("address").trim(), read("token").trim())
     }

@@ -85,9 +85,9 @@ impl Forgotten {
         let mut place = self.next(hole);
         while let Some(found) = self.table.get(place).copied().filter(|found| *found != 0) {
             let mask = self.table.len().wrapping_sub(1);
-            let from_home = place.wrapping_sub(self.home(found)) & mask;
-            let from_hole = place.wrapping_sub(hole) & mask;
-            if from_home >= from_hole {
+            let travelled = place.wrapping_sub(self.home(found)) & mask;
+            let past_hole = place.wrapping_sub(hole) & mask;
+            if travelled >= past_hole {
                 if let Some(free) = self.table.get_mut(hole) {
                     *free = found;
                 }

@@ -81,8 +81,9 @@ impl Identity {
     /// Takes the seed from the entropy of the first boot; later ones change nothing, since hashes
     /// that are stored must stay what they are.
     pub(super) fn seed(&mut self, entropy: [u8; 16]) {
-        let [a, b, c, d, e, f, g, h, ..] = entropy;
-        self.seed.get_or_insert(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+        let mut seed = [0; 8];
+        seed.iter_mut().zip(entropy).for_each(|(to, from)| *to = from);
+        self.seed.get_or_insert(u64::from_le_bytes(seed));
     }
 
     pub(super) fn id_key(&self, client: &Text, id: &Text) -> IdKey {

@@ -1,7 +1,7 @@
 //! Everything the machine knows, and the one transition.
 //!
 //! `step` sorts an input to the module that knows its rule; every module ends in plain state, and
-//! [`State::settle`] then starts whatever can start. Commands that end because of others are put
+//! `State::settle` then starts whatever can start. Commands that end because of others are put
 //! on a list and not ended by recursion, so that a chain of ten thousand dependents needs no stack.
 
 mod admission;

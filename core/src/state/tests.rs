@@ -1,1 +1,134 @@
+use alloc::vec::Vec;
 
+use super::breaker::{Breaker, Thresholds, Verdict};
+use super::bucket::{Rate, TokenBucket};
+use super::lane::{Lane, Slot, Waiting};
+use crate::command::{Class, CommandKind};
+use crate::ids::{CommandNo, Micros};
+
+#[test]
+fn a_bucket_lets_its_burst_through_and_then_its_rate() {
+    let rate = Rate { burst: 3, per_second: 10 };
+    let mut bucket = TokenBucket::default();
+    let start = Micros(1_000_000);
+    for _ in 0..3 {
+        assert_eq!(bucket.check(start, rate), Ok(()));
+        bucket.take(start, rate);
+    }
+    assert_eq!(bucket.check(start, rate), Err(100), "a tenth of a second for a token");
+    assert_eq!(bucket.check(start.plus_ms(99), rate), Err(1));
+    assert_eq!(bucket.check(start.plus_ms(100), rate), Ok(()));
+    // However long it rests, it never holds more than its burst.
+    let later = start.plus_ms(3_600_000);
+    for _ in 0..3 {
+        bucket.take(later, rate);
+    }
+    assert!(bucket.check(later, rate).is_err());
+}
+
+#[test]
+fn a_circuit_opens_after_failures_within_the_window_and_closes_after_probes() {
+    let by = Thresholds { failures: 2, window_ms: 1_000, open_ms: 500, successes: 2, probes: 1 };
+    let mut breaker = Breaker::default();
+    let at = |ms| Micros(0).plus_ms(ms);
+    breaker.learn(Verdict::Failure, at(0), by);
+    breaker.learn(Verdict::Failure, at(1_500), by);
+    assert_eq!(breaker.check(at(1_500), by), Ok(()), "the first failure has left the window");
+    breaker.learn(Verdict::Failure, at(1_600), by);
+    assert_eq!(breaker.check(at(1_600), by), Err(Some(500)));
+    assert_eq!(breaker.check(at(2_100), by), Ok(()));
+    breaker.pass();
+    assert_eq!(breaker.check(at(2_100), by), Err(None), "the one probe is out");
+    breaker.learn(Verdict::Nothing, at(2_200), by);
+    breaker.pass();
+    breaker.learn(Verdict::Success, at(2_300), by);
+    breaker.pass();
+    breaker.learn(Verdict::Success, at(2_400), by);
+    assert_eq!(breaker.position_name(), "closed");
+}
+
+#[test]
+fn a_probe_that_fails_opens_the_circuit_again() {
+    let by = Thresholds { failures: 1, window_ms: 1_000, open_ms: 500, successes: 1, probes: 1 };
+    let mut breaker = Breaker::default();
+    breaker.learn(Verdict::Failure, Micros(0), by);
+    breaker.pass();
+    breaker.learn(Verdict::Failure, Micros(0).plus_ms(600), by);
+    assert_eq!(breaker.check(Micros(0).plus_ms(700), by), Err(Some(400)));
+}
+
+/// The rule of PROTOCOL.md section 7, word for word: whether `queue[index]` may start, given that
+/// nothing before it may (the smallest sequence goes first, so that is never asked otherwise).
+fn may_start(queue: &[Waiting], index: usize, slot: Slot, held: bool) -> bool {
+    let (waiting, before) = (&queue[index], &queue[..index]);
+    let free = match waiting.class {
+        Class::Turn => slot == Slot::Free,
+        Class::Write | Class::Read => true,
+        Class::Interrupt => !(waiting.prompt && held),
+    };
+    let may_pass = match waiting.class {
+        Class::Turn | Class::Write => before.is_empty(),
+        Class::Read => before.iter().all(|other| other.class == Class::Turn),
+        Class::Interrupt => before.iter().all(|other| !other.creates),
+    };
+    waiting.ready && free && may_pass
+}
+
+#[test]
+fn every_queue_of_three_starts_what_the_rule_says() {
+    let mut kinds = Vec::new();
+    for class in [Class::Turn, Class::Write, Class::Read, Class::Interrupt] {
+        for ready in [false, true] {
+            for creates in [false, true] {
+                for prompt in [false, true] {
+                    let fits = match class {
+                        Class::Write => !prompt,
+                        Class::Interrupt => !creates,
+                        Class::Turn | Class::Read => !creates && !prompt,
+                    };
+                    if fits {
+                        kinds.push((class, ready, creates, prompt));
+                    }
+                }
+            }
+        }
+    }
+    let slots = [Slot::Free, Slot::Foreign, Slot::Stopping(CommandNo(9), CommandKind::Prompt)];
+    let mut queues = 0;
+    for a in &kinds {
+        for b in &kinds {
+            for c in &kinds {
+                for slot in slots {
+                    for held in [false, true] {
+                        try_queue(&[*a, *b, *c], slot, held);
+                        queues += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(queues, kinds.len().pow(3) * 6);
+}
+
+fn try_queue(kinds: &[(Class, bool, bool, bool); 3], slot: Slot, held: bool) {
+    let mut lane = Lane::new();
+    lane.slot = slot;
+    let queue: Vec<Waiting> = kinds
+        .iter()
+        .zip(1..)
+        .map(|((class, ready, creates, prompt), number)| Waiting {
+            command: CommandNo(number),
+            class: *class,
+            ready: *ready,
+            creates: *creates,
+            prompt: *prompt,
+        })
+        .collect();
+    for waiting in &queue {
+        lane.enqueue(*waiting);
+    }
+    let expected = (0..queue.len())
+        .find(|index| may_start(&queue, *index, slot, held))
+        .map(|index| queue[index].command);
+    assert_eq!(lane.take_startable(held), expected, "{queue:?} {slot:?} held {held}");
+}

@@ -11,10 +11,10 @@ use crate::status::Status;
 impl Report {
     /// What it comes to. Damage weighs more than a difference: it may be its cause.
     pub fn status(&self) -> Status {
-        let damaged = self.reading.verdict.is_err()
-            || self.checks.altered.is_some()
-            || self.unreadable.is_some();
-        if damaged {
+        let reading = self.reading.status();
+        if reading != Status::Good {
+            reading
+        } else if self.checks.altered.is_some() || self.unreadable.is_some() {
             Status::Damaged
         } else if self.divergence.is_some() {
             Status::Diverged
@@ -33,13 +33,15 @@ impl Report {
 
     fn verdict(&self) -> &'static str {
         match self.status() {
-            Status::Good | Status::Usage => "identical",
+            Status::Good => "identical",
+            Status::Usage => "unreadable",
             Status::Damaged => "damaged",
             Status::Diverged => "diverged",
         }
     }
 
-    /// As JSON: one object, whose `verdict` is `identical`, `diverged` or `damaged`.
+    /// As JSON: one object, whose `verdict` is `identical`, `diverged`, `damaged` or `unreadable`
+    /// (of a newer format).
     pub fn to_json(&self) -> Value {
         json!({
             "verdict": self.verdict(),

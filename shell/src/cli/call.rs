@@ -31,15 +31,15 @@ Examples:
   pi-server call '{\"type\":\"prompt\",\"sessionId\":\"s\",\"message\":\"hello\"}' --all
   printf '%s\\n' '{\"type\":\"list_sessions\"}' '{\"type\":\"get_metrics\"}' | pi-server call -
 
-Without --url and --unix it calls the daemon of the data directory, with its token. The exit status
-is 0 if every command succeeded, 1 if one failed or was not answered, 5 if nobody could be reached.")]
+Without --url and --unix it calls the daemon of the data directory: over WebSocket with its token,
+or over its Unix socket if it was started with --no-listen. The exit status is 0 if every command succeeded, 1 if one failed or was not answered, 5 if nobody could be reached.")]
 pub(super) struct Call {
     /// WebSocket URL of the daemon, as printed at its start.
     #[arg(long, value_name = "URL", conflicts_with = "unix")]
     url: Option<String>,
-    /// Unix socket of the daemon [without a value: pi-server.sock in the data directory].
-    #[arg(long, value_name = "PATH", num_args = 0..=1)]
-    unix: Option<Option<PathBuf>>,
+    /// Unix socket of the daemon.
+    #[arg(long, value_name = "PATH")]
+    unix: Option<PathBuf>,
     /// Token, if the URL has none [default: the one of the data directory].
     #[arg(long, value_name = "TOKEN")]
     token: Option<String>,
@@ -122,19 +122,18 @@ impl Call {
     }
 
     fn connect(&self, until: Instant) -> Result<Link, Complaint> {
-        match (&self.unix, &self.url) {
-            (Some(path), _) => {
-                let path = match path {
-                    Some(path) => path.clone(),
-                    None => self.resolve()?.join("pi-server.sock"),
-                };
-                self.connect_unix(&path)
-            }
-            (None, Some(url)) => self.connect_websocket(url, until),
-            (None, None) => {
-                let url = format!("ws://{}/", token::last_address(&self.resolve()?));
-                self.connect_websocket(&url, until)
-            }
+        if let Some(path) = &self.unix {
+            return self.connect_unix(path);
+        }
+        if let Some(url) = &self.url {
+            return self.connect_websocket(url, until);
+        }
+        let dir = self.resolve()?;
+        let socket = dir.join("pi-server.sock");
+        match token::last_address(&dir) {
+            Some(address) => self.connect_websocket(&format!("ws://{address}/"), until),
+            None if socket.exists() => self.connect_unix(&socket),
+            None => self.connect_websocket(&format!("ws://{}/", token::DEFAULT_ADDRESS), until),
         }
     }
 

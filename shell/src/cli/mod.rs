@@ -107,7 +107,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Call(call) => call.run(),
         Command::Token(token) => token.run(),
-        Command::Limits(limits) => limits.run(),
+        Command::Limits(limits) => Ok(limits.run()),
     };
     match done {
         Ok(status) => status.into(),

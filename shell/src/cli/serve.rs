@@ -13,6 +13,8 @@ use crate::daemon::{self, AgentChoice, Options};
 use crate::journal::{Backend, Durability};
 
 /// Flags of `pi-server serve`.
+#[expect(clippy::option_option, reason = "a flag with an optional value is three things")]
+#[expect(clippy::doc_markdown, reason = "this text is shown to people as it stands")]
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -27,7 +27,7 @@ impl Token {
         if self.raw {
             println!("{}", token.as_str());
         } else {
-            println!("{}", token.url(token::last_address(&dir)));
+            println!("{}", token.url(token::last_address(&dir).unwrap_or(token::DEFAULT_ADDRESS)));
         }
         Ok(Status::Ok)
     }

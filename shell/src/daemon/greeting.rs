@@ -72,24 +72,23 @@ fn recovered(recovery: &Recovery) -> String {
     if recovery.boot <= 1 {
         return "first start: nothing to recover".to_owned();
     }
-    let mut text = format!(
-        "recovered {} records after a {} stop: {}, {} with stored outcomes",
-        recovery.journal.records,
-        if recovery.clean { "clean" } else { "sudden" },
+    let mut parts = vec![
         plural(recovery.sessions, "session"),
-        plural(recovery.outcomes, "command"),
-    );
+        format!("{} with stored outcomes", plural(recovery.outcomes, "command")),
+    ];
     if recovery.recoverable > 0 {
-        text.push_str(&format!(", {} run again", recovery.recoverable));
+        parts.push(format!("{} run again", recovery.recoverable));
     }
     if recovery.failed > 0 {
-        text.push_str(&format!(", {} ended with unknown outcome", recovery.failed));
+        parts.push(format!("{} ended by the crash", recovery.failed));
     }
     if recovery.journal.torn_bytes > 0 {
         let bytes = recovery.journal.torn_bytes;
-        text.push_str(&format!("; {bytes} bytes of an unfinished write set aside"));
+        parts.push(format!("{bytes} bytes of an unfinished write set aside"));
     }
-    text
+    let how = if recovery.clean { "clean" } else { "sudden" };
+    let records = plural(recovery.journal.records, "record");
+    format!("recovered {records} after a {how} stop: {}", parts.join(", "))
 }
 
 fn plural(count: u64, noun: &str) -> String {

@@ -140,7 +140,11 @@ impl Hands {
         let mut budget = CATCH_UP_RECORDS;
         for (link, cursor) in self.net.lagging() {
             let Some(conn) = self.links.conn(link) else { continue };
-            let Some(position) = self.spans.position(conn, cursor) else { continue };
+            let Some(position) = self.spans.position(conn, cursor) else {
+                // It reads no session any more, so what was held for its events may go.
+                self.net.caught_up(link);
+                continue;
+            };
             if budget == 0 {
                 self.behind = true;
                 return;

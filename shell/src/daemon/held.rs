@@ -25,7 +25,7 @@ impl Held {
     }
 
     /// The next output whose input is durable, in order.
-    pub(super) fn release(&mut self, durable: &Durable) -> Option<(Seq, Output)> {
+    pub(super) fn release(&mut self, durable: Durable) -> Option<(Seq, Output)> {
         let (seq, _) = self.outputs.front()?;
         if *seq <= durable.seq() { self.outputs.pop_front() } else { None }
     }

@@ -82,11 +82,6 @@ impl Links {
         self.by_link.get(&link).copied()
     }
 
-    /// Every client.
-    pub(super) fn all(&self) -> impl Iterator<Item = Link> + '_ {
-        self.by_link.keys().copied()
-    }
-
     /// How many clients there are.
     pub(super) fn count(&self) -> usize {
         self.by_conn.len()

@@ -52,7 +52,7 @@ impl Machine {
         self.state.step(&input, &mut self.outputs);
         let outputs = self.outputs.as_slice();
         self.digest = digest_outputs(outputs, &mut self.scratch);
-        self.history.note(input.seq, at, outputs);
+        self.history.note(input.seq, input.at, outputs);
         self.authors.note(&input, outputs);
         self.held.hold(input.seq, self.outputs.drain());
         Ok(input.seq)
@@ -64,7 +64,7 @@ impl Machine {
     }
 
     /// The next output that may leave, in order.
-    pub(super) fn release(&mut self, durable: &Durable) -> Option<(Seq, Output)> {
+    pub(super) fn release(&mut self, durable: Durable) -> Option<(Seq, Output)> {
         self.held.release(durable)
     }
 

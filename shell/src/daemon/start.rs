@@ -66,9 +66,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     let mut machine = Machine::new(journal, past);
     machine.take(InputKind::Boot(Box::new(boot)), &[])?;
     machine.commit()?;
-    if let Some(address) = net.local_addr() {
-        token::remember_address(&options.data_dir, address).map_err(Error::Token)?;
-    }
+    token::remember_address(&options.data_dir, net.local_addr()).map_err(Error::Token)?;
     if token::is_exposed(&options.data_dir) {
         eprintln!("pi-server: others can read the token; chmod 600 its file, or make a new one");
     }

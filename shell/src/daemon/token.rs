@@ -144,20 +144,23 @@ pub fn is_exposed(data_dir: &Path) -> bool {
         .is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
-/// Remembers where the daemon listens, for `pi-server call` and `pi-server token`.
+/// Remembers where the daemon listens, or that it does not, for `pi-server call` and
+/// `pi-server token`.
 ///
 /// # Errors
 /// The file cannot be written.
-pub fn remember_address(data_dir: &Path, address: SocketAddr) -> Result<(), TokenError> {
-    write_private(&data_dir.join("address"), &address.to_string())
+pub fn remember_address(data_dir: &Path, address: Option<SocketAddr>) -> Result<(), TokenError> {
+    let path = data_dir.join("address");
+    match address {
+        Some(address) => write_private(&path, &address.to_string()),
+        None => remove(&path),
+    }
 }
 
-/// Where the daemon of a data directory was last reached; the default address if it never ran.
-pub fn last_address(data_dir: &Path) -> SocketAddr {
-    fs::read_to_string(data_dir.join("address"))
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .map_or(DEFAULT_ADDRESS, reachable)
+/// Where the daemon of a data directory was last reached by TCP, if it was.
+pub fn last_address(data_dir: &Path) -> Option<SocketAddr> {
+    let text = fs::read_to_string(data_dir.join("address")).ok()?;
+    text.trim().parse().ok().map(reachable)
 }
 
 /// An address that a client can connect to: "all interfaces" is none.
@@ -175,11 +178,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), TokenError> {
     let draft = path.with_extension("new");
     let failed = |doing, source| TokenError::Io { doing, path: draft.clone(), source };
     // A draft that an interrupted start left behind may have any mode.
-    match fs::remove_file(&draft) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(failed("remove", source)),
-    }
+    remove(&draft)?;
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -191,6 +190,14 @@ fn write_private(path: &Path, text: &str) -> Result<(), TokenError> {
         .and_then(|()| file.sync_all())
         .map_err(|source| failed("write", source))?;
     fs::rename(&draft, path).map_err(|source| failed("rename", source))
+}
+
+fn remove(path: &Path) -> Result<(), TokenError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(TokenError::Io { doing: "remove", path: path.to_owned(), source }),
+    }
 }
 
 #[cfg(test)]

@@ -71,6 +71,14 @@ pub struct Link {
     life: u32,
 }
 
+#[cfg(test)]
+impl Link {
+    /// A link that nobody is behind, for tests of other modules.
+    pub(crate) fn for_tests(slot: u32) -> Link {
+        Link { slot, life: 0 }
+    }
+}
+
 /// What clients did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Happened {

@@ -84,7 +84,7 @@ struct Told {
 /// accepted has exactly one outcome, the one that was told if one was told, and versions go on.
 #[test]
 fn every_accepted_command_has_one_outcome_however_often_the_daemon_is_killed() {
-    let mut daemon = Setup::new().arg("--segment-bytes").arg("262144").start();
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
     let mut told: BTreeMap<String, Told> = BTreeMap::new();
     let mut version = 0;
     session(&mut daemon.websocket(), "s");
@@ -150,4 +150,31 @@ fn a_clean_stop_is_known_as_one() {
     assert_eq!(report["data"]["cleanShutdown"], true);
     assert_eq!(report["data"]["boot"], 2);
     daemon.verify();
+}
+
+#[test]
+fn every_durability_and_backend_keeps_what_it_answered() {
+    for durability in ["process", "power", "none"] {
+        for backend in ["map", "pwrite"] {
+            let mut daemon = Setup::new()
+                .arg("--durability")
+                .arg(durability)
+                .arg("--backend")
+                .arg(backend)
+                .start();
+            let mut client = daemon.websocket();
+            session(&mut client, "s");
+            client.send(&prompt("p", "s", "[words:5] [delay:1]"));
+            let told = client.response("p");
+            daemon.kill9();
+            daemon.restart();
+            let mut client = daemon.unix();
+            client.send(&prompt("p", "s", "[words:5] [delay:1]"));
+            let again = client.response("p");
+            assert_eq!(again["replayed"], true, "{durability} {backend}: {again}");
+            assert_eq!(again["sessionVersion"], told["sessionVersion"]);
+            assert!(daemon.stop().success());
+            daemon.verify();
+        }
+    }
 }

@@ -46,7 +46,7 @@ fn call_prints_responses_and_its_status_says_whether_they_succeeded() {
     let again = daemon.call(&[create], "");
     assert_eq!(again.status.code(), Some(1));
     let lines = "{\"type\":\"list_sessions\"}\n\n{\"type\":\"health_check\"}\n";
-    let both = daemon.call(&["--unix", "-"], lines);
+    let both = daemon.call(&["-", "--unix", &daemon.socket().to_string_lossy()], lines);
     assert_eq!(both.status.code(), Some(0), "{:?}", status(&both));
     assert_eq!(String::from_utf8_lossy(&both.stdout).lines().count(), 2);
     let nobody = daemon.call(&["--url", "ws://127.0.0.1:1/", create], "");

@@ -1,6 +1,6 @@
 //! Turns, and what can be done while one runs. PROTOCOL.md sections 7.4 and 8.
 
-use pi_server_tests::Daemon;
+use pi_server_tests::{Client, Daemon};
 use serde_json::{Value, json};
 
 use crate::{prompt, session};
@@ -65,12 +65,21 @@ fn events_go_to_subscribers_only_and_a_cursor_brings_back_what_was_missed() {
     let third = live[2]["cursor"].clone();
     let mut late = daemon.unix();
     late.ok(json!({ "type": "switch_session", "sessionId": "s", "cursor": third }));
+    let last = live[live.len() - 1]["cursor"].clone();
+    late.expect("the last event", |frame| frame["type"] == "event" && frame["cursor"] == last);
     let replayed: Vec<&Value> =
         late.seen().iter().filter(|frame| frame["type"] == "event").collect();
     assert_eq!(replayed, live[3..].iter().collect::<Vec<_>>());
-    let responded = late.seen().iter().position(|frame| frame["type"] == "response");
-    let last = late.seen().iter().rposition(|frame| frame["type"] == "event");
-    assert!(last < responded, "older events come before the response");
+    // What happens from then on follows, each event once.
+    client.send(&prompt("q", "s", "[say:more]"));
+    client.event("s", "agent_settled");
+    let settled = client.event("s", "agent_settled")["cursor"].clone();
+    late.expect("the next end", |frame| frame["type"] == "event" && frame["cursor"] == settled);
+    let cursors = |client: &Client| -> Vec<u64> {
+        let events = client.seen().iter().filter(|frame| frame["type"] == "event");
+        events.filter_map(|frame| frame["cursor"].as_u64()).collect()
+    };
+    assert_eq!(cursors(&late), cursors(&client)[3..]);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn the_set_holds_the_newest_hashes_and_no_others() {
         let max = 1 + random.next() % 40;
         for _ in 0..2_000 {
             // Few different hashes, so that they meet in the table.
-            let hash = random.next() % 97 << (random.next() % 3 * 20);
+            let hash = (random.next() % 97) << (random.next() % 3 * 20);
             let kept = hash.max(1);
             if naive.insert(kept) {
                 order.push_back(kept);

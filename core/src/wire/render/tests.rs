@@ -135,7 +135,7 @@ fn recovery() -> Recovery {
         journal: JournalFacts {
             records: 812,
             torn_bytes: 0,
-            durability: text("process map"),
+            durability: text("process (map)"),
             format: 1,
         },
         clean: false,

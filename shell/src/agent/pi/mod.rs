@@ -144,7 +144,7 @@ impl Pi {
             }
             Ask::Interrupt { agent, kind } => {
                 if let Some(child) = self.children.get_mut(agent) {
-                    child.session.interrupt(*kind);
+                    child.session.interrupt(*kind, now);
                     child.write(now);
                 }
             }

@@ -27,6 +27,10 @@ use crate::agent::voice::{Voice, cut};
 /// How long a statement is held for pi's answer to what the session looks like.
 const HOLD_MAX: Duration = Duration::from_secs(5);
 
+/// How long after stopping shell commands it is tried again while one still runs: a command that has
+/// just been given is not running yet, and then pi stops nothing.
+const STOP_AGAIN: Duration = Duration::from_millis(200);
+
 /// The protocol with one pi.
 pub(super) struct Session {
     version: Version,
@@ -41,6 +45,8 @@ pub(super) struct Session {
     /// Aborts that pi has not answered.
     aborting: u32,
     compacting: bool,
+    /// Shell commands are being stopped: when to try again.
+    stopping_bash: Option<Instant>,
     info: AgentInfo,
     held: VecDeque<Held>,
     noise: u32,
@@ -102,6 +108,7 @@ impl Session {
             dialogs: BTreeSet::new(),
             aborting: 0,
             compacting: false,
+            stopping_bash: None,
             info: AgentInfo::default(),
             held: VecDeque::new(),
             noise: 0,
@@ -124,7 +131,8 @@ impl Session {
 
     /// When [`Session::tick`] is wanted.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.held.front().and_then(|held| held.until).map(|(_, due)| due)
+        let held = self.held.front().and_then(|held| held.until).map(|(_, due)| due);
+        held.into_iter().chain(self.stopping_bash).min()
     }
 
     /// Releases what pi's answer did not come in time for.
@@ -133,6 +141,20 @@ impl Session {
             held.until = held.until.filter(|(_, due)| *due > now);
         }
         self.release(voice);
+        if self.stopping_bash.is_some_and(|due| due <= now) {
+            self.stopping_bash = None;
+            self.stop_bash(now);
+        }
+    }
+
+    /// Stops shell commands; goes on trying while there are any.
+    fn stop_bash(&mut self, now: Instant) {
+        let is_bash =
+            |pending: &Pending| matches!(pending, Pending::Call { call: _, shape: Shape::Bash });
+        if self.pending.values().any(is_bash) {
+            self.write(json!({ "type": "abort_bash" }), Pending::Own);
+            self.stopping_bash = Some(now + STOP_AGAIN);
+        }
     }
 
     /// Says everything that is held: pi is gone.
@@ -160,6 +182,10 @@ impl Session {
                 self.write(line, Pending::Bridged { call, shape });
             }
             Plan::Abort => self.abort(Some(call)),
+            Plan::AbortBash => {
+                self.stop_bash(now);
+                self.reply(call, Shape::None, None, now, voice);
+            }
             Plan::AbortCompaction if !self.version.stops_compaction() => {
                 let words = format!("{} cannot stop a compaction", self.version.describe());
                 self.fail(call, &words, voice);
@@ -184,9 +210,9 @@ impl Session {
     }
 
     /// The core wants the turn stopped.
-    pub(super) fn interrupt(&mut self, kind: CommandKind) {
+    pub(super) fn interrupt(&mut self, kind: CommandKind, now: Instant) {
         if kind == CommandKind::Bash {
-            self.write(json!({ "type": "abort_bash" }), Pending::Own);
+            self.stop_bash(now);
         } else if kind == CommandKind::Compact {
             if self.version.stops_compaction() {
                 self.write(json!({ "type": "abort" }), Pending::Own);

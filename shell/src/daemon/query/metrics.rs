@@ -34,9 +34,8 @@ impl LoopStats {
 
 /// The `data` of the response.
 pub(super) fn render(machine: &Machine, stats: &LoopStats, journal_path: &str) -> Value {
-    let state = machine.state();
-    let limits = state.limits();
-    let core = state.metrics();
+    let limits = machine.state().limits();
+    let core = machine.state().metrics();
     let circuits: Vec<Value> = core
         .circuits
         .iter()

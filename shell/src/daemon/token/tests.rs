@@ -40,10 +40,12 @@ fn the_url_names_an_address_that_can_be_connected_to() {
 }
 
 #[test]
-fn the_address_is_remembered_and_defaults_to_the_documented_one() {
+fn the_address_is_remembered_until_there_is_none() {
     let dir = tempfile::tempdir().expect("a directory");
-    assert_eq!(last_address(dir.path()), DEFAULT_ADDRESS);
+    assert_eq!(last_address(dir.path()), None);
     let address = "127.0.0.1:4000".parse().expect("an address");
-    remember_address(dir.path(), address).expect("written");
-    assert_eq!(last_address(dir.path()), address);
+    remember_address(dir.path(), Some(address)).expect("written");
+    assert_eq!(last_address(dir.path()), Some(address));
+    remember_address(dir.path(), None).expect("removed");
+    assert_eq!(last_address(dir.path()), None);
 }

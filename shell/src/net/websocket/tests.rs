@@ -10,7 +10,7 @@ fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let frame = Frame { first, mask: Some(MASK), len: payload.len() as u64, done: 0 };
     let head = frame.head(first, payload.len());
     let masked = payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key);
-    head.bytes[..head.len].iter().copied().chain(masked).collect()
+    head.as_slice().iter().copied().chain(masked).collect()
 }
 
 fn message(opcode: u8, payload: &[u8]) -> Vec<u8> {
