@@ -12,7 +12,7 @@ use common::Scribe;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pi_replay::source::Source;
 use pi_replay::verify::verify;
-use pi_server_core::input::{AgentEvent, AgentSaid};
+use pi_server_core::input::{AgentEvent, AgentSaid, InputKind};
 
 const INPUTS: u64 = 400_000;
 
@@ -23,6 +23,18 @@ fn commands(dir: &Path, turn: u64) {
     for number in 0..INPUTS {
         scribe.frame(conn, &format!(r#"{{"id":"c{number}","type":"health_check"}}"#));
         if number % turn == 0 {
+            scribe.commit();
+        }
+    }
+    scribe.stop();
+}
+
+/// A journal of inputs that do nothing, 16 of them in one turn of the loop.
+fn ticks(dir: &Path) {
+    let mut scribe = scribe(dir);
+    for number in 0..INPUTS {
+        scribe.take(InputKind::Tick, &[]);
+        if number % 16 == 0 {
             scribe.commit();
         }
     }
@@ -70,6 +82,7 @@ fn verifications(criterion: &mut Criterion) {
     measure(criterion, "health_check_one_per_commit", |dir| commands(dir, 1));
     measure(criterion, "health_check_64_per_commit", |dir| commands(dir, 64));
     measure(criterion, "events_16_per_commit", events);
+    measure(criterion, "ticks_16_per_commit", ticks);
 }
 
 criterion_group!(benches, verifications);
