@@ -144,7 +144,8 @@ impl Past {
         }
     }
 
-    /// Feeds an input again, with outputs off. `previous` is the recorded digest of the step before.
+    /// Feeds an input again, with outputs off. `previous` is the recorded digest of the step
+    /// before.
     ///
     /// # Errors
     /// The step before has put out something else than it did when it was recorded.
@@ -177,3 +178,6 @@ impl Past {
         self.clean
     }
 }
+
+#[cfg(test)]
+mod tests;
