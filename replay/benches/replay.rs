@@ -1,109 +1,89 @@
-//! What verifying costs, for each input: agents' events (the cheapest and most frequent) and cheap
-//! commands with everything that they put out.
+//! How fast a journal is verified: cheap commands, one at a time and in bursts, and an agent's
+//! stream of events.
+#![allow(missing_docs, reason = "criterion's macros make public functions without one")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot set up its journal has failed")]
+
+#[path = "../tests/common/mod.rs"]
+mod common;
 
 use std::path::Path;
 
+use common::Scribe;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pi_replay::source::Source;
 use pi_replay::verify::verify;
-use pi_server::journal::{Durability, Journal, Options};
-use pi_server_core::input::{AgentEvent, AgentSaid};
-use pi_server_core::notation::parse_script;
-use pi_server_core::record::digest_outputs;
-use pi_server_core::wire::decode;
-use pi_server_core::{AgentNo, ConnId, Digest, InputKind, Micros, Outputs, State};
+use pi_server_core::input::{AgentEvent, AgentSaid, InputKind};
 
-/// A daemon with a client and a session.
-const SETTING: &str = "t1 boot rate=off\nt2 open\nt3 command c2 \"c\" create_session s:a\n\
-    t4 answered #3 directory \"/\"\nt5 agent a1 ready settles disposition\n";
+const INPUTS: u64 = 400_000;
 
-struct Writer {
-    journal: Journal,
-    state: State,
-    outputs: Outputs,
-    digest: Digest,
-    scratch: Vec<u8>,
-    count: u64,
+/// A journal of health checks, `turn` of them in one turn of the loop.
+fn commands(dir: &Path, turn: u64) {
+    let mut scribe = scribe(dir);
+    let conn = scribe.client(None);
+    for number in 0..INPUTS {
+        scribe.frame(conn, &format!(r#"{{"id":"c{number}","type":"health_check"}}"#));
+        if number % turn == 0 {
+            scribe.commit();
+        }
+    }
+    scribe.stop();
 }
 
-impl Writer {
-    fn open(dir: &Path) -> Writer {
-        let options = Options { durability: Durability::None, ..Options::new(dir) };
-        let journal = Journal::open(&options).expect("a temporary directory takes a journal");
-        let mut writer = Writer {
-            journal: journal.journal,
-            state: State::new(),
-            outputs: Outputs::new(),
-            digest: Digest::default(),
-            scratch: Vec::new(),
-            count: 0,
-        };
-        for step in parse_script(SETTING).expect("the setting is in the notation").steps {
-            let body: &[u8] = match &step.input.kind {
-                InputKind::Command { .. } => {
-                    writer.command(r#"{"type":"create_session","id":"c","sessionId":"a"}"#);
-                    continue;
-                }
-                _ => b"",
-            };
-            writer.take(step.input.kind, body);
-        }
-        writer
-    }
-
-    fn command(&mut self, frame: &str) {
-        let secret = self.journal.secret();
-        let envelope = decode(frame.as_bytes(), self.state.limits(), secret);
-        let envelope = envelope.expect("the frame is a command").into();
-        self.take(InputKind::Command { conn: ConnId(2), envelope }, frame.as_bytes());
-    }
-
-    fn take(&mut self, kind: InputKind, body: &[u8]) {
-        let input = self.journal.append(Micros(0), kind, body, self.digest);
-        self.state.step(&input.expect("the disk takes it"), &mut self.outputs);
-        self.digest = digest_outputs(self.outputs.as_slice(), &mut self.scratch);
-        self.count += 1;
-        if self.count.is_multiple_of(16) {
-            self.commit();
+/// A journal of inputs that do nothing, 16 of them in one turn of the loop.
+fn ticks(dir: &Path) {
+    let mut scribe = scribe(dir);
+    for number in 0..INPUTS {
+        scribe.take(InputKind::Tick, &[]);
+        if number % 16 == 0 {
+            scribe.commit();
         }
     }
-
-    fn commit(&mut self) {
-        self.journal.commit(self.digest).expect("the disk takes it");
-    }
+    scribe.stop();
 }
 
-fn replay(c: &mut Criterion) {
-    const COUNT: u64 = 500_000;
-    let mut group = c.benchmark_group("verify");
-    group.sample_size(10).throughput(Throughput::Elements(COUNT));
-    let fill: [(&str, fn(&mut Writer, u64)); 3] = [
-        ("ticks", |writer, _| writer.take(InputKind::Tick, b"")),
-        ("events", |writer, _| {
-            let said = AgentSaid::Event(AgentEvent::Other);
-            let kind = InputKind::Agent { agent: AgentNo(1), said };
-            writer.take(kind, br#"{"type":"message_update","delta":"some words of a model"}"#);
-        }),
-        ("commands", |writer, n| {
-            writer.command(&format!(r#"{{"type":"get_state","id":"id-{n}","sessionId":"a"}}"#));
-        }),
-    ];
-    for (name, one) in fill {
-        let dir = tempfile::tempdir().expect("there is a place for temporary files");
-        let mut writer = Writer::open(dir.path());
-        for n in 0..COUNT {
-            one(&mut writer, n);
+/// A journal of small events, 16 of them in one turn of the loop.
+fn events(dir: &Path) {
+    let mut scribe = scribe(dir);
+    let conn = scribe.client(None);
+    scribe.session(conn, "a", 1);
+    let body = br#"{"type":"message_update","delta":"a word or two"}"#;
+    for number in 0..INPUTS {
+        scribe.agent(1, AgentSaid::Event(AgentEvent::Other), body);
+        if number % 16 == 0 {
+            scribe.commit();
         }
-        writer.commit();
-        drop(writer);
-        group.bench_function(name, |b| {
-            b.iter(|| {
-                let report = verify(dir.path()).expect("the journal is good");
-                assert_eq!(report.divergence, None);
-            });
+    }
+    scribe.stop();
+}
+
+fn scribe(dir: &Path) -> Scribe {
+    let mut scribe = Scribe::open(dir, 32 << 20);
+    scribe.keeps_sent = false;
+    scribe.boot(true);
+    scribe
+}
+
+fn measure(criterion: &mut Criterion, name: &str, write: impl Fn(&Path)) {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path());
+    let source = Source::open(dir.path()).unwrap();
+    let mut group = criterion.benchmark_group("verify");
+    group.throughput(Throughput::Elements(INPUTS)).sample_size(10);
+    group.bench_function(name, |bencher| {
+        bencher.iter(|| {
+            let report = verify(&source, &mut |_| {}).unwrap();
+            assert!(report.divergence.is_none() && report.counts.inputs > INPUTS, "{report}");
         });
-    }
+    });
     group.finish();
 }
 
-criterion_group!(benches, replay);
+fn verifications(criterion: &mut Criterion) {
+    measure(criterion, "health_check_one_per_commit", |dir| commands(dir, 1));
+    measure(criterion, "health_check_64_per_commit", |dir| commands(dir, 64));
+    measure(criterion, "events_16_per_commit", events);
+    measure(criterion, "ticks_16_per_commit", ticks);
+}
+
+criterion_group!(benches, verifications);
 criterion_main!(benches);
