@@ -1,16 +1,17 @@
-//! The offline tool: feeds a journal to the same [`pi_server_core::State`] and compares every output.
+//! The offline tool: feeds a journal to the same [`pi_server_core::State`] and compares every
+//! output with what the daemon recorded. It never writes to its input and takes no lock, so it may
+//! look at the journal of a daemon that is running: it reads up to the last commit.
 //!
-//! It reads a data directory, of a daemon that runs or not, and never writes to it. [`source`] finds
-//! and checks the bytes, on a thread of its own; [`verify`] steps and compares; [`show`] prints steps
-//! in the one notation.
+//! [`source`] knows the files, [`feed`] reads and checks records on a thread of its own, and each
+//! verb of the command line is a module that takes a feed and makes a report.
+#![forbid(unsafe_code)]
 
 pub mod cli;
-mod error;
-mod frames;
-mod progress;
-mod relate;
+pub mod diff;
+pub mod feed;
+pub mod play;
 pub mod show;
 pub mod source;
+pub mod stats;
+pub mod status;
 pub mod verify;
-
-pub use error::Error;

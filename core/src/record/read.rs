@@ -32,11 +32,6 @@ impl<'a> Record<'a> {
         (!self.header.erased).then_some(self.body)
     }
 
-    /// Where the body begins in the segment; `None` if it was erased.
-    pub fn body_offset(&self) -> Option<usize> {
-        (!self.header.erased).then_some(self.offset + RECORD_HEADER_BYTES + self.input.len())
-    }
-
     /// Whether the body is the one that was written, as the keyed digest knows it. An erased body
     /// cannot be told and counts as good.
     pub fn body_holds(&self, secret: &Secret) -> bool {

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::admission::needs_agent;
+use super::admission::{needs_agent, stops_something};
 use super::breaker::Thresholds;
 use super::due::Wake;
 use super::lane::{LaneKey, Slot};
@@ -522,14 +522,3 @@ impl State {
 
 /// Model providers whose circuits are kept; further ones have none.
 const PROVIDERS_MAX: u64 = 256;
-
-/// Commands that do nothing but stop what an agent does.
-fn stops_something(kind: CommandKind) -> bool {
-    matches!(
-        kind,
-        CommandKind::Abort
-            | CommandKind::AbortBash
-            | CommandKind::AbortCompaction
-            | CommandKind::AbortRetry
-    )
-}

@@ -164,7 +164,7 @@ impl Intake {
         let message = self.message.get_or_insert_default();
         message.size = message.size.saturating_add(frame.len);
         if message.size > self.max.saturating_mul(PASS_FACTOR) {
-            return Err(Farewell(close_frame(1009, "Message too big")));
+            return Err(Farewell(close_frame(1009, "")));
         }
         if message.size > self.max && !message.passed_over {
             message.passed_over = true;
@@ -249,7 +249,7 @@ impl Intake {
         pipe.clear();
         match end {
             None => Ok(()),
-            Some(Error::Capacity(_)) => Err(Farewell(close_frame(1009, "Message too big"))),
+            Some(Error::Capacity(_)) => Err(Farewell(close_frame(1009, ""))),
             Some(Error::Utf8(_)) => Err(Farewell(close_frame(1007, "Invalid UTF-8"))),
             Some(error) => Err(Farewell(close_frame(1002, &error.to_string()))),
         }

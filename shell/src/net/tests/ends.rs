@@ -62,11 +62,12 @@ fn stdio_is_a_client_whose_answers_are_all_written_before_the_end() {
     let mut world = world();
     let (input, mut typist) = UnixStream::pair().expect("a pair can be had");
     let (output, mut screen) = UnixStream::pair().expect("a pair can be had");
+    // All is said before the loop turns for the first time.
+    typist.write_all(b"one\ntwo").expect("there is room");
     let link = world.net.attach(input, output).expect("a thread can be had");
     let opened = Happened::Opened { link, transport: Transport::Stdio, client: None };
     assert_eq!(world.next(), opened);
     world.net.admit(link);
-    typist.write_all(b"one\ntwo").expect("somebody reads");
     drop(typist);
     assert_eq!(world.next(), frame(link, "one"));
     assert_eq!(world.next(), frame(link, "two"));
