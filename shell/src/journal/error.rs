@@ -94,8 +94,8 @@ impl fmt::Display for OpenError {
             ),
             OpenError::UnsafeFileSystem { name } => write!(
                 f,
-                "a memory map is not safe on {name}: use --backend pwrite, or map-anywhere \
-                 to insist"
+                "a memory map is not safe on {name}: use --backend pwrite, or \
+                 map-anywhere to insist"
             ),
             OpenError::Damaged { dir, damage } => write!(
                 f,
