@@ -147,8 +147,8 @@ commands! {
     GetCommandHistory       "get_command_history"      Server  Read      false Short Control Shell;
     GetCapabilities         "get_capabilities"         Server  Read      false Short Control Core;
     SetInterest             "set_interest"             Server  Write     false Short Control Core;
-    CancelCommand           "cancel_command"           Server  Write     false Short Control Core;
-    ReconcileCommand        "reconcile_command"        Server  Write     false Short Control Core;
+    CancelCommand           "cancel_command"           Server  Interrupt    false Short Control Core;
+    ReconcileCommand        "reconcile_command"        Server  Interrupt    false Short Control Core;
     ExtensionUiResponse     "extension_ui_response"    Session Interrupt false Short Dialog  Core;
     GetState                "get_state"                Session Read      false Short Data Core;
     GetMessages             "get_messages"             Session Read      false Short Data Agent;

@@ -1,71 +1,271 @@
 //! The command line.
 
-use std::io::Write as _;
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
-use serde_json::json;
+use pi_server_core::{ConnId, Seq};
+use serde_json::{Value, json};
 
-use crate::source::{Source, SourceError};
+use crate::diff::diff;
+use crate::play::{Ending, PlayError};
+use crate::show::{Range, Timeline, frames, script, state_at, timeline};
+use crate::source::Source;
 use crate::stats::Stats;
 use crate::status::Status;
+use crate::verify::verify;
 
-/// Replays a pi-server journal and looks into it. Never writes to it, and may be used while the
-/// daemon runs.
+/// How often progress is shown on a terminal.
+const PROGRESS: Duration = Duration::from_millis(250);
+
+/// Replays a pi-server journal and looks into it.
+///
+/// DIR is the daemon's data directory. It is only read, never written to or locked, so all of this
+/// may be used while the daemon runs: what it has committed so far is seen.
 #[derive(Debug, Parser)]
-#[command(name = "pi-replay", version, after_help = EXAMPLES)]
+#[command(name = "pi-replay", version, after_help = EXIT_STATUS)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
 
-const EXAMPLES: &str = "\
-Exit status: 0 good, 2 wrong usage or no journal, 3 damaged, 10 the replay differs.";
+const EXIT_STATUS: &str = "\
+Exit status:
+   0  done, and nothing differs
+   2  wrong usage, or no journal there
+   3  the journal is damaged
+  10  the replay differs from what was recorded";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// Step every input again and compare every output with what the daemon recorded
+    #[command(after_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
+    /// Show what happened, the state at a place, or what a client was sent
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show(ShowArgs),
     /// Count what is in a journal
+    #[command(after_help = STATS_EXAMPLES)]
     Stats(StatsArgs),
+    /// Find the first place where two journals differ, such as a journal and its copy
+    #[command(after_help = DIFF_EXAMPLES)]
+    Diff(DiffArgs),
+}
+
+const VERIFY_EXAMPLES: &str = "\
+Checks every checksum, the chain of records, every body's keyed digest, and that every client's
+frame decodes again to the input that was recorded. Names the first difference.
+
+Examples:
+  pi-replay verify ~/.local/share/pi-server
+  pi-replay verify /var/backups/pi-server --json | jq .verdict";
+
+const SHOW_EXAMPLES: &str = "\
+Inputs stand at the start of a line with their number and time (t, in milliseconds), outputs are
+indented below. c7 is the connection that input #7 opened, s:x a session, a1 an agent.
+
+Examples:
+  pi-replay show DIR --from 100 --to 120         inputs #100 to #120 with their outputs
+  pi-replay show DIR --session mine              all about one session
+  pi-replay show DIR --at 120                    the state after input #120
+  pi-replay show DIR --client c7                 every frame that connection c7 was sent
+  pi-replay show DIR --script --to 120 > core/tests/scripts/incident.txt";
+
+const STATS_EXAMPLES: &str = "\
+Example:
+  pi-replay stats ~/.local/share/pi-server";
+
+const DIFF_EXAMPLES: &str = "\
+Example:
+  pi-replay diff ~/.local/share/pi-server /var/backups/pi-server";
+
+#[derive(Debug, Args)]
+struct VerifyArgs {
+    /// The daemon's data directory
+    dir: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ShowArgs {
+    /// The daemon's data directory
+    dir: PathBuf,
+    /// The state after input N: sessions, lanes, commands in flight and counters
+    #[arg(long, value_name = "N", value_parser = seq, conflicts_with_all = ["from", "to"])]
+    at: Option<Seq>,
+    /// From input N on
+    #[arg(long, value_name = "N", value_parser = seq)]
+    from: Option<Seq>,
+    /// Up to input N
+    #[arg(long, value_name = "N", value_parser = seq)]
+    to: Option<Seq>,
+    /// Only what is about this session
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+    /// Every frame that this connection was sent, byte for byte
+    #[arg(long, value_name = "C", value_parser = conn, conflicts_with_all = ["at", "session"])]
+    client: Option<ConnId>,
+    /// A script for the regression tests, from the first input on
+    #[arg(long, conflicts_with_all = ["at", "from", "session", "client", "json"])]
+    script: bool,
+    /// Print JSON: one object a line, or one object for the state
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
 struct StatsArgs {
     /// The daemon's data directory
     dir: PathBuf,
-    /// Print JSON
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Debug, Args)]
+struct DiffArgs {
+    /// A data directory
+    a: PathBuf,
+    /// Another one
+    b: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+fn seq(text: &str) -> Result<Seq, String> {
+    numbered(text, '#').map(Seq)
+}
+
+fn conn(text: &str) -> Result<ConnId, String> {
+    numbered(text, 'c').map(ConnId)
+}
+
+/// A number from 1, with or without the mark that the notation puts before it.
+fn numbered(text: &str, mark: char) -> Result<u64, String> {
+    let number = text.strip_prefix(mark).unwrap_or(text).parse();
+    number.ok().filter(|number| *number > 0).ok_or_else(|| format!("a number such as {mark}7"))
 }
 
 /// Parses the arguments of the process, does what they say, and returns the exit status.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.verb {
-        Verb::Stats(args) => stats(args),
+        Verb::Verify(args) => verify_verb(args),
+        Verb::Show(args) => show_verb(args),
+        Verb::Stats(args) => stats_verb(args),
+        Verb::Diff(args) => diff_verb(args),
     };
     let status = done.unwrap_or_else(|error| {
-        eprintln!("pi-replay: {error}");
-        error.status()
+        let status = error.status();
+        if status != Status::Good {
+            eprintln!("pi-replay: {error}");
+        }
+        status
     });
     status.into()
 }
 
-fn stats(args: &StatsArgs) -> Result<Status, SourceError> {
+fn verify_verb(args: &VerifyArgs) -> Result<Status, PlayError> {
+    let source = Source::open(&args.dir)?;
+    let mut progress = Progress::new();
+    let report = verify(&source, &mut |inputs| progress.show(inputs))?;
+    progress.clear();
+    print(args.json.then(|| report.to_json()), &report)?;
+    Ok(report.status())
+}
+
+fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
+    let source = Source::open(&args.dir)?;
+    let ShowArgs { dir: _, at, from, to, session, client, script: as_script, json } = args;
+    let range = Range { from: from.unwrap_or(Seq(1)), to: to.unwrap_or(Seq(u64::MAX)) };
+    let mut out = BufWriter::new(io::stdout().lock());
+    let ending: Ending = if let Some(at) = at {
+        state_at(&source, *at, session.as_deref(), *json, &mut out)?
+    } else if let Some(conn) = client {
+        frames(&source, *conn, range, *json, &mut out)?
+    } else if *as_script {
+        script(&source, range.to, &mut out)?
+    } else {
+        let wanted = Timeline { range, session: session.clone(), json: *json };
+        timeline(&source, &wanted, &mut out)?
+    };
+    out.flush()?;
+    if from.is_some_and(|from| from > ending.last) {
+        return Err(PlayError::NoInput { asked: range.from, last: ending.last });
+    }
+    Ok(ending.status())
+}
+
+fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
     let (stats, reading) = Stats::count(&source)?;
-    let mut out = std::io::stdout().lock();
-    let text = if args.json {
-        format!("{}\n", json!({ "stats": stats.to_json(), "segments": reading.segments }))
-    } else {
-        format!("segments      {} with {} bytes\n{stats}", reading.segments, reading.bytes)
-    };
-    let _ = out.write_all(text.as_bytes());
-    Ok(match reading.verdict {
-        Ok(_) => Status::Good,
-        Err(damage) => {
-            eprintln!("pi-replay: damaged: {damage}");
-            Status::Damaged
-        }
-    })
+    let json = args.json.then(|| {
+        json!({
+            "journal": reading.journal.to_string(),
+            "segments": reading.segments,
+            "bytes": reading.bytes,
+            "counts": stats.to_json(),
+        })
+    });
+    let text = format!(
+        "journal       {}\nsegments      {} with {} bytes\n{stats}",
+        reading.journal, reading.segments, reading.bytes
+    );
+    print(json, &text)?;
+    if let Err(damage) = &reading.verdict {
+        eprintln!("pi-replay: {damage}");
+    }
+    Ok(reading.status())
 }
+
+fn diff_verb(args: &DiffArgs) -> Result<Status, PlayError> {
+    let (a, b) = (Source::open(&args.a)?, Source::open(&args.b)?);
+    let comparison = diff(&a, &b)?;
+    print(args.json.then(|| comparison.to_json()), &comparison)?;
+    Ok(comparison.status())
+}
+
+/// Prints the JSON if there is some, and else the text.
+fn print(json: Option<Value>, text: &dyn std::fmt::Display) -> Result<(), PlayError> {
+    let mut out = io::stdout().lock();
+    match json {
+        Some(json) => writeln!(out, "{json}")?,
+        None => write!(out, "{text}")?,
+    }
+    Ok(())
+}
+
+/// Progress of long work, on a terminal only.
+struct Progress {
+    shown: Option<Instant>,
+    is_terminal: bool,
+    started: Instant,
+}
+
+impl Progress {
+    fn new() -> Progress {
+        let is_terminal = io::stderr().is_terminal();
+        Progress { shown: None, is_terminal, started: Instant::now() }
+    }
+
+    fn show(&mut self, inputs: u64) {
+        if self.is_terminal && self.shown.unwrap_or(self.started).elapsed() >= PROGRESS {
+            self.shown = Some(Instant::now());
+            eprint!("\r{inputs} inputs");
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            eprint!("\r\x1b[K");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -9,11 +9,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use pi_server_core::record::{
-    Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, Record, Secret, Survey, Verdict,
+    Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, Record, Secret, SegmentFault,
+    Survey, Verdict,
 };
 use pi_server_core::{Digest, Seq};
 
 use crate::source::{Source, SourceError};
+use crate::status::Status;
 
 /// Records in a batch before it is sent at the next commit.
 const BATCH_RECORDS: usize = 1_024;
@@ -61,18 +63,25 @@ impl<'a> Item<'a> {
 impl Batch {
     /// The records, in order.
     pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
-        self.entries.iter().map(|entry| {
-            let input_at = entry.offset + RECORD_HEADER_BYTES;
-            let body_at = input_at + wide(entry.header.input_len);
-            let end = body_at + wide(entry.header.body_len);
-            Item {
-                place: Place { segment: self.segment, offset: entry.offset },
-                header: entry.header,
-                mark: entry.mark,
-                input: &self.bytes[input_at..body_at],
-                body: &self.bytes[body_at..end],
-            }
-        })
+        self.entries.iter().map(|entry| self.read(entry))
+    }
+
+    /// One record, by its place in the batch.
+    pub fn item(&self, index: usize) -> Option<Item<'_>> {
+        self.entries.get(index).map(|entry| self.read(entry))
+    }
+
+    fn read(&self, entry: &Entry) -> Item<'_> {
+        let input_at = entry.offset + RECORD_HEADER_BYTES;
+        let body_at = input_at + wide(entry.header.input_len);
+        let end = body_at + wide(entry.header.body_len);
+        Item {
+            place: Place { segment: self.segment, offset: entry.offset },
+            header: entry.header,
+            mark: entry.mark,
+            input: &self.bytes[input_at..body_at],
+            body: &self.bytes[body_at..end],
+        }
     }
 }
 
@@ -94,6 +103,17 @@ pub struct Reading {
     pub bytes: u64,
     /// The last input that `HEAD` said was on disk when reading began.
     pub head: Seq,
+}
+
+impl Reading {
+    /// What the verdict comes to. A journal of a newer format is not damaged: this build is old.
+    pub fn status(&self) -> Status {
+        match &self.verdict {
+            Ok(_) => Status::Good,
+            Err(Damage::Segment { fault: SegmentFault::Version { .. }, .. }) => Status::Usage,
+            Err(_) => Status::Damaged,
+        }
+    }
 }
 
 /// A journal that is being read.
@@ -202,11 +222,20 @@ struct Reader {
     pending: Vec<Batch>,
     /// Entries of the last pending batch up to its last commit.
     committed: usize,
+    /// Nobody takes batches any more, nor waits for the verdict.
+    deserted: bool,
 }
 
 impl Reader {
     fn new(source: Source, sender: SyncSender<Batch>) -> Reader {
-        Reader { source, sender, buffers: Vec::new(), pending: Vec::new(), committed: 0 }
+        Reader {
+            source,
+            sender,
+            buffers: Vec::new(),
+            pending: Vec::new(),
+            committed: 0,
+            deserted: false,
+        }
     }
 
     /// Reads all segments, those that appear meanwhile included. Returns the verdict, how many
@@ -228,6 +257,9 @@ impl Reader {
                 self.keep(bytes);
                 if let Err(damage) = surveyed {
                     return Ok((Err(damage), given, bytes_read));
+                }
+                if self.deserted {
+                    return Ok((survey.finish(), given, bytes_read));
                 }
             }
             segments = self.source.segments()?;
@@ -265,7 +297,7 @@ impl Reader {
         }
     }
 
-    /// Sends what is committed. A receiver that is gone does not matter: the verdict still does.
+    /// Sends what is committed.
     fn flush(&mut self) {
         if self.committed == 0 {
             return;
@@ -274,7 +306,7 @@ impl Reader {
         let entries = open.entries.split_off(self.committed);
         let next = Batch { segment: open.segment, bytes: open.bytes.clone(), entries };
         for batch in self.pending.drain(..).chain([open]) {
-            let _ = self.sender.send(batch);
+            self.deserted |= self.sender.send(batch).is_err();
         }
         self.pending.push(next);
         self.committed = 0;

@@ -7,7 +7,11 @@
 #![forbid(unsafe_code)]
 
 pub mod cli;
+pub mod diff;
 pub mod feed;
+pub mod play;
+pub mod show;
 pub mod source;
 pub mod stats;
 pub mod status;
+pub mod verify;

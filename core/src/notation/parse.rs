@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::print::{interest_name, method_name};
+use super::print::{PLAIN_ENTROPY, interest_name, method_name};
 use crate::command::CommandKind;
 use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text};
 use crate::input::{
@@ -126,8 +126,7 @@ fn parse_kind(words: &mut Words) -> Parsed<InputKind> {
         }
         "malformed" => {
             let conn = ConnId(words.number('c')?);
-            words.list.clear();
-            Ok(InputKind::Malformed { conn, malformed: Box::new(Malformed::NotAnObject) })
+            Ok(InputKind::Malformed { conn, malformed: Box::new(parse_malformed(words)?) })
         }
         "agent" => {
             let agent = AgentNo(words.number('a')?);
@@ -149,6 +148,24 @@ fn parse_kind(words: &mut Words) -> Parsed<InputKind> {
     }
 }
 
+fn parse_malformed(words: &mut Words) -> Parsed<Malformed> {
+    let expected = "malformed, invalid or frame_too_large";
+    match words.word(expected)?.as_str() {
+        "malformed" => Ok(Malformed::NotAnObject),
+        "frame_too_large" => {
+            let size = words.plain()?;
+            let max = if words.take("max") { words.plain()? } else { size };
+            Ok(Malformed::TooLarge { size, max })
+        }
+        "invalid" => {
+            let id = if words.take("id") { words.quoted() } else { None };
+            let command = if words.take("type") { words.quoted() } else { None };
+            Ok(Malformed::Invalid { id, command, problems: Vec::new() })
+        }
+        _ => Err(expected),
+    }
+}
+
 fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
     let mut limits = Limits::default();
     let clean = words.take("clean");
@@ -157,8 +174,14 @@ fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
     if words.take("rate=off") {
         limits.rate = false;
     }
+    let mut entropy = PLAIN_ENTROPY;
     while let Some(word) = words.next() {
         let (name, value) = word.split_once('=').ok_or("a limit such as sessions_max=2")?;
+        if name == "entropy" {
+            let bits = u128::from_str_radix(value, 16).map_err(|_| "32 hexadecimal digits")?;
+            entropy = bits.to_be_bytes();
+            continue;
+        }
         let value = value.parse().map_err(|_| "a number for the limit")?;
         limits.set(name, value).map_err(|_| "a limit of the table, within its range")?;
     }
@@ -166,7 +189,7 @@ fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
         rules: RuleSet::V1,
         server_version: Text::from("0.0.0"),
         limits,
-        entropy: [7; 16],
+        entropy,
         clean,
         recovery: if fail { RecoveryPolicy::Fail } else { RecoveryPolicy::Resume },
         agent: if pi { AgentKind::Pi } else { AgentKind::Demo },

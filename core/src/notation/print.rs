@@ -2,12 +2,12 @@
 
 use core::fmt::{self, Display, Formatter, Write as _};
 
-use crate::failure::Failure;
 use crate::frame::{CommandName, Data, DialogEnd, Fate, Frame, Outcome, Phase};
 use crate::ids::{CommandNo, Text};
 use crate::input::{
     AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Details, DialogMethod,
-    Disposition, Envelope, Input, InputKind, Interest, Opened, RecoveryPolicy, Reply, Transport,
+    Disposition, Envelope, Input, InputKind, Interest, Malformed, Opened, RecoveryPolicy, Reply,
+    Transport,
 };
 use crate::limits::Limits;
 use crate::output::{Ask, Audience, Output, Query};
@@ -45,8 +45,8 @@ impl Display for InputKind {
                 write_envelope(f, envelope)
             }
             InputKind::Malformed { conn, malformed } => {
-                let failure = Failure::Malformed((**malformed).clone());
-                write!(f, "malformed c{conn} {}", failure.code().name())
+                write!(f, "malformed c{conn} ")?;
+                write_malformed(f, malformed)
             }
             InputKind::Agent { agent, said } => {
                 write!(f, "agent a{agent} ")?;
@@ -73,6 +73,23 @@ impl Display for InputKind {
     }
 }
 
+fn write_malformed(f: &mut Formatter<'_>, malformed: &Malformed) -> fmt::Result {
+    match malformed {
+        Malformed::TooLarge { size, max } => write!(f, "frame_too_large {size} max {max}"),
+        Malformed::NotUtf8 { .. } | Malformed::NotJson { .. } | Malformed::NotAnObject => {
+            f.write_str("malformed")
+        }
+        Malformed::Invalid { id, command, problems: _ } => {
+            f.write_str("invalid")?;
+            optional(f, "id", id.as_ref())?;
+            optional(f, "type", command.as_ref())
+        }
+    }
+}
+
+/// The entropy that a script's boot has where it names none.
+pub(super) const PLAIN_ENTROPY: [u8; 16] = [7; 16];
+
 fn write_boot(f: &mut Formatter<'_>, boot: &Boot) -> fmt::Result {
     f.write_str("boot")?;
     if boot.clean {
@@ -88,6 +105,10 @@ fn write_boot(f: &mut Formatter<'_>, boot: &Boot) -> fmt::Result {
     }
     if !boot.limits.rate {
         f.write_str(" rate=off")?;
+    }
+    if boot.entropy != PLAIN_ENTROPY {
+        // The ids that the daemon chooses are made of it.
+        write!(f, " entropy={:032x}", u128::from_be_bytes(boot.entropy))?;
     }
     for (name, default, _, _) in Limits::TABLE {
         let value = boot.limits.value(name).unwrap_or(*default);

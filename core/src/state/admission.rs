@@ -8,7 +8,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::bucket::Rate;
-use super::due::Wake;
 use super::identity::{Found, IdKey, KeyScope};
 use super::lane::{Lane, LaneKey, Waiting};
 use super::{Charge, Command, Conn, Life, Stage, State, Waiter, announce, bump};
@@ -84,7 +83,7 @@ impl State {
                 bump(&mut self.counters.replayed);
                 self.join(conn, envelope, number);
             }
-            Ok(Verdict::Admit { unmet }) => self.accept(request, &unmet, frame, outputs),
+            Ok(Verdict::Admit { unmet }) => self.accept(request, unmet, frame, outputs),
             Err(failure) => {
                 bump(&mut self.counters.refused);
                 if let Failure::RateLimited { .. } = failure {
@@ -97,9 +96,7 @@ impl State {
     }
 
     fn check(&self, request: &Request<'_>) -> Result<Verdict, Failure> {
-        if self.life != Life::Running {
-            return Err(Failure::ShuttingDown);
-        }
+        self.check_life(request.envelope.kind)?;
         if let Some(verdict) = self.check_replay(request)? {
             return Ok(verdict);
         }
@@ -123,6 +120,18 @@ impl State {
             self.identity.check_key_room(&self.limits)?;
         }
         Ok(Verdict::Admit { unmet })
+    }
+
+    /// A drain waits for what is in flight, so what helps that to its end is taken.
+    fn check_life(&self, kind: CommandKind) -> Result<(), Failure> {
+        let helps = kind == CommandKind::ExtensionUiResponse
+            || kind == CommandKind::CancelCommand
+            || stops_something(kind);
+        match self.life {
+            Life::Running => Ok(()),
+            Life::Draining if helps => Ok(()),
+            Life::Draining | Life::Leaving | Life::Down => Err(Failure::ShuttingDown),
+        }
     }
 
     /// Key before id, as the peer has it: a retry under a new id is what keys are for.
@@ -281,7 +290,7 @@ impl State {
     fn accept(
         &mut self,
         request: Request<'_>,
-        unmet: &[CommandNo],
+        unmet: Vec<CommandNo>,
         frame: BodyRef,
         outputs: &mut Outputs,
     ) {
@@ -294,7 +303,7 @@ impl State {
         }
         self.identity.admit(number, id.clone(), key);
         let failed = self.failed_dependency(&client, envelope);
-        for dependency in unmet {
+        for dependency in &unmet {
             if let Some(command) = self.commands.get_mut(dependency) {
                 command.dependents.push(number);
             }
@@ -303,11 +312,6 @@ impl State {
         let waiting = waiting_entry(number, envelope, unmet.is_empty());
         let lane_sequence =
             self.lanes.entry(lane.clone()).or_insert_with(Lane::new).enqueue(waiting);
-        let deadline =
-            (!unmet.is_empty()).then(|| self.now.plus_ms(self.limits.dependency_timeout_ms));
-        if let Some(at) = deadline {
-            self.due.set(at, Wake::Command(number));
-        }
         let session = match &lane {
             LaneKey::Server => None,
             LaneKey::Session(id) => Some(id.clone()),
@@ -323,15 +327,16 @@ impl State {
             frame,
             stage: Stage::Waiting,
             announced: false,
-            unmet: count(unmet.len()),
+            unmet,
             dependents: Vec::new(),
             waiters: Vec::new(),
-            deadline,
+            deadline: None,
             timeout_ms: 0,
             charge: Charge::None,
         };
         announce(number, &command, Phase::Accepted, outputs);
         self.commands.insert(number, command);
+        self.arm_dependency_wait(number);
         match failed {
             Some(failure) => self.doomed.push_back((number, failure)),
             None => {
@@ -422,6 +427,17 @@ fn respond(
         replayed,
     };
     outputs.deliver(Audience::Conn(conn), frame);
+}
+
+/// Commands that do nothing but stop what an agent does.
+pub(super) fn stops_something(kind: CommandKind) -> bool {
+    matches!(
+        kind,
+        CommandKind::Abort
+            | CommandKind::AbortBash
+            | CommandKind::AbortCompaction
+            | CommandKind::AbortRetry
+    )
 }
 
 /// Whether a command needs its session's agent to do its work.

@@ -5,7 +5,6 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::admission::{count, waiting_entry};
-use super::due::Wake;
 use super::lane::LaneKey;
 use super::session::{Agent, Run};
 use super::{Charge, Counters, Life, Stage, State};
@@ -121,20 +120,17 @@ impl State {
     /// Puts a command back to its old place in its lane. Who sent it is gone; the answer is found
     /// again by id.
     fn run_again(&mut self, number: CommandNo) {
-        let wait = self.limits.dependency_timeout_ms;
         let Some(command) = self.commands.get_mut(&number) else { return };
         command.conn = None;
         command.waiters.clear();
         command.stage = Stage::Waiting;
         command.charge = Charge::None;
-        // Time that the daemon was away is not held against a command.
-        command.deadline = (command.unmet > 0).then(|| self.now.plus_ms(wait));
-        if let Some(at) = command.deadline {
-            self.due.set(at, Wake::Command(number));
-        }
-        let entry = waiting_entry(number, &command.envelope, command.unmet == 0);
+        command.deadline = None;
+        let entry = waiting_entry(number, &command.envelope, command.unmet.is_empty());
         let (lane, sequence) = (command.lane.clone(), command.lane_sequence);
         self.lanes.entry(lane).or_insert_with(super::lane::Lane::new).requeue(sequence, entry);
+        // Time that the daemon was away is not held against a command.
+        self.arm_dependency_wait(number);
     }
 
     /// The lane of a session, as the wire and the history name it.

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::admission::needs_agent;
+use super::admission::{needs_agent, stops_something};
 use super::breaker::Thresholds;
 use super::due::Wake;
 use super::lane::{LaneKey, Slot};
@@ -30,7 +30,27 @@ impl State {
         }
         match self.check_start(number) {
             Ok(()) => self.execute(number, outputs),
-            Err(failure) => self.finish_failed(number, failure, outputs),
+            Err(failure) => {
+                if let Failure::CircuitOpen { .. } = failure {
+                    self.count_refusal(number);
+                }
+                self.finish_failed(number, failure, outputs);
+            }
+        }
+    }
+
+    /// A circuit has kept a command from starting.
+    fn count_refusal(&mut self, number: CommandNo) {
+        let Some(command) = self.commands.get(&number) else { return };
+        let session = command.session.as_ref().and_then(|id| self.sessions.get(id));
+        let provider = session.and_then(|session| session.info.provider.clone());
+        let breaker = match (command.envelope.kind, provider) {
+            (CommandKind::Bash, _) => Some(&mut self.bash),
+            (_, Some(provider)) => self.providers.get_mut(&provider),
+            (_, None) => None,
+        };
+        if let Some(breaker) = breaker {
+            bump(&mut breaker.totals.refused);
         }
     }
 
@@ -541,14 +561,3 @@ impl State {
 
 /// Model providers whose circuits are kept; further ones have none.
 const PROVIDERS_MAX: u64 = 256;
-
-/// Commands that do nothing but stop what an agent does.
-fn stops_something(kind: CommandKind) -> bool {
-    matches!(
-        kind,
-        CommandKind::Abort
-            | CommandKind::AbortBash
-            | CommandKind::AbortCompaction
-            | CommandKind::AbortRetry
-    )
-}

@@ -39,7 +39,7 @@ impl State {
         self.learn(&command, &result);
         let session_version = self.version_after(&command, &result);
         bump(if result.is_ok() { &mut self.counters.succeeded } else { &mut self.counters.failed });
-        self.release_dependents(&command, &result);
+        self.release_dependents(number, &command, &result);
         let outcome = Arc::new(Outcome {
             result,
             session_version,
@@ -141,10 +141,15 @@ impl State {
         Some(session.version)
     }
 
-    fn release_dependents(&mut self, command: &Command, result: &Result<Data, Failure>) {
+    fn release_dependents(
+        &mut self,
+        number: CommandNo,
+        command: &Command,
+        result: &Result<Data, Failure>,
+    ) {
         for dependent in &command.dependents {
             match result {
-                Ok(_) => self.dependency_met(*dependent),
+                Ok(_) => self.dependency_met(*dependent, number),
                 Err(failure) => {
                     // Only commands with an id have dependents.
                     let id = command.envelope.id.clone().unwrap_or_else(|| Text::from(""));
@@ -155,10 +160,10 @@ impl State {
         }
     }
 
-    fn dependency_met(&mut self, number: CommandNo) {
+    fn dependency_met(&mut self, number: CommandNo, dependency: CommandNo) {
         let Some(command) = self.commands.get_mut(&number) else { return };
-        command.unmet = command.unmet.saturating_sub(1);
-        if command.unmet > 0 {
+        command.unmet.retain(|unmet| *unmet != dependency);
+        if !command.unmet.is_empty() {
             return;
         }
         let (deadline, lane) = (command.deadline.take(), command.lane.clone());
@@ -205,12 +210,37 @@ impl State {
     pub(super) fn command_overdue(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get_mut(&number) else { return };
         command.deadline = None;
-        let failure = if command.stage == Stage::Waiting {
+        let (stage, timeout_ms) = (command.stage, command.timeout_ms);
+        let failure = if stage == Stage::Waiting {
+            if !self.waits_for_other_lanes(number) {
+                return;
+            }
             Failure::DependencyTimeout { ms: self.limits.dependency_timeout_ms }
         } else {
-            Failure::Timeout { ms: command.timeout_ms }
+            Failure::Timeout { ms: timeout_ms }
         };
         self.give_up(number, failure, outputs);
+    }
+
+    /// Whether a command waits for one in another lane. The wait for an earlier command of its own
+    /// lane is the lane's order, which has no time limit.
+    fn waits_for_other_lanes(&self, number: CommandNo) -> bool {
+        self.commands.get(&number).is_some_and(|command| {
+            let lane = |unmet| self.commands.get(unmet).map(|other| &other.lane);
+            command.unmet.iter().any(|unmet| lane(unmet) != Some(&command.lane))
+        })
+    }
+
+    /// Sets the end of a command's wait for dependencies, if it has one.
+    pub(super) fn arm_dependency_wait(&mut self, number: CommandNo) {
+        if !self.waits_for_other_lanes(number) {
+            return;
+        }
+        let at = self.now.plus_ms(self.limits.dependency_timeout_ms);
+        if let Some(command) = self.commands.get_mut(&number) {
+            command.deadline = Some(at);
+            self.due.set(at, Wake::Command(number));
+        }
     }
 
     /// Ends a command before it is over. Who waits is answered at once; a turn that an agent is at

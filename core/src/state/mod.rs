@@ -123,8 +123,8 @@ struct Command {
     /// `command_started` has been sent; a command that runs again after a crash is not announced
     /// twice.
     announced: bool,
-    /// Dependencies that have not succeeded yet.
-    unmet: u64,
+    /// Dependencies that have not succeeded yet, at most [`crate::limits::DEPENDENCIES_MAX`].
+    unmet: Vec<CommandNo>,
     /// The commands that wait for this one.
     dependents: Vec<CommandNo>,
     /// The requests that get a copy of the response.

@@ -156,7 +156,7 @@ impl State {
                 Stage::Querying => "querying",
                 Stage::Asked(_) => "asked",
             },
-            unmet: command.unmet,
+            unmet: count(command.unmet.len()),
         })
     }
 

@@ -32,7 +32,10 @@ Examples:
   printf '%s\\n' '{\"type\":\"list_sessions\"}' '{\"type\":\"get_metrics\"}' | pi-server call -
 
 Without --url and --unix it calls the daemon of the data directory: over WebSocket with its token,
-or over its Unix socket if it was started with --no-listen. The exit status is 0 if every command succeeded, 1 if one failed or was not answered, 5 if nobody could be reached.")]
+or over its Unix socket if it was started with --no-listen.
+
+The exit status is 0 if every command succeeded, 1 if one failed or was not answered, 5 if nobody
+could be reached.")]
 pub(super) struct Call {
     /// WebSocket URL of the daemon, as printed at its start.
     #[arg(long, value_name = "URL", conflicts_with = "unix")]

@@ -90,8 +90,8 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "the journal does not replay: the outputs of input {seq} are {computed}, on \
-                     record is {recorded}; nothing was changed. Look with `pi-replay verify {dir}`, \
-                     and start with the build that wrote it"
+                     record is {recorded}; nothing was changed. Look with \
+                     `pi-replay verify {dir}`, and start with the build that wrote it"
                 )
             }
             Error::Token(error) => error.fmt(f),

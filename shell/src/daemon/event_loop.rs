@@ -191,9 +191,13 @@ impl EventLoop {
             Happened::Opened { link, transport, client } => {
                 let client = client.map(Text::from);
                 self.turn.inputs += 1;
-                let seq =
-                    self.machine.take(InputKind::Opened(Opened { transport, client }), &[])?;
-                self.hands.links.opened(ConnId(seq.0), link);
+                match self.machine.take(InputKind::Opened(Opened { transport, client }), &[]) {
+                    Ok(seq) => self.hands.links.opened(ConnId(seq.0), link),
+                    Err(AppendError::Full(_)) => {
+                        self.hands.net.close(link, 1013, "The journal has no room");
+                    }
+                    Err(error) => return Err(error.into()),
+                }
             }
             Happened::Frame { link, bytes } => self.frame(link, &bytes)?,
             Happened::TooLarge { link, size, head } => {
@@ -210,13 +214,9 @@ impl EventLoop {
         match decode(bytes, self.machine.state().limits(), secret) {
             Ok(envelope) => {
                 let Some(conn) = self.hands.links.conn(link) else { return Ok(()) };
-                let (kind, id) = (envelope.kind, envelope.id.clone());
-                self.hands.links.asked(conn);
+                let asked = (Some(CommandName::Known(envelope.kind)), envelope.id.clone());
                 let input = InputKind::Command { conn, envelope: envelope.into() };
-                self.take(input, bytes).map_err(|error| {
-                    self.refuse(link, Some(CommandName::Known(kind)), id);
-                    error.into()
-                })
+                self.ask(link, conn, input, bytes, asked)
             }
             Err(malformed) => {
                 let body = bytes.get(..MALFORMED_BYTES_MAX).unwrap_or(bytes);
@@ -227,29 +227,56 @@ impl EventLoop {
 
     fn malformed(&mut self, link: Link, malformed: Malformed, body: &[u8]) -> Result<(), Error> {
         let Some(conn) = self.hands.links.conn(link) else { return Ok(()) };
-        self.hands.links.asked(conn);
         let input = InputKind::Malformed { conn, malformed: Box::new(malformed) };
-        self.take(input, body).map_err(|error| {
-            self.refuse(link, None, None);
-            error.into()
-        })
+        self.ask(link, conn, input, body, (None, None))
     }
 
-    /// Storage has failed: the client whose frame could not be journaled hears why. This is the one
-    /// frame that no journal knows, and the last one that leaves.
-    fn refuse(&mut self, link: Link, command: Option<CommandName>, id: Option<Text>) {
+    /// Takes a client's frame, or tells the client that the journal has no room for it. What is in
+    /// flight goes on, so clients must not use up the room that its end needs.
+    fn ask(
+        &mut self,
+        link: Link,
+        conn: ConnId,
+        input: InputKind,
+        body: &[u8],
+        asked: (Option<CommandName>, Option<Text>),
+    ) -> Result<(), Error> {
+        if self.machine.journal().is_nearly_full() {
+            self.refuse(link, asked);
+            return Ok(());
+        }
+        match self.take(input, body) {
+            Ok(()) => {
+                self.hands.links.asked(conn);
+                Ok(())
+            }
+            Err(AppendError::Full(_) | AppendError::TooLarge { .. }) => {
+                self.refuse(link, asked);
+                Ok(())
+            }
+            Err(error @ AppendError::Failed(_)) => {
+                self.refuse(link, asked);
+                self.hands.net.flush();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Answers a frame that the journal did not take. Nothing has changed by it, so this is the one
+    /// frame that no journal knows.
+    fn refuse(&mut self, link: Link, asked: (Option<CommandName>, Option<Text>)) {
         let outcome = Outcome {
             result: Err(Failure::StorageFull),
             session_version: None,
             lane_sequence: None,
             at: self.machine.state().now(),
         };
+        let (command, id) = asked;
         let frame = Frame::Response { id, command, outcome: outcome.into(), replayed: false };
         let journal = self.machine.journal();
         let mut json = Vec::new();
         render(&frame, journal, &mut json);
         self.hands.net.send(link, journal.last_seq(), &json);
-        self.hands.net.flush();
     }
 
     /// Tells the core of clients that are gone, and lets go of them.
@@ -275,6 +302,7 @@ impl EventLoop {
     fn drain(&mut self) -> Result<(), Error> {
         if !self.turn.draining {
             self.turn.draining = true;
+            self.hands.net.lock();
             self.take(InputKind::Drain, &[])?;
         }
         Ok(())

@@ -52,7 +52,7 @@ impl Machine {
         self.state.step(&input, &mut self.outputs);
         let outputs = self.outputs.as_slice();
         self.digest = digest_outputs(outputs, &mut self.scratch);
-        self.history.note(input.seq, at, outputs);
+        self.history.note(input.seq, input.at, outputs);
         self.authors.note(&input, outputs);
         self.held.hold(input.seq, self.outputs.drain());
         Ok(input.seq)
@@ -144,7 +144,8 @@ impl Past {
         }
     }
 
-    /// Feeds an input again, with outputs off. `previous` is the recorded digest of the step before.
+    /// Feeds an input again, with outputs off. `previous` is the recorded digest of the step
+    /// before.
     ///
     /// # Errors
     /// The step before has put out something else than it did when it was recorded.
@@ -177,3 +178,6 @@ impl Past {
         self.clean
     }
 }
+
+#[cfg(test)]
+mod tests;

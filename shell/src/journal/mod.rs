@@ -181,6 +181,12 @@ impl Journal {
         self.spare.promises(self.cursor.segment + 1)
     }
 
+    /// Whether there is no next segment and only the last quarter of this one is left: what is in
+    /// flight, and the stop, need that.
+    pub fn is_nearly_full(&self) -> bool {
+        !self.writable() && self.offset > self.active.bytes().len() / 4 * 3
+    }
+
     /// The last input.
     pub fn last_seq(&self) -> Seq {
         self.cursor.seq

@@ -50,6 +50,8 @@ impl Door {
 impl Net {
     /// Takes in what one source has, up to a bounded share; the rest is taken by later ticks.
     pub fn poll(&mut self, event: &Event, now: Instant, happened: &mut Vec<Happened>) {
+        // What happened before this event is said before it.
+        happened.append(&mut self.pending);
         let Some(place) = event.token().0.checked_sub(self.first) else { return };
         match place {
             TCP | UNIX => {

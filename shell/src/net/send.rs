@@ -116,11 +116,16 @@ impl Net {
         self.mark_dirty(link.slot);
     }
 
+    /// Lets nobody in any more. Those who are in stay.
+    pub fn lock(&mut self) {
+        self.tcp = None;
+        self.unix = None;
+    }
+
     /// Ends every connection as [`Net::close`] does, and lets nobody in any more. The loop goes on
     /// until [`Net::is_empty`], or as long as it likes.
     pub fn shut(&mut self, code: u16, reason: &str) {
-        self.tcp = None;
-        self.unix = None;
+        self.lock();
         let mut happened = mem::take(&mut self.pending);
         for link in self.peers.links() {
             if self.is_open(link) {

@@ -6,6 +6,8 @@
 //! frame that arrives in pieces is handed on piece by piece, as fragments, so that bad UTF-8 is
 //! noticed where it stands and no memory is set aside for what a head merely announces.
 
+mod head;
+
 use std::io::{self, Read, Write};
 
 use tungstenite::error::Error;
@@ -14,9 +16,8 @@ use tungstenite::protocol::{Message, Role, WebSocket, WebSocketConfig};
 use super::config::Config;
 use super::framing::{self, close_frame};
 use super::{HEAD_BYTES_MAX, Said};
+use head::{FIN, Frame, Head, OPCODE, head_len};
 
-/// Longest head of a frame from a client.
-const FRAME_HEAD_MAX: usize = 14;
 /// Longest payload of a control frame.
 const CONTROL_BYTES_MAX: u64 = 125;
 /// A message of more than so many times the limit is not worth reading to its end.
@@ -26,13 +27,8 @@ const PASS_FACTOR: u64 = 4;
 const READ_BUFFER_BYTES: usize = 1 << 10;
 /// Pongs and a close reply are all that tungstenite writes, and the pipe takes them at once.
 const WRITE_BUFFER_BYTES_MAX: usize = 4 << 10;
-/// Memory for what was read that a connection may keep.
+/// Memory for what was read that an idle connection may keep, in the pipe and in tungstenite.
 const PIPE_BYTES_KEPT: usize = 4 << 10;
-
-const FIN: u8 = 0x80;
-const OPCODE: u8 = 0x0f;
-const CONTROL: u8 = 0x08;
-const MASKED: u8 = 0x80;
 
 /// The reading side of one WebSocket.
 #[derive(Debug)]
@@ -47,6 +43,8 @@ pub(super) struct Intake {
     message: Option<Unfinished>,
     /// A control frame, as far as it has arrived.
     control: Vec<u8>,
+    /// Tungstenite has been given a piece that its buffer had to grow for.
+    has_grown: bool,
 }
 
 /// The connection is over; these are the last bytes to send.
@@ -59,16 +57,6 @@ struct Pipe {
     input: Vec<u8>,
     taken: usize,
     output: Vec<u8>,
-}
-
-/// A frame whose payload is arriving.
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    /// The first byte of its head.
-    first: u8,
-    mask: Option<[u8; 4]>,
-    len: u64,
-    done: u64,
 }
 
 /// A message of which something has arrived.
@@ -87,7 +75,16 @@ impl Intake {
     pub(super) fn new(config: &Config) -> Intake {
         let (max, echo) = (config.frame_bytes_max, config.echo);
         let (head, control) = (Vec::new(), Vec::new());
-        Intake { socket: socket(max), max, echo, head, frame: None, message: None, control }
+        Intake {
+            socket: socket(max),
+            max,
+            echo,
+            head,
+            frame: None,
+            message: None,
+            control,
+            has_grown: false,
+        }
     }
 
     /// Takes in what was read and says every message that it completes. What is to be sent back
@@ -120,6 +117,11 @@ impl Intake {
         };
         // What came before a broken frame was said by then, so it still counts.
         self.pump(control, &mut say)?;
+        if self.has_grown && self.message.is_none() && self.frame.is_none() {
+            // Between messages a context has no memory of the past, except the one it allocated.
+            self.socket = socket(self.max);
+            self.has_grown = false;
+        }
         fed
     }
 
@@ -162,7 +164,7 @@ impl Intake {
         let message = self.message.get_or_insert_default();
         message.size = message.size.saturating_add(frame.len);
         if message.size > self.max.saturating_mul(PASS_FACTOR) {
-            return Err(Farewell(close_frame(1009, "Message too big")));
+            return Err(Farewell(close_frame(1009, "")));
         }
         if message.size > self.max && !message.passed_over {
             message.passed_over = true;
@@ -205,6 +207,7 @@ impl Intake {
                 message.remember(&before, piece);
             }
             if !message.passed_over {
+                self.has_grown |= piece.len() > PIPE_BYTES_KEPT;
                 let head = before.head(before.piece_first(is_last), piece.len());
                 self.socket.get_mut().put(&head, piece);
             }
@@ -246,7 +249,7 @@ impl Intake {
         pipe.clear();
         match end {
             None => Ok(()),
-            Some(Error::Capacity(_)) => Err(Farewell(close_frame(1009, "Message too big"))),
+            Some(Error::Capacity(_)) => Err(Farewell(close_frame(1009, ""))),
             Some(Error::Utf8(_)) => Err(Farewell(close_frame(1007, "Invalid UTF-8"))),
             Some(error) => Err(Farewell(close_frame(1002, &error.to_string()))),
         }
@@ -265,94 +268,6 @@ fn socket(max: u64) -> WebSocket<Pipe> {
     WebSocket::from_raw_socket(Pipe::default(), Role::Server, Some(config))
 }
 
-/// How long the head of a frame is, as far as its first bytes tell.
-fn head_len(head: &[u8]) -> usize {
-    let Some(second) = head.get(1) else { return 2 };
-    let mask = if second & MASKED == 0 { 0 } else { 4 };
-    let len = match second & !MASKED {
-        126 => 2,
-        127 => 8,
-        _ => 0,
-    };
-    2 + len + mask
-}
-
-impl Frame {
-    /// Reads a complete head.
-    fn parse(head: &[u8]) -> Frame {
-        let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        let masked = head[1] & MASKED != 0;
-        let (rest, mask) = if masked { head.split_at(head.len() - 4) } else { (head, &[][..]) };
-        let len = match rest[1] & !MASKED {
-            126 | 127 => number(&rest[2..]),
-            short => u64::from(short),
-        };
-        Frame { first: head[0], mask: mask.try_into().ok(), len, done: 0 }
-    }
-
-    fn is_control(&self) -> bool {
-        self.first & CONTROL != 0
-    }
-
-    /// Takes what `bytes` has of the payload.
-    fn take<'a>(&mut self, bytes: &mut &'a [u8]) -> &'a [u8] {
-        let left = self.len - self.done;
-        let count = usize::try_from(left).map_or(bytes.len(), |left| left.min(bytes.len()));
-        let (piece, rest) = bytes.split_at(count);
-        *bytes = rest;
-        self.done += count as u64;
-        piece
-    }
-
-    /// The first byte of the head of the next piece.
-    fn piece_first(&self, is_last: bool) -> u8 {
-        let first = if self.done == 0 { self.first & !FIN } else { 0 };
-        if is_last { first | self.first & FIN } else { first }
-    }
-
-    /// The key that the payload is masked with from `done` on.
-    fn mask_here(&self) -> Option<[u8; 4]> {
-        let mut mask = self.mask?;
-        mask.rotate_left(usize::try_from(self.done % 4).unwrap_or(0));
-        Some(mask)
-    }
-
-    /// The head of a frame with the next `len` bytes of the payload.
-    fn head(&self, first: u8, len: usize) -> Head {
-        let mask = self.mask_here();
-        let flag = if mask.is_some() { MASKED } else { 0 };
-        let mut head = Head { bytes: [0; FRAME_HEAD_MAX], len: 0 };
-        match (u8::try_from(len), u16::try_from(len)) {
-            (Ok(short), _) if short < 126 => head.put(&[first, flag | short]),
-            (_, Ok(middle)) => {
-                head.put(&[first, flag | 0x7e]);
-                head.put(&middle.to_be_bytes());
-            }
-            (_, Err(_)) => {
-                head.put(&[first, flag | 0x7f]);
-                head.put(&(len as u64).to_be_bytes());
-            }
-        }
-        if let Some(mask) = mask {
-            head.put(&mask);
-        }
-        head
-    }
-}
-
-/// The head of a frame.
-struct Head {
-    bytes: [u8; FRAME_HEAD_MAX],
-    len: usize,
-}
-
-impl Head {
-    fn put(&mut self, bytes: &[u8]) {
-        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
-        self.len += bytes.len();
-    }
-}
-
 impl Unfinished {
     /// Keeps the beginning.
     fn remember(&mut self, frame: &Frame, piece: &[u8]) {
@@ -365,7 +280,7 @@ impl Unfinished {
 
 impl Pipe {
     fn put(&mut self, head: &Head, payload: &[u8]) {
-        self.input.extend_from_slice(&head.bytes[..head.len]);
+        self.input.extend_from_slice(head.as_slice());
         self.input.extend_from_slice(payload);
     }
 

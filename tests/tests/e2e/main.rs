@@ -4,6 +4,7 @@ mod crash;
 mod dependencies;
 mod identity;
 mod lanes;
+mod looking;
 mod many;
 mod operator;
 mod timeouts;

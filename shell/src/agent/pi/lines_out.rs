@@ -20,6 +20,8 @@ pub(super) enum Plan {
     Bridge(Value, Shape),
     /// Stop the run: empty the queue where that is possible, abort, dismiss the dialogs.
     Abort,
+    /// Stop shell commands, if any run.
+    AbortBash,
     /// Stop a compaction, if one goes on.
     AbortCompaction,
     /// Go to the model before the one in use.
@@ -41,7 +43,7 @@ pub(super) fn plan(kind: CommandKind, fields: &Fields, version: Version) -> Plan
         CommandKind::Abort => Plan::Abort,
         CommandKind::AbortCompaction => Plan::AbortCompaction,
         CommandKind::AbortRetry => bare("abort_retry", Shape::None),
-        CommandKind::AbortBash => bare("abort_bash", Shape::None),
+        CommandKind::AbortBash => Plan::AbortBash,
         CommandKind::Bash => bash(fields, version),
         CommandKind::Compact => {
             let instructions = fields.custom_instructions.as_deref();
@@ -49,7 +51,7 @@ pub(super) fn plan(kind: CommandKind, fields: &Fields, version: Version) -> Plan
         }
         CommandKind::NewSession => {
             let parent = fields.parent_session.as_deref();
-            Plan::Line(with("new_session", "parentSession", parent), Shape::AsIsChanged)
+            Plan::Line(with("new_session", "parentSession", parent), Shape::Replaced)
         }
         CommandKind::SwitchSessionFile => Plan::SwitchFile(fields.session_path.clone()),
         CommandKind::Fork => {

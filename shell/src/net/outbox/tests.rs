@@ -1,5 +1,9 @@
 #![allow(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
 
+use std::io::IoSlice;
+
+use std::mem;
+
 use super::*;
 
 /// A client's outbox, the log, and what the client has received so far.

@@ -10,7 +10,7 @@ fn client_frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let frame = Frame { first, mask: Some(MASK), len: payload.len() as u64, done: 0 };
     let head = frame.head(first, payload.len());
     let masked = payload.iter().zip(MASK.iter().cycle()).map(|(byte, key)| byte ^ key);
-    head.bytes[..head.len].iter().copied().chain(masked).collect()
+    head.as_slice().iter().copied().chain(masked).collect()
 }
 
 fn message(opcode: u8, payload: &[u8]) -> Vec<u8> {
@@ -126,7 +126,7 @@ fn a_message_of_more_than_four_times_the_limit_ends_the_connection() {
     let stream = [message(TEXT, b"before"), message(TEXT, &[b'x'; 401])].concat();
     let heard = hear_all(100, &stream);
     assert_eq!(heard.said, [frame("before")]);
-    assert_eq!(heard.end, Some(close_frame(1009, "Message too big")));
+    assert_eq!(heard.end, Some(close_frame(1009, "")));
     let endless = [client_frame(TEXT, &[b'x'; 99]), client_frame(0, &[b'x'; 99]).repeat(4)];
     assert_eq!(hear_all(100, &endless.concat()).end, heard.end);
     let liar = [0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 2, 3, 4];

@@ -1,6 +1,6 @@
 //! Section 6: the gates.
 
-use pi_server_core::command::{Class, Plane, Target};
+use pi_server_core::command::{Class, CommandKind, Plane, Target};
 use pi_server_core::failure::{Bucket as Whose, Failure};
 use pi_server_core::frame::{CommandName, Frame, Outcome, Phase};
 use pi_server_core::input::Envelope;
@@ -8,6 +8,7 @@ use pi_server_core::{CommandNo, ConnId, Input, Text};
 use std::sync::Arc;
 
 use super::Model;
+use super::lane::is_abort;
 use super::types::{Bucket, Command, Key, Lane, Namespace, Needs, Place};
 
 impl Model {
@@ -18,7 +19,7 @@ impl Model {
         else {
             return;
         };
-        if self.drain_until.is_some() {
+        if self.drain_until.is_some() && (self.exited || !helps_a_drain(envelope.kind)) {
             return self.refuse(conn, envelope, Failure::ShuttingDown);
         }
         if self.replayed(conn, &client, envelope) {
@@ -299,4 +300,9 @@ impl Model {
         *entry += 1;
         *entry
     }
+}
+
+/// Section 13: what helps the work in flight to its end.
+fn helps_a_drain(kind: CommandKind) -> bool {
+    is_abort(kind) || kind == CommandKind::ExtensionUiResponse || kind == CommandKind::CancelCommand
 }

@@ -96,8 +96,12 @@ impl Model {
 
     pub(super) fn command_due_at(&self, command: &Command) -> Option<Micros> {
         if command.place == Place::Waiting {
+            // The order of its own lane is a wait without a limit.
+            let lane = command.lane();
+            let other = |no: &CommandNo| self.find(*no).is_some_and(|c| c.lane() != lane);
             let limit = self.limits.dependency_timeout_ms;
-            return (!command.open.is_empty()).then(|| command.admitted_at.plus_ms(limit));
+            let waits = command.open.iter().any(|(no, _)| other(no));
+            return waits.then(|| command.admitted_at.plus_ms(limit));
         }
         let timeout = command.times_out.map(|(at, _)| at);
         let run = match command.needs {

@@ -1,0 +1,237 @@
+//! `pi-replay diff`: the first place where two journals differ, without stepping anything.
+//!
+//! Meant for copies of one journal (a backup, a shipped copy, one that was redacted): times, inputs
+//! and digests are compared as they are. Digests of bodies and of outputs depend on a journal's
+//! key, so that between different journals only times and inputs are compared, in the notation.
+
+use std::fmt;
+
+use pi_server_core::record::{JournalId, Mark, decode_kind};
+use pi_server_core::{Digest, Micros, Seq};
+use serde_json::{Value, json};
+
+use crate::feed::{Batch, Feed, Item, Reading};
+use crate::source::{Source, SourceError};
+use crate::status::Status;
+
+/// What a comparison has found.
+#[derive(Clone, Debug)]
+pub struct Comparison {
+    /// Inputs that both have and that are equal.
+    pub equal: u64,
+    /// They are one journal, or copies of it.
+    pub same_journal: bool,
+    /// The first difference.
+    pub difference: Option<Differing>,
+    /// The last input of each.
+    pub ends: [Seq; 2],
+    /// The first of the two that is damaged, and how.
+    pub damage: Option<String>,
+}
+
+/// The first difference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Differing {
+    /// The input.
+    pub seq: Seq,
+    /// What of it: `time`, `input`, `body` or `outputs`.
+    pub field: &'static str,
+    /// As the first journal has it.
+    pub left: String,
+    /// As the second has it.
+    pub right: String,
+}
+
+/// Compares two journals.
+///
+/// # Errors
+/// A file could not be read.
+pub fn diff(left: &Source, right: &Source) -> Result<Comparison, SourceError> {
+    let ids: [JournalId; 2] = [left.head()?.journal, right.head()?.journal];
+    let same_journal = ids[0] == ids[1];
+    let mut sides = [Steps::new(Feed::start(left)?), Steps::new(Feed::start(right)?)];
+    let mut comparison =
+        Comparison { equal: 0, same_journal, difference: None, ends: [Seq(0); 2], damage: None };
+    loop {
+        let [left, right] = &mut sides;
+        let (Some(left), Some(right)) = (left.next(), right.next()) else { break };
+        comparison.difference = compare(&left, &right, same_journal);
+        if comparison.difference.is_some() {
+            break;
+        }
+        comparison.equal += 1;
+    }
+    for (side, (end, name)) in sides.into_iter().zip(comparison.ends.iter_mut().zip(["A", "B"])) {
+        let (last, reading) = side.finish()?;
+        *end = last;
+        if let Err(damage) = reading.verdict {
+            comparison.damage.get_or_insert(format!("{name}: {damage}"));
+        }
+    }
+    Ok(comparison)
+}
+
+/// A step as a journal knows it.
+struct Step {
+    seq: Seq,
+    at: Micros,
+    input: Vec<u8>,
+    body: Digest,
+    /// Digest of the outputs of the step before, as this input's record has it.
+    before: Digest,
+    /// Digest of its own outputs: the next record has it.
+    outputs: Option<Digest>,
+}
+
+fn compare(left: &Step, right: &Step, same_journal: bool) -> Option<Differing> {
+    let seq = left.seq;
+    if same_journal && left.before != right.before {
+        let seq = Seq(seq.0.saturating_sub(1));
+        let (left, right) = (left.before.to_string(), right.before.to_string());
+        return Some(Differing { seq, field: "outputs", left, right });
+    }
+    let differing = |field, left: String, right: String| {
+        (left != right).then_some(Differing { seq, field, left, right })
+    };
+    if left.at != right.at {
+        return differing("time", left.at.to_string(), right.at.to_string());
+    }
+    if !same_journal {
+        return differing("input", notation(left), notation(right));
+    }
+    if left.input != right.input {
+        let words = differing("input", notation(left), notation(right));
+        return words.or_else(|| differing("input", hex(&left.input), hex(&right.input)));
+    }
+    if left.body != right.body {
+        return differing("body", left.body.to_string(), right.body.to_string());
+    }
+    match (left.outputs, right.outputs) {
+        (Some(left), Some(right)) => differing("outputs", left.to_string(), right.to_string()),
+        (None, _) | (_, None) => None,
+    }
+}
+
+fn notation(step: &Step) -> String {
+    decode_kind(&step.input).map_or_else(|error| error.to_string(), |kind| kind.to_string())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The steps of a journal, one by one.
+struct Steps {
+    feed: Feed,
+    batch: Option<Batch>,
+    /// The next record of the batch.
+    index: usize,
+    /// The last input, which waits for the record that knows its outputs.
+    open: Option<Step>,
+    last: Seq,
+}
+
+impl Steps {
+    fn new(feed: Feed) -> Steps {
+        Steps { feed, batch: None, index: 0, open: None, last: Seq(0) }
+    }
+
+    fn next(&mut self) -> Option<Step> {
+        loop {
+            let Some(item) = self.batch.as_ref().and_then(|batch| batch.item(self.index)) else {
+                self.index = 0;
+                self.batch = self.feed.next();
+                if self.batch.is_none() {
+                    return self.open.take();
+                }
+                continue;
+            };
+            let told = match item.mark {
+                None | Some(Mark::Commit(_)) => Some(item.header.outputs),
+                // These repeat what the record before them said, whatever was stepped since.
+                Some(Mark::Recovered(_) | Mark::Seal(_) | Mark::Begin(_)) => None,
+            };
+            let next = item.mark.is_none().then(|| step_of(&item));
+            self.index += 1;
+            let Some(outputs) = told else { continue };
+            let done = self.open.take().map(|step| Step { outputs: Some(outputs), ..step });
+            if let Some(next) = next {
+                self.last = next.seq;
+                self.open = Some(next);
+            }
+            if done.is_some() {
+                return done;
+            }
+        }
+    }
+
+    /// Reads to the end. Returns the last input.
+    fn finish(mut self) -> Result<(Seq, Reading), SourceError> {
+        while self.next().is_some() {}
+        Ok((self.last, self.feed.finish()?))
+    }
+}
+
+fn step_of(item: &Item<'_>) -> Step {
+    let header = item.header;
+    Step {
+        seq: header.seq,
+        at: header.at,
+        input: item.input.to_vec(),
+        body: header.body_digest,
+        before: header.outputs,
+        outputs: None,
+    }
+}
+
+impl Comparison {
+    /// What it comes to. One that is the beginning of the other does not differ.
+    pub fn status(&self) -> Status {
+        match (&self.damage, &self.difference) {
+            (Some(_), _) => Status::Damaged,
+            (None, Some(_)) => Status::Diverged,
+            (None, None) => Status::Good,
+        }
+    }
+
+    /// As JSON.
+    pub fn to_json(&self) -> Value {
+        let difference = self.difference.as_ref().map(|Differing { seq, field, left, right }| {
+            json!({ "seq": seq.0, "field": field, "a": left, "b": right })
+        });
+        json!({
+            "equalInputs": self.equal,
+            "sameJournal": self.same_journal,
+            "difference": difference,
+            "lastA": self.ends[0].0,
+            "lastB": self.ends[1].0,
+            "damage": self.damage,
+        })
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.same_journal {
+            writeln!(f, "different journals: only times and inputs are compared")?;
+        }
+        let [left, right] = self.ends;
+        match &self.difference {
+            Some(Differing { seq, field, left, right }) => {
+                writeln!(f, "differ at #{seq}: {field}\n  A  {left}\n  B  {right}")?;
+            }
+            None if left == right => writeln!(f, "equal: {} inputs", self.equal)?,
+            None => {
+                let (short, long) = if left < right { ("A", "B") } else { ("B", "A") };
+                let (end, other) = (left.min(right), left.max(right));
+                writeln!(f, "{short} is the beginning of {long}: #{end} of #{other}")?;
+            }
+        }
+        self.damage.as_ref().map_or(Ok(()), |damage| writeln!(f, "damaged: {damage}"))
+    }
+}

@@ -1,0 +1,211 @@
+//! What a connection was sent, byte for byte.
+//!
+//! Outputs are resolved and rendered by the same pure functions that the daemon uses. What the
+//! journal does not know is how fast the client read: one that lagged may have been told of a gap
+//! in place of some lifecycle frames, and got events that it missed later than shown here.
+
+use std::io::Write;
+use std::ops::ControlFlow;
+
+use pi_server_core::audience::Audiences;
+use pi_server_core::frame::{Data, Frame};
+use pi_server_core::input::InputKind;
+use pi_server_core::output::{Audience, Output};
+use pi_server_core::record::{Place, RECORD_HEADER_BYTES};
+use pi_server_core::wire::{Bodies, render};
+use pi_server_core::{BodyRef, ConnId, Seq, Text};
+
+use super::Range;
+use crate::play::{Ending, PlayError, Played, play};
+use crate::source::Source;
+
+/// Writes every frame that was addressed to a connection by the steps in `range`, one a line; with
+/// `json`, an object a line that has the frame in `frame` and the step in `seq` and `at`.
+///
+/// # Errors
+/// The journal cannot be read or has no such connection, or the result cannot be written.
+pub fn frames(
+    source: &Source,
+    conn: ConnId,
+    range: Range,
+    json: bool,
+    out: &mut dyn Write,
+) -> Result<Ending, PlayError> {
+    let mut sent = Sent {
+        source,
+        conn,
+        range,
+        json,
+        out,
+        audiences: Audiences::new(),
+        events: Vec::new(),
+        places: Vec::new(),
+        frame: Vec::new(),
+    };
+    let mut opened = false;
+    let ending = play(source, |played| {
+        let is_it = played.input.seq.0 == conn.0;
+        if is_it && !matches!(played.input.kind, InputKind::Opened(_)) {
+            return Err(PlayError::NoConnection { conn: conn.0 });
+        }
+        opened |= is_it;
+        sent.step(played)?;
+        let is_last = range.ends_at(played.input.seq);
+        Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+    })?;
+    if opened { Ok(ending) } else { Err(PlayError::NoConnection { conn: conn.0 }) }
+}
+
+struct Sent<'a> {
+    source: &'a Source,
+    conn: ConnId,
+    range: Range,
+    json: bool,
+    out: &'a mut dyn Write,
+    audiences: Audiences,
+    /// Every event so far, for a subscription that catches up.
+    events: Vec<(Text, Seq, BodyRef)>,
+    /// Where the records with bodies are, by their number.
+    places: Vec<(Seq, Place)>,
+    frame: Vec<u8>,
+}
+
+impl Sent<'_> {
+    fn step(&mut self, played: &Played<'_>) -> Result<(), PlayError> {
+        let Played { input, item, outputs, .. } = played;
+        if matches!(input.kind, InputKind::Boot(_)) {
+            // A daemon life has ended, and with it every connection.
+            self.audiences.clear();
+        }
+        if !input.body.is_empty() {
+            self.places.push((input.seq, item.place));
+        }
+        for output in *outputs {
+            self.audiences.apply(output);
+            match output {
+                Output::Deliver { to, frame } => {
+                    if let (Audience::Subscribers(_), Frame::Event { session, cursor, event }) =
+                        (to, frame)
+                    {
+                        self.events.push((session.clone(), *cursor, *event));
+                    }
+                    let mut mine = false;
+                    self.audiences.resolve(to, |conn| mine |= conn == self.conn);
+                    if mine {
+                        self.send(frame, played)?;
+                    }
+                }
+                Output::Subscribe { conn, session, after: Some(after) } if *conn == self.conn => {
+                    self.catch_up(session, *after, played)?;
+                }
+                Output::Subscribe { .. }
+                | Output::Admit { .. }
+                | Output::Leave { .. }
+                | Output::Unsubscribe { .. }
+                | Output::Unlist { .. }
+                | Output::SetInterest { .. }
+                | Output::Ask(_)
+                | Output::Query { .. }
+                | Output::Exit => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The events that a subscription with a cursor asked for.
+    fn catch_up(
+        &mut self,
+        session: &Text,
+        after: Seq,
+        played: &Played<'_>,
+    ) -> Result<(), PlayError> {
+        let begin = self.events.partition_point(|(_, cursor, _)| *cursor <= after);
+        let missed: Vec<Frame> = self.events[begin..]
+            .iter()
+            .filter(|(of, ..)| of == session)
+            .map(|(of, cursor, event)| Frame::Event {
+                session: of.clone(),
+                cursor: *cursor,
+                event: *event,
+            })
+            .collect();
+        missed.iter().try_for_each(|frame| self.send(frame, played))
+    }
+
+    fn send(&mut self, frame: &Frame, played: &Played<'_>) -> Result<(), PlayError> {
+        let Played { input, .. } = played;
+        if !self.range.contains(input.seq) {
+            return Ok(());
+        }
+        let body = match body_of(frame) {
+            Some(body) => Loaded { body, bytes: self.load(body, played)? },
+            None => Loaded { body: BodyRef::default(), bytes: None },
+        };
+        self.frame.clear();
+        render(frame, &body, &mut self.frame);
+        if self.json {
+            write!(self.out, r#"{{"seq":{},"at":{},"frame":"#, input.seq, input.at)?;
+            self.out.write_all(&self.frame)?;
+            self.out.write_all(b"}\n")?;
+        } else {
+            self.out.write_all(&self.frame)?;
+            self.out.write_all(b"\n")?;
+        }
+        Ok(())
+    }
+
+    /// The bytes of a body of any age; `None` if it was erased.
+    fn load(&self, body: BodyRef, played: &Played<'_>) -> Result<Option<Vec<u8>>, PlayError> {
+        if body == played.input.body {
+            return Ok(played.item.body().map(<[u8]>::to_vec));
+        }
+        let Ok(index) = self.places.binary_search_by_key(&body.seq, |(seq, _)| *seq) else {
+            return Ok(None);
+        };
+        let (_, place) = self.places[index];
+        let offset = u64::try_from(place.offset).unwrap_or(u64::MAX);
+        let mut head = [0; RECORD_HEADER_BYTES];
+        self.source.read_part(place.segment, offset, &mut head)?;
+        let Some(header) = pi_server_core::record::peek(&head, 0) else { return Ok(None) };
+        if header.erased || header.body_ref() != body {
+            return Ok(None);
+        }
+        let at = offset + RECORD_HEADER_BYTES as u64 + u64::from(header.input_len);
+        let mut bytes = vec![0; usize::try_from(header.body_len).unwrap_or(usize::MAX)];
+        self.source.read_part(place.segment, at, &mut bytes)?;
+        Ok(Some(bytes))
+    }
+}
+
+/// The one body that a frame has in it.
+fn body_of(frame: &Frame) -> Option<BodyRef> {
+    match frame {
+        Frame::Event { event, .. } => Some(*event),
+        Frame::Response { outcome, .. } => match outcome.result {
+            Ok(Data::Body(body)) => Some(body),
+            Ok(_) | Err(_) => None,
+        },
+        Frame::ServerReady { .. }
+        | Frame::RecoverySummary(_)
+        | Frame::ServerShutdown { .. }
+        | Frame::SessionCreated(_)
+        | Frame::SessionDeleted { .. }
+        | Frame::DialogClosed { .. }
+        | Frame::Lifecycle { .. } => None,
+    }
+}
+
+/// The body of one frame.
+struct Loaded {
+    body: BodyRef,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Bodies for Loaded {
+    fn body(&self, body: BodyRef) -> Option<&[u8]> {
+        if body.is_empty() {
+            return Some(&[]);
+        }
+        if body == self.body { self.bytes.as_deref() } else { None }
+    }
+}

@@ -1,0 +1,186 @@
+//! The report of a verification as text and as JSON.
+
+use std::fmt;
+
+use pi_server_core::record::{Tail, Verdict};
+use serde_json::{Value, json};
+
+use super::{Altered, Difference, Divergence, Report, Unreadable};
+use crate::status::Status;
+
+impl Report {
+    /// What it comes to. Damage weighs more than a difference: it may be its cause.
+    pub fn status(&self) -> Status {
+        let reading = self.reading.status();
+        if reading != Status::Good {
+            reading
+        } else if self.checks.altered.is_some() || self.unreadable.is_some() {
+            Status::Damaged
+        } else if self.divergence.is_some() {
+            Status::Diverged
+        } else {
+            Status::Good
+        }
+    }
+
+    /// Inputs stepped in a second.
+    #[expect(clippy::float_arithmetic, reason = "a rate for people, compared with nothing")]
+    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is positive")]
+    pub fn inputs_per_second(&self) -> u64 {
+        (self.counts.inputs as f64 / self.elapsed.as_secs_f64().max(1e-9)) as u64
+    }
+
+    fn verdict(&self) -> &'static str {
+        match self.status() {
+            Status::Good => "identical",
+            Status::Usage => "unreadable",
+            Status::Damaged => "damaged",
+            Status::Diverged => "diverged",
+        }
+    }
+
+    /// As JSON: one object, whose `verdict` is `identical`, `diverged`, `damaged` or `unreadable`
+    /// (of a newer format).
+    pub fn to_json(&self) -> Value {
+        json!({
+            "verdict": self.verdict(),
+            "exitStatus": self.status().code(),
+            "journal": self.reading.journal.to_string(),
+            "records": self.counts.records,
+            "inputs": self.counts.inputs,
+            "commits": self.counts.commits,
+            "boots": self.counts.boots,
+            "segments": self.reading.segments,
+            "bytes": self.reading.bytes,
+            "bodies": self.checks.bodies,
+            "bodiesErased": self.checks.erased,
+            "bodiesUnchecked": self.checks.unchecked,
+            "frames": self.checks.frames,
+            "framesSkipped": self.checks.frames_skipped,
+            "key": self.key,
+            "tail": self.reading.verdict.as_ref().ok().map(|verdict| tail_name(&verdict.tail)),
+            "damage": self.damage(),
+            "divergence": self.divergence.as_ref().map(divergence_json),
+            "elapsedMs": u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
+            "inputsPerSecond": self.inputs_per_second(),
+        })
+    }
+
+    /// What is damaged, in words.
+    fn damage(&self) -> Option<String> {
+        if let Err(damage) = &self.reading.verdict {
+            return Some(damage.to_string());
+        }
+        if let Some(Altered { seq, place }) = self.checks.altered {
+            return Some(format!(
+                "{place}: the body of input #{seq} is not the one that was written (its keyed \
+                 digest is wrong, its checksum was made to fit)"
+            ));
+        }
+        self.unreadable.map(|Unreadable { seq, place, error }| {
+            format!("{place}: input #{seq} cannot be decoded ({error}); is the journal newer?")
+        })
+    }
+}
+
+fn tail_name(tail: &Tail) -> &'static str {
+    match tail {
+        Tail::Clean => "clean",
+        Tail::Incomplete => "incomplete",
+        Tail::Torn { .. } => "torn",
+    }
+}
+
+fn divergence_json(divergence: &Divergence) -> Value {
+    let Divergence { seq, at, input, difference } = divergence;
+    let mut value = json!({ "seq": seq.0, "at": at.0, "input": input });
+    let rest = match difference {
+        Difference::Outputs { expected, actual, recorded, outputs, hint } => json!({
+            "field": "outputs",
+            "expected": expected.to_string(),
+            "actual": actual.to_string(),
+            "segment": recorded.segment,
+            "offset": recorded.offset,
+            "outputs": outputs,
+            "hint": hint.map(|hint| hint.to_string()),
+        }),
+        Difference::Frame { field, expected, actual } => json!({
+            "field": format!("frame.{field}"),
+            "expected": expected,
+            "actual": actual,
+        }),
+    };
+    if let (Value::Object(value), Value::Object(rest)) = (&mut value, rest) {
+        value.extend(rest);
+    }
+    value
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { reading, counts, checks, elapsed, .. } = self;
+        writeln!(f, "{}: {} inputs, {} boots", self.verdict(), counts.inputs, counts.boots)?;
+        if let Some(damage) = self.damage() {
+            writeln!(f, "  damage    {damage}")?;
+        }
+        if let Some(divergence) = &self.divergence {
+            write!(f, "{divergence}")?;
+        }
+        write!(f, "  records   {} with {} commits", counts.records, counts.commits)?;
+        writeln!(f, " in {} segments ({} bytes)", reading.segments, reading.bytes)?;
+        write!(f, "  bodies    {} good, {} erased", checks.bodies, checks.erased)?;
+        if checks.unchecked > 0 {
+            write!(f, ", {} not checked (key {})", checks.unchecked, self.key)?;
+        }
+        writeln!(f)?;
+        write!(f, "  frames    {} decoded again", checks.frames)?;
+        writeln!(f, ", {} skipped", checks.frames_skipped)?;
+        if let Ok(Verdict { tail, .. }) = &reading.verdict {
+            match tail {
+                Tail::Clean => {}
+                Tail::Incomplete => {
+                    writeln!(f, "  tail      records without their commit: they did not happen")?;
+                }
+                Tail::Torn { at, fault } => {
+                    writeln!(f, "  tail      torn at {at} ({fault}); the next start sets it aside")?
+                }
+            }
+        }
+        let rate = self.inputs_per_second();
+        writeln!(
+            f,
+            "  took      {}.{:03} s, {rate} inputs/s",
+            elapsed.as_secs(),
+            elapsed.subsec_millis()
+        )
+    }
+}
+
+impl fmt::Display for Divergence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Divergence { seq, at: _, input, difference } = self;
+        writeln!(f, "  at        #{seq}")?;
+        writeln!(f, "  input     {input}")?;
+        match difference {
+            Difference::Outputs { expected, actual, recorded, outputs, hint } => {
+                writeln!(f, "  differs   outputs of the step, as the record at {recorded} says")?;
+                writeln!(f, "  expected  {expected}")?;
+                writeln!(f, "  actual    {actual}")?;
+                if let Some(hint) = hint {
+                    writeln!(f, "  known     {hint}")?;
+                }
+                writeln!(f, "  computed  {} outputs", outputs.len())?;
+                outputs
+                    .iter()
+                    .enumerate()
+                    .try_for_each(|(index, output)| writeln!(f, "    {:>3} {output}", index + 1))
+            }
+            Difference::Frame { field, expected, actual } => {
+                writeln!(f, "  differs   {field}, when the frame is decoded again")?;
+                writeln!(f, "  expected  {expected}")?;
+                writeln!(f, "  actual    {actual}")
+            }
+        }
+    }
+}

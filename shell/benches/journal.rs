@@ -1,0 +1,95 @@
+//! What the journal costs: an append with its commit on both backends, a sync, the lookup of a body,
+//! and a start.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use pi_server::journal::{Backend, Durability, Journal, Options};
+use pi_server_core::input::{AgentEvent, AgentSaid};
+use pi_server_core::{AgentNo, Digest, InputKind, Micros, Seq};
+
+fn kind() -> InputKind {
+    InputKind::Agent { agent: AgentNo(1), said: AgentSaid::Event(AgentEvent::Other) }
+}
+
+fn open(dir: &std::path::Path, backend: Backend) -> Journal {
+    let options = Options { backend, durability: Durability::None, ..Options::new(dir) };
+    Journal::open(&options).expect("a temporary directory takes a journal").journal
+}
+
+fn append(c: &mut Criterion) {
+    let mut group = c.benchmark_group("append");
+    for (name, backend) in [("map", Backend::MapAnywhere), ("pwrite", Backend::Pwrite)] {
+        for length in [0, 256, 16 << 10] {
+            let dir = tempfile::tempdir().expect("there is a place for temporary files");
+            let mut journal = open(dir.path(), backend);
+            let body = vec![b'x'; length];
+            group.throughput(Throughput::Elements(1));
+            group.bench_function(format!("{name}/{length}"), |b| {
+                b.iter(|| {
+                    let appended = journal.append(Micros(0), kind(), &body, Digest::default());
+                    appended.expect("the disk takes it").seq
+                });
+            });
+            journal.commit(Digest::default()).expect("the disk takes it");
+        }
+    }
+    group.finish();
+}
+
+fn commit_and_sync(c: &mut Criterion) {
+    let dir = tempfile::tempdir().expect("there is a place for temporary files");
+    let mut journal = open(dir.path(), Backend::MapAnywhere);
+    let mut one = |sync: bool| {
+        journal.append(Micros(0), kind(), b"{}", Digest::default()).expect("the disk takes it");
+        journal.commit(Digest::default()).expect("the disk takes it");
+        if sync {
+            journal.sync().expect("the disk takes it");
+        }
+    };
+    c.bench_function("append and commit", |b| b.iter(|| one(false)));
+    c.bench_function("append, commit and sync", |b| b.iter(|| one(true)));
+}
+
+fn read(c: &mut Criterion) {
+    const COUNT: u64 = 200_000;
+    let dir = tempfile::tempdir().expect("there is a place for temporary files");
+    let mut journal = open(dir.path(), Backend::MapAnywhere);
+    let mut bodies = Vec::new();
+    for n in 0..COUNT {
+        let body = n.to_le_bytes();
+        let appended = journal.append(Micros(0), kind(), &body, Digest::default());
+        bodies.push(appended.expect("the disk takes it").body);
+        journal.commit(Digest::default()).expect("the disk takes it");
+    }
+    let mut at = 0;
+    c.bench_function("body of any age", |b| {
+        b.iter(|| {
+            at = (at + 7_919) % bodies.len();
+            journal.body(bodies[at]).map(<[u8]>::len)
+        });
+    });
+    c.bench_function("body of the last input", |b| {
+        b.iter(|| journal.body(bodies[bodies.len() - 1]).map(<[u8]>::len));
+    });
+    drop(journal);
+    let mut group = c.benchmark_group("start");
+    group.sample_size(10).throughput(Throughput::Elements(COUNT));
+    group.bench_function("200k records", |b| {
+        b.iter(|| assert_eq!(open(dir.path(), Backend::MapAnywhere).last_seq(), Seq(COUNT)));
+    });
+    group.finish();
+}
+
+fn first_start(c: &mut Criterion) {
+    let mut group = c.benchmark_group("start");
+    group.sample_size(10);
+    group.bench_function("first", |b| {
+        b.iter_with_large_drop(|| {
+            let dir = tempfile::tempdir().expect("there is a place for temporary files");
+            (open(dir.path(), Backend::MapAnywhere), dir)
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, append, commit_and_sync, read, first_start);
+criterion_main!(benches);
