@@ -17,6 +17,7 @@ use crate::programs::program;
 #[derive(Clone, Debug)]
 pub struct Setup {
     args: Vec<OsString>,
+    programs: Option<PathBuf>,
     tcp: bool,
     unix: bool,
     stdio: bool,
@@ -24,7 +25,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { args: Vec::new(), tcp: true, unix: true, stdio: false }
+        Setup { args: Vec::new(), programs: None, tcp: true, unix: true, stdio: false }
     }
 }
 
@@ -38,6 +39,13 @@ impl Setup {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Setup {
         self.args.push(arg.into());
+        self
+    }
+
+    /// Runs the `pi-server` in this folder, and not the one that was built with the tests.
+    #[must_use]
+    pub fn programs(mut self, dir: &Path) -> Setup {
+        self.programs = Some(dir.to_owned());
         self
     }
 
@@ -69,7 +77,8 @@ impl Setup {
     }
 
     fn command(&self, dir: &Path) -> Command {
-        let mut command = Command::new(program("pi-server"));
+        let path = self.programs.as_ref().map(|dir| dir.join("pi-server"));
+        let mut command = Command::new(path.unwrap_or_else(|| program("pi-server")));
         command.args(["serve", "--agent", "demo", "--set", "limits.rate=off", "--data-dir"]);
         command.arg(dir);
         if self.tcp {
@@ -223,6 +232,12 @@ impl Daemon {
     /// Starts it again with one more argument.
     pub fn restart_with(&mut self, args: &[&str]) {
         self.setup.args.extend(args.iter().map(OsString::from));
+        self.restart();
+    }
+
+    /// Starts it again with the `pi-server` in this folder.
+    pub fn restart_with_programs(&mut self, dir: &Path) {
+        self.setup.programs = Some(dir.to_owned());
         self.restart();
     }
 
