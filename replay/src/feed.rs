@@ -189,7 +189,7 @@ impl Feed {
     }
 
     /// The next committed records; `None` at the end.
-    pub fn next(&mut self) -> Option<Batch> {
+    pub fn take(&mut self) -> Option<Batch> {
         self.batches.recv().ok()
     }
 

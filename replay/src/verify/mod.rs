@@ -3,7 +3,7 @@
 //! Three threads share the work: one reads and checks records ([`crate::feed`]), the caller's
 //! thread steps the state and encodes the outputs, and one compares their digests with what the
 //! next record says about them, checks bodies and decodes the frames of clients again
-//! ([`checks`]). What differs is looked at by stepping up to it once more.
+//! (module `checks`). What differs is looked at by stepping up to it once more.
 
 mod checks;
 mod difference;
@@ -99,10 +99,10 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
         .name("check".into())
         .spawn(move || checks::run(&stepped, secret.as_ref()))
         .map_err(SourceError::no_thread)?;
-    let mut stepper = Stepper::new();
-    while let Some(batch) = feed.next() {
-        let stepped = stepper.batch(batch);
-        progress(stepper.inputs);
+    let mut state = Stepper::new();
+    while let Some(batch) = feed.take() {
+        let stepped = state.batch(batch);
+        progress(state.inputs);
         // The checks end before the batches only by a panic, which joining passes on.
         let _ = sender.send(stepped);
     }
@@ -120,7 +120,7 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
         checks: found.checks,
         // An altered input differs as a frame and then in its outputs: the frame is the cause.
         divergence: [found.frame, outputs].into_iter().flatten().min_by_key(|found| found.seq),
-        unreadable: stepper.unreadable,
+        unreadable: state.unreadable,
         key: key.name(),
         elapsed,
     })
