@@ -9,6 +9,7 @@
 pub mod client;
 pub mod daemon;
 pub mod programs;
+pub mod provider;
 
 pub use client::Client;
 pub use daemon::{Daemon, Setup};

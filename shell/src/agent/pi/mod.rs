@@ -24,6 +24,7 @@ use version::Version;
 
 mod child;
 mod files;
+mod hold;
 mod home;
 mod lines_in;
 mod lines_out;
@@ -218,6 +219,12 @@ impl Pi {
                 child.tick(now, &mut Voice::new(*agent, heard));
             }
         }
+    }
+
+    /// Whether an agent's process runs.
+    #[cfg(test)]
+    pub(super) fn runs(&self, agent: AgentNo) -> bool {
+        self.children.contains_key(&agent)
     }
 
     /// Ends all children; returns when they are gone.
