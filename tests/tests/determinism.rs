@@ -133,10 +133,10 @@ fn the_same_inputs_give_the_same_outputs_in_every_environment() {
         &[("LC_ALL", "C"), ("TZ", "America/St_Johns"), ("HOME", "/"), ("MALLOC_PERTURB_", "165")],
         &[("LC_ALL", "de_DE.ISO-8859-1"), ("RUST_BACKTRACE", "0"), ("MALLOC_ARENA_MAX", "1")],
     ];
-    let test = std::env::current_exe().expect("a running test has a path");
+    let this_binary = std::env::current_exe().expect("a running test has a path");
     let name = "the_same_inputs_give_the_same_outputs_in_every_environment";
     for environment in environments {
-        let output = Command::new(&test)
+        let output = Command::new(&this_binary)
             .args([name, "--exact", "--nocapture"])
             .env_clear()
             .envs(environment.iter().copied())
