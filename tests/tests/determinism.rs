@@ -125,8 +125,8 @@ fn the_same_inputs_give_the_same_outputs_in_every_environment() {
         // What the daemon put out is what this process puts out.
         assert_eq!(line.split(' ').nth(2), Some(recorded.before.to_string().as_str()), "{line}");
     }
-    // Each process seeds the maps of the standard library afresh and lies elsewhere in memory; these
-    // are what else differs between two machines.
+    // Each process seeds the maps of the standard library afresh and lies elsewhere in memory;
+    // these are what else differs between two machines.
     let environments: [&[(&str, &str)]; 4] = [
         &[],
         &[("LC_ALL", "tr_TR.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("TZ", "Asia/Kathmandu")],
