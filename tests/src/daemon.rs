@@ -19,6 +19,7 @@ pub struct Setup {
     args: Vec<OsString>,
     /// The real agent's program, and the user's agent folder that it is to have.
     pi: Option<(PathBuf, PathBuf)>,
+    programs: Option<PathBuf>,
     tcp: bool,
     unix: bool,
     stdio: bool,
@@ -26,7 +27,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { args: Vec::new(), pi: None, tcp: true, unix: true, stdio: false }
+        Setup { args: Vec::new(), pi: None, programs: None, tcp: true, unix: true, stdio: false }
     }
 }
 
@@ -47,6 +48,13 @@ impl Setup {
     #[must_use]
     pub fn pi(mut self, program: &Path, folder: &Path) -> Setup {
         self.pi = Some((program.to_owned(), folder.to_owned()));
+        self
+    }
+
+    /// Runs the `pi-server` in this folder, and not the one that was built with the tests.
+    #[must_use]
+    pub fn programs(mut self, dir: &Path) -> Setup {
+        self.programs = Some(dir.to_owned());
         self
     }
 
@@ -78,7 +86,8 @@ impl Setup {
     }
 
     fn command(&self, dir: &Path) -> Command {
-        let mut command = Command::new(program("pi-server"));
+        let path = self.programs.as_ref().map(|dir| dir.join("pi-server"));
+        let mut command = Command::new(path.unwrap_or_else(|| program("pi-server")));
         command.arg("serve");
         match &self.pi {
             Some((program, folder)) => {
@@ -245,6 +254,12 @@ impl Daemon {
         self.restart();
     }
 
+    /// Starts it again with the `pi-server` in this folder.
+    pub fn restart_with_programs(&mut self, dir: &Path) {
+        self.setup.programs = Some(dir.to_owned());
+        self.restart();
+    }
+
     /// Runs its journal again with `pi-replay verify`, which must find it identical.
     pub fn verify(&self) {
         let output = self.replay(&["verify"]);
@@ -286,9 +301,23 @@ impl Daemon {
 
     /// Its resident memory, in bytes.
     pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// Its resident memory without files that are mapped, in bytes.
+    pub fn own_memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    /// The most resident memory that it ever had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
             .expect("a running daemon has a status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a size");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a size");
         let kib: u64 = line
             .split_whitespace()
             .nth(1)

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use pi_server_core::AgentNo;
 use pi_server_core::command::CommandKind;
 use pi_server_core::input::{AgentEvent, AgentInfo, AgentReady};
+use pi_server_core::{AgentNo, Text};
 use serde_json::{Value, json};
 
 use super::run::{Run, Step};
@@ -35,6 +35,8 @@ pub(super) struct DemoAgent {
     pub(super) talk: Talk,
     pub(super) settings: Settings,
     pub(super) queues: Queues,
+    /// The file that its first conversation was loaded from. It is never written, but it is taken.
+    file: Option<Text>,
     /// Counts the conversations that this agent has had; part of their inner id.
     pub(super) conversation: u64,
     pub(super) run: Option<Run>,
@@ -96,10 +98,16 @@ impl Queued {
 }
 
 impl DemoAgent {
-    /// An agent with an empty conversation.
-    pub(super) fn new(number: AgentNo, calendar: Calendar, now: Instant) -> DemoAgent {
+    /// An agent with an empty conversation, whatever is in the file.
+    pub(super) fn new(
+        number: AgentNo,
+        file: Option<Text>,
+        calendar: Calendar,
+        now: Instant,
+    ) -> DemoAgent {
         let mut agent = DemoAgent {
             number,
+            file,
             calendar,
             talk: Talk::default(),
             settings: Settings {
@@ -135,7 +143,7 @@ impl DemoAgent {
     pub(super) fn info(&self) -> AgentInfo {
         AgentInfo {
             name: self.settings.name.as_deref().map(Into::into),
-            file: None,
+            file: self.file.clone().filter(|_| self.conversation == 1),
             model: Some(self.model().to_string().into()),
             provider: Some(PROVIDER.into()),
             thinking: self.settings.level.into(),
