@@ -8,6 +8,9 @@
 
 pub mod client;
 pub mod daemon;
+pub mod disk;
+pub mod frames;
+pub mod journal;
 pub mod programs;
 pub mod provider;
 
