@@ -1,6 +1,7 @@
 //! The same inputs give the same outputs in every process: other addresses, other hash seeds, other
 //! environment. The test runs itself as a child for that.
 
+use std::fmt::Write as _;
 use std::process::Command;
 
 use pi_server_core::record::digest_outputs;
@@ -25,7 +26,7 @@ fn digests() -> String {
         }
         all.extend_from_slice(&state.encode());
         let whole = pi_server_core::record::Secret::new([1; 32]).digest(&all);
-        text.push_str(&format!("run {seed} {} inputs {whole}\n", inputs.len()));
+        writeln!(text, "run {seed} {} inputs {whole}", inputs.len()).expect("a string takes text");
     }
     text
 }

@@ -1,6 +1,8 @@
 //! Journals that were bitten: whatever is done to the bytes of a real one, reading it never panics,
 //! never gives an input that was not written, and never loses one that was durable in silence.
 
+use std::sync::OnceLock;
+
 use pi_server_core::record::{
     Begin, Commit, Cursor, Framer, Head, Header, JournalId, Mark, RECORD_STEP, RecordKind,
     SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, Secret, SegmentHeader, Survey, Verdict,
@@ -19,6 +21,10 @@ const INPUTS: usize = 40;
 /// Most bites.
 const BITES_MAX: usize = 24;
 
+/// Journals to choose from.
+const JOURNALS: usize = 8;
+static WRITTEN: [OnceLock<Written>; JOURNALS] = [const { OnceLock::new() }; JOURNALS];
+
 /// A journal of a generated run, and what is known of it.
 #[derive(Clone, Debug)]
 pub struct Written {
@@ -36,8 +42,9 @@ pub struct Written {
 /// What is read was not written, or durable inputs are missing and nobody says so.
 pub fn journal_reader(bytes: &[u8]) {
     let mut entropy = Entropy::Bytes(bytes);
-    let seed = entropy.below(8);
-    let written = journal_of(seed);
+    let index = usize::try_from(entropy.below(JOURNALS as u64)).unwrap_or(0);
+    // Making a journal costs a thousand times as much as reading it.
+    let written = WRITTEN[index].get_or_init(|| journal_of(index as u64));
     let mut bitten = written.bytes.clone();
     for _ in 0..BITES_MAX {
         if entropy.is_dry() {
