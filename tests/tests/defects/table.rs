@@ -181,6 +181,7 @@ const TABLE: [Defect; 87] = [
     shown(
         38,
         &[
+            "w38_a_full_disk_refuses_new_work_before_it_is_taken_and_passes_by_itself",
             "core/tests/scripts/20-storage-full.txt",
             "shell/src/journal/tests.rs::\
              a_spare_that_cannot_be_built_closes_the_journal_for_new_work_until_it_can",
@@ -259,11 +260,10 @@ const TABLE: [Defect; 87] = [
             "shell/src/net/tests.rs::frames_right_behind_the_request_are_not_lost",
         ],
     ),
-    partly(
+    untested(
         62,
-        &["core/tests/protocol.rs::every_example_of_the_server_is_a_frame_with_a_known_type"],
-        "`get_messages` is not paged yet; `get_tree` is passed on whole and has `truncated` for \
-         agents that cut it",
+        "`get_tree` is passed on whole, which is how it is never cut without a word; \
+         `get_messages` is not paged yet",
     ),
     // Security.
     shown(
