@@ -1,4 +1,5 @@
 //! The committed corpora and seeds of the fuzz targets, as an ordinary test.
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
 
 use std::path::{Path, PathBuf};
 
