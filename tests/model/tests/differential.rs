@@ -1,7 +1,8 @@
 //! Random runs of the state machine under the invariants and beside the model.
 //!
 //! `MODEL_RUNS=1000000 cargo test --release -p pi-server-model` is the long campaign;
-//! `MODEL_SEED=n` repeats one run.
+//! `MODEL_SEED=n` repeats one run; `MODEL_FROM=n` begins there; `MODEL_FAILURES=n` stops after so
+//! many different failures.
 
 use pi_server_model::entropy::Entropy;
 use pi_server_model::{run, shrink};
@@ -19,8 +20,13 @@ fn number(name: &str) -> Option<u64> {
 fn random_runs_keep_every_rule() {
     let seeds = match number("MODEL_SEED") {
         Some(seed) => seed..seed + 1,
-        None => 0..number("MODEL_RUNS").unwrap_or(RUNS),
+        None => {
+            let from = number("MODEL_FROM").unwrap_or(0);
+            from..from + number("MODEL_RUNS").unwrap_or(RUNS)
+        }
     };
+    let most =
+        number("MODEL_FAILURES").map_or(FAILURES_MAX, |most| usize::try_from(most).unwrap_or(1));
     let (mut inputs, mut topics, mut failures) = (0, Vec::new(), Vec::new());
     for seed in seeds {
         match run::run(Entropy::Seed(seed), STEPS) {
@@ -34,7 +40,7 @@ fn random_runs_keep_every_rule() {
                 topics.push(plain);
                 let script = run::script(&small.inputs);
                 failures.push(format!("{script}MODEL_SEED={seed}: {}", small.rule));
-                if failures.len() >= FAILURES_MAX {
+                if failures.len() >= most {
                     break;
                 }
             }

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Plants one realistic fault after another into a copy of the core and expects the model to find it,
+# with a seed and a shrunk script. Takes the names (or numbers) of single faults, or none for all.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+copy=$root/target/planted/tree
+export CARGO_TARGET_DIR=$root/target/planted CARGO_PROFILE_DEV_DEBUG=0
+export CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_INCREMENTAL=1
+export MODEL_RUNS=${MODEL_RUNS:-20000} MODEL_FAILURES=1
+rm -rf "$copy"
+mkdir -p "$copy"
+git archive HEAD | tar x -C "$copy"
+
+missed=0
+for patch in tests/model/planted/*.patch; do
+    name=$(basename "$patch" .patch)
+    [[ $# -eq 0 || " $* " == *" $name "* || " $* " == *" ${name%%-*} "* ]] || continue
+    (cd "$copy" && git apply --unsafe-paths --directory= "$root/$patch")
+    said=$root/target/planted/$name.txt
+    start=$SECONDS
+    if (cd "$copy" && cargo test -q -p pi-server-model --test differential) >"$said" 2>&1; then
+        printf 'MISSED %s: %s\n' "$name" "$(head -n 1 "$patch")"
+        missed=$((missed + 1))
+    elif ! grep -q 'MODEL_SEED=' "$said"; then
+        printf 'BROKEN %s does not build any more: %s\n' "$name" "$said"
+        missed=$((missed + 1))
+    else
+        inputs=$(sed -n '/ boot/,/MODEL_SEED=/p' "$said" | grep -c '^t[0-9]')
+        seed=$(grep -o 'MODEL_SEED=[0-9]*' "$said" | head -n 1)
+        printf 'found  %s: %s, %d inputs, %d s\n' \
+            "$name" "$seed" "$inputs" $((SECONDS - start))
+    fi
+    (cd "$copy" && git apply -R --unsafe-paths --directory= "$root/$patch")
+done
+exit $((missed > 0))
