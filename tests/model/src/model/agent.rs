@@ -242,7 +242,7 @@ impl Model {
             }
             AgentEvent::CompactionEnded { will_retry } => {
                 self.set_compacting(agent.no, false);
-                if !will_retry && matches!(agent.run, Run::Between { .. }) {
+                if !will_retry && agent.run == (Run::Between { quiet_at: None }) {
                     self.set_run(agent.no, Run::Between { quiet_at });
                 }
             }
