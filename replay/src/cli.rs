@@ -1,7 +1,10 @@
 //! The command line.
 
+mod export;
+
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -52,6 +55,9 @@ enum Verb {
     /// Find the first place where two journals differ, such as a journal and its copy
     #[command(after_help = DIFF_EXAMPLES)]
     Diff(DiffArgs),
+    /// Write what happened for other tools and people: JSON lines, a page, a trace, a report
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::ExportArgs),
 }
 
 const VERIFY_EXAMPLES: &str = "\
@@ -159,6 +165,7 @@ pub fn main() -> ExitCode {
         Verb::Show(args) => show_verb(args),
         Verb::Stats(args) => stats_verb(args),
         Verb::Diff(args) => diff_verb(args),
+        Verb::Export(args) => export::run(args),
     };
     let status = done.unwrap_or_else(|error| {
         let status = error.status();
@@ -238,6 +245,12 @@ fn print(json: Option<Value>, text: &dyn std::fmt::Display) -> Result<(), PlayEr
         None => write!(out, "{text}")?,
     }
     Ok(())
+}
+
+/// A new file for a result. Nothing is ever written over, least of all a journal.
+fn create(path: &Path) -> Result<File, PlayError> {
+    let made = OpenOptions::new().write(true).create_new(true).open(path);
+    made.map_err(|source| PlayError::Create { path: path.to_owned(), source })
 }
 
 /// Progress of long work, on a terminal only.

@@ -6,8 +6,10 @@
 //! verb of the command line is a module that takes a feed and makes a report.
 #![forbid(unsafe_code)]
 
+pub mod chart;
 pub mod cli;
 pub mod diff;
+pub mod export;
 pub mod feed;
 pub mod play;
 pub mod show;

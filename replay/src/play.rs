@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use pi_server_core::record::{DecodeError, Place, decode_kind};
 use pi_server_core::{Input, Output, Outputs, Seq, State};
@@ -51,6 +52,15 @@ pub enum PlayError {
     },
     /// What was found could not be written.
     Write(io::Error),
+    /// A file for a result could not be made.
+    Create {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// What was asked for makes no sense for this journal.
+    Unfit(String),
 }
 
 impl PlayError {
@@ -59,7 +69,10 @@ impl PlayError {
         match self {
             PlayError::Source(error) => error.status(),
             PlayError::Unreadable { .. } => Status::Damaged,
-            PlayError::NoInput { .. } | PlayError::NoConnection { .. } => Status::Usage,
+            PlayError::NoInput { .. }
+            | PlayError::NoConnection { .. }
+            | PlayError::Create { .. }
+            | PlayError::Unfit(_) => Status::Usage,
             // Whoever reads has seen enough, as `head` has.
             PlayError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Good,
             PlayError::Write(_) => Status::Usage,
@@ -83,6 +96,10 @@ impl fmt::Display for PlayError {
                  its `open` input)"
             ),
             PlayError::Write(source) => write!(f, "cannot write the result: {source}"),
+            PlayError::Create { path, source } => {
+                write!(f, "cannot make {}: {source}", path.display())
+            }
+            PlayError::Unfit(why) => f.write_str(why),
         }
     }
 }
@@ -91,10 +108,11 @@ impl std::error::Error for PlayError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             PlayError::Source(error) => Some(error),
-            PlayError::Write(error) => Some(error),
+            PlayError::Write(error) | PlayError::Create { source: error, .. } => Some(error),
             PlayError::Unreadable { .. }
             | PlayError::NoInput { .. }
-            | PlayError::NoConnection { .. } => None,
+            | PlayError::NoConnection { .. }
+            | PlayError::Unfit(_) => None,
         }
     }
 }
