@@ -69,13 +69,13 @@ impl PlayError {
         match self {
             PlayError::Source(error) => error.status(),
             PlayError::Unreadable { .. } => Status::Damaged,
+            // Whoever reads has seen enough, as `head` has.
+            PlayError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Good,
             PlayError::NoInput { .. }
             | PlayError::NoConnection { .. }
             | PlayError::Create { .. }
-            | PlayError::Unfit(_) => Status::Usage,
-            // Whoever reads has seen enough, as `head` has.
-            PlayError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Good,
-            PlayError::Write(_) => Status::Usage,
+            | PlayError::Unfit(_)
+            | PlayError::Write(_) => Status::Usage,
         }
     }
 }
@@ -164,7 +164,7 @@ pub fn play(
     let key = feed.key().clone();
     let (mut state, mut outputs) = (State::new(), Outputs::new());
     let mut last = Seq(0);
-    while let Some(batch) = feed.next() {
+    while let Some(batch) = feed.take() {
         for item in batch.items().filter(|item| item.mark.is_none()) {
             let header = item.header;
             let kind = decode_kind(item.input).map_err(|error| PlayError::Unreadable {

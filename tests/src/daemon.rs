@@ -17,6 +17,7 @@ use crate::programs::program;
 #[derive(Clone, Debug)]
 pub struct Setup {
     args: Vec<OsString>,
+    programs: Option<PathBuf>,
     tcp: bool,
     unix: bool,
     stdio: bool,
@@ -24,7 +25,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { args: Vec::new(), tcp: true, unix: true, stdio: false }
+        Setup { args: Vec::new(), programs: None, tcp: true, unix: true, stdio: false }
     }
 }
 
@@ -38,6 +39,13 @@ impl Setup {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Setup {
         self.args.push(arg.into());
+        self
+    }
+
+    /// Runs the `pi-server` in this folder, and not the one that was built with the tests.
+    #[must_use]
+    pub fn programs(mut self, dir: &Path) -> Setup {
+        self.programs = Some(dir.to_owned());
         self
     }
 
@@ -69,7 +77,8 @@ impl Setup {
     }
 
     fn command(&self, dir: &Path) -> Command {
-        let mut command = Command::new(program("pi-server"));
+        let path = self.programs.as_ref().map(|dir| dir.join("pi-server"));
+        let mut command = Command::new(path.unwrap_or_else(|| program("pi-server")));
         command.args(["serve", "--agent", "demo", "--set", "limits.rate=off", "--data-dir"]);
         command.arg(dir);
         if self.tcp {
@@ -226,6 +235,12 @@ impl Daemon {
         self.restart();
     }
 
+    /// Starts it again with the `pi-server` in this folder.
+    pub fn restart_with_programs(&mut self, dir: &Path) {
+        self.setup.programs = Some(dir.to_owned());
+        self.restart();
+    }
+
     /// Runs its journal again with `pi-replay verify`, which must find it identical.
     pub fn verify(&self) {
         let output = self.replay(&["verify"]);
@@ -267,9 +282,23 @@ impl Daemon {
 
     /// Its resident memory, in bytes.
     pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// Its resident memory without files that are mapped, in bytes.
+    pub fn own_memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    /// The most resident memory that it ever had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
             .expect("a running daemon has a status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a size");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a size");
         let kib: u64 = line
             .split_whitespace()
             .nth(1)

@@ -8,6 +8,8 @@
 
 pub mod client;
 pub mod daemon;
+pub mod frames;
+pub mod journal;
 pub mod programs;
 pub mod provider;
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pi_server_core::{Micros, Seq};
+use serde_json::json;
 
 use super::Progress;
 use crate::chart::{Wanted, chart};
@@ -45,6 +46,9 @@ pub(super) struct ExportArgs {
     /// Write to this file, which must not exist, and not to standard output
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Print what was written to the file as one JSON object
+    #[arg(long, requires = "out")]
+    json: bool,
 }
 
 /// A place in a journal.
@@ -92,6 +96,11 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
             let mut out = BufWriter::new(super::create(path)?);
             export(&chart, args.format, &title, &mut out)?;
             out.flush()?;
+            if args.json {
+                let (bars, events) = (chart.bars.len(), chart.events.len());
+                let notes = chart.notes.len();
+                println!("{}", json!({ "commands": bars, "events": events, "notes": notes }));
+            }
         }
         None => {
             let mut out = BufWriter::new(io::stdout().lock());

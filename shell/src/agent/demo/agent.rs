@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use pi_server_core::command::CommandKind;
 use pi_server_core::input::{AgentInfo, AgentReady};
-use pi_server_core::{AgentNo, CommandNo};
+use pi_server_core::{AgentNo, CommandNo, Text};
 use serde_json::{Value, json};
 
 use super::run::{Run, Step};
@@ -35,6 +35,8 @@ pub(super) struct DemoAgent {
     pub(super) talk: Talk,
     pub(super) settings: Settings,
     pub(super) queues: Queues,
+    /// The file that its first conversation was loaded from. It is never written, but it is taken.
+    file: Option<Text>,
     /// Counts the conversations that this agent has had; part of their inner id.
     pub(super) conversation: u64,
     pub(super) run: Option<Run>,
@@ -98,10 +100,16 @@ impl Queued {
 }
 
 impl DemoAgent {
-    /// An agent with an empty conversation.
-    pub(super) fn new(number: AgentNo, calendar: Calendar, now: Instant) -> DemoAgent {
+    /// An agent with an empty conversation, whatever is in the file.
+    pub(super) fn new(
+        number: AgentNo,
+        file: Option<Text>,
+        calendar: Calendar,
+        now: Instant,
+    ) -> DemoAgent {
         let mut agent = DemoAgent {
             number,
+            file,
             calendar,
             talk: Talk::default(),
             settings: Settings {
@@ -138,7 +146,7 @@ impl DemoAgent {
     pub(super) fn info(&self) -> AgentInfo {
         AgentInfo {
             name: self.settings.name.as_deref().map(Into::into),
-            file: None,
+            file: self.file.clone().filter(|_| self.conversation == 1),
             model: Some(self.model().to_string().into()),
             provider: Some(PROVIDER.into()),
             thinking: self.settings.level.into(),
