@@ -1,5 +1,6 @@
 //! The command line.
 
+mod compare;
 mod export;
 
 use std::fs::{File, OpenOptions};
@@ -12,7 +13,6 @@ use clap::{Args, Parser, Subcommand};
 use pi_server_core::{ConnId, Seq};
 use serde_json::{Value, json};
 
-use crate::diff::diff;
 use crate::play::{Ending, PlayError};
 use crate::show::{Range, Timeline, frames, script, state_at, timeline};
 use crate::source::Source;
@@ -52,9 +52,18 @@ enum Verb {
     /// Count what is in a journal
     #[command(after_help = STATS_EXAMPLES)]
     Stats(StatsArgs),
-    /// Find the first place where two journals differ, such as a journal and its copy
-    #[command(after_help = DIFF_EXAMPLES)]
-    Diff(DiffArgs),
+    /// Compare two journals, or one journal under two builds
+    #[command(after_help = compare::DIFF_EXAMPLES)]
+    Diff(compare::DiffArgs),
+    /// Print the digest of every step's outputs
+    #[command(after_help = compare::DIGESTS_EXAMPLES)]
+    Digests(compare::DigestsArgs),
+    /// Find the first of several builds that has other outputs
+    #[command(after_help = compare::BISECT_EXAMPLES)]
+    Bisect(compare::BisectArgs),
+    /// Run a journal under other limits and compare the outcomes
+    #[command(after_help = compare::WHAT_IF_EXAMPLES)]
+    WhatIf(compare::WhatIfArgs),
     /// Write what happened for other tools and people: JSON lines, a page, a trace, a report
     #[command(after_help = export::EXAMPLES)]
     Export(export::ExportArgs),
@@ -82,10 +91,6 @@ Examples:
 const STATS_EXAMPLES: &str = "\
 Example:
   pi-replay stats ~/.local/share/pi-server";
-
-const DIFF_EXAMPLES: &str = "\
-Example:
-  pi-replay diff ~/.local/share/pi-server /var/backups/pi-server";
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
@@ -132,17 +137,6 @@ struct StatsArgs {
     json: bool,
 }
 
-#[derive(Debug, Args)]
-struct DiffArgs {
-    /// A data directory
-    a: PathBuf,
-    /// Another one
-    b: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
 fn seq(text: &str) -> Result<Seq, String> {
     numbered(text, '#').map(Seq)
 }
@@ -164,7 +158,10 @@ pub fn main() -> ExitCode {
         Verb::Verify(args) => verify_verb(args),
         Verb::Show(args) => show_verb(args),
         Verb::Stats(args) => stats_verb(args),
-        Verb::Diff(args) => diff_verb(args),
+        Verb::Diff(args) => compare::run_diff(args),
+        Verb::Digests(args) => compare::run_digests(args),
+        Verb::Bisect(args) => compare::run_bisect(args),
+        Verb::WhatIf(args) => compare::run_what_if(args),
         Verb::Export(args) => export::run(args),
     };
     let status = done.unwrap_or_else(|error| {
@@ -228,13 +225,6 @@ fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
         eprintln!("pi-replay: {damage}");
     }
     Ok(reading.status())
-}
-
-fn diff_verb(args: &DiffArgs) -> Result<Status, PlayError> {
-    let (a, b) = (Source::open(&args.a)?, Source::open(&args.b)?);
-    let comparison = diff(&a, &b)?;
-    print(args.json.then(|| comparison.to_json()), &comparison)?;
-    Ok(comparison.status())
 }
 
 /// Prints the JSON if there is some, and else the text.

@@ -6,6 +6,7 @@ mod build;
 use pi_server_core::command::{CommandKind, Target};
 use pi_server_core::{CommandNo, ConnId, Micros, Seq, Text};
 
+pub(crate) use build::Builder;
 pub use build::{Wanted, chart};
 
 /// A journal, or a part of it, as commands, events and notes.

@@ -32,10 +32,13 @@ fn jsonl_has_each_transition_and_event_in_order_and_html_md_and_perfetto_agree()
     let after = of(&all, "after-p1");
     assert_eq!(after[0]["dependsOn"], json!([p1[0]["command"]]));
     assert_eq!(of(&all, "bad").last().expect("an end")["errorCode"], "agent_error");
-    assert_eq!(of(&all, "nobody")[0]["phase"], "refused");
-    assert_eq!(of(&all, "unknown")[0]["errorCode"], "dependency_unknown");
+    assert_eq!(of(&all, "nobody")[2]["errorCode"], "session_not_found");
+    assert_eq!(of(&all, "unknown")[0]["phase"], "refused");
+    assert_eq!(of(&all, "unknown")[0]["errorCode"], "dependency_invalid");
     assert_eq!(of(&all, "dies").last().expect("an end")["errorCode"], "outcome_unknown");
-    assert!(all.iter().any(|line| line["type"] == "event" && line["event"]["type"] == "agent_start"));
+    assert!(
+        all.iter().any(|line| line["type"] == "event" && line["event"]["type"] == "agent_start")
+    );
     assert_eq!(all.iter().filter(|line| line["type"] == "boot").count(), 2);
 
     let beta = lines(&replay_ends(0, &["export", dir, "--format", "jsonl", "--session", "beta"]));
