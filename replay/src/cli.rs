@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bundle;
 mod compare;
 mod export;
 
@@ -64,6 +65,18 @@ enum Verb {
     /// Run a journal under other limits and compare the outcomes
     #[command(after_help = compare::WHAT_IF_EXAMPLES)]
     WhatIf(compare::WhatIfArgs),
+    /// Put a journal into one sealed file
+    #[command(after_help = bundle::BUNDLE_EXAMPLES)]
+    Bundle(bundle::BundleArgs),
+    /// Make a data directory of a bundle
+    #[command(after_help = bundle::UNBUNDLE_EXAMPLES)]
+    Unbundle(bundle::UnbundleArgs),
+    /// Prove that a bundle is complete and unedited, and that it replays
+    #[command(after_help = bundle::VERIFY_BUNDLE_EXAMPLES)]
+    VerifyBundle(bundle::VerifyBundleArgs),
+    /// Copy a journal without what a policy names
+    #[command(after_help = bundle::REDACT_EXAMPLES)]
+    Redact(bundle::RedactArgs),
     /// Write what happened for other tools and people: JSON lines, a page, a trace, a report
     #[command(after_help = export::EXAMPLES)]
     Export(export::ExportArgs),
@@ -162,6 +175,10 @@ pub fn main() -> ExitCode {
         Verb::Digests(args) => compare::run_digests(args),
         Verb::Bisect(args) => compare::run_bisect(args),
         Verb::WhatIf(args) => compare::run_what_if(args),
+        Verb::Bundle(args) => bundle::run_bundle(args),
+        Verb::Unbundle(args) => bundle::run_unbundle(args),
+        Verb::VerifyBundle(args) => bundle::run_verify_bundle(args),
+        Verb::Redact(args) => bundle::run_redact(args),
         Verb::Export(args) => export::run(args),
     };
     let status = done.unwrap_or_else(|error| {

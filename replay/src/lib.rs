@@ -8,13 +8,16 @@
 
 pub mod align;
 pub mod builds;
+pub mod bundle;
 pub mod chart;
 pub mod cli;
 pub mod diff;
 pub mod export;
 pub mod feed;
+pub mod made;
 pub mod play;
 pub mod recast;
+pub mod redact;
 pub mod show;
 pub mod source;
 pub mod stats;

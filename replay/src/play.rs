@@ -59,6 +59,8 @@ pub enum PlayError {
         /// Why not.
         source: io::Error,
     },
+    /// The journal is damaged, where only a whole one will do.
+    Damaged(String),
     /// What was asked for makes no sense for this journal.
     Unfit(String),
 }
@@ -68,7 +70,7 @@ impl PlayError {
     pub fn status(&self) -> Status {
         match self {
             PlayError::Source(error) => error.status(),
-            PlayError::Unreadable { .. } => Status::Damaged,
+            PlayError::Unreadable { .. } | PlayError::Damaged(_) => Status::Damaged,
             // Whoever reads has seen enough, as `head` has.
             PlayError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Good,
             PlayError::NoInput { .. }
@@ -99,7 +101,7 @@ impl fmt::Display for PlayError {
             PlayError::Create { path, source } => {
                 write!(f, "cannot make {}: {source}", path.display())
             }
-            PlayError::Unfit(why) => f.write_str(why),
+            PlayError::Damaged(why) | PlayError::Unfit(why) => f.write_str(why),
         }
     }
 }
@@ -112,6 +114,7 @@ impl std::error::Error for PlayError {
             PlayError::Unreadable { .. }
             | PlayError::NoInput { .. }
             | PlayError::NoConnection { .. }
+            | PlayError::Damaged(_)
             | PlayError::Unfit(_) => None,
         }
     }

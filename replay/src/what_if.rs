@@ -143,13 +143,13 @@ impl Other<'_> {
             InputKind::Boot(boot) => {
                 self.changes.iter().for_each(|change| change.apply(&mut boot.limits));
             }
-            InputKind::Agent { agent, .. } => match recorded.counterpart(*agent, &self.cast) {
-                Some(other) => *agent = other,
-                None => {
+            InputKind::Agent { agent, .. } => {
+                let Some(other) = recorded.counterpart(*agent, &self.cast) else {
                     self.unheard += 1;
                     return;
-                }
-            },
+                };
+                *agent = other;
+            }
             InputKind::Opened(_)
             | InputKind::Closed { .. }
             | InputKind::Command { .. }

@@ -193,7 +193,8 @@ pub(super) fn run_what_if(args: &WhatIfArgs) -> Result<Status, PlayError> {
     progress.clear();
     let mut text = found.alignment.to_string();
     if found.unheard > 0 {
-        text += &format!("{} inputs are of agents that are not started then\n", found.unheard);
+        let unheard = format!("{} inputs are of agents that are not started then\n", found.unheard);
+        text.push_str(&unheard);
     }
     let json = args.json.then(|| {
         let mut object = found.alignment.to_json();

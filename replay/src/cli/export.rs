@@ -91,22 +91,18 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
         || source.dir().display().to_string(),
         |name| name.to_string_lossy().into_owned(),
     );
-    match &args.out {
-        Some(path) => {
-            let mut out = BufWriter::new(super::create(path)?);
-            export(&chart, args.format, &title, &mut out)?;
-            out.flush()?;
-            if args.json {
-                let (bars, events) = (chart.bars.len(), chart.events.len());
-                let notes = chart.notes.len();
-                println!("{}", json!({ "commands": bars, "events": events, "notes": notes }));
-            }
-        }
-        None => {
-            let mut out = BufWriter::new(io::stdout().lock());
-            export(&chart, args.format, &title, &mut out)?;
-            out.flush()?;
-        }
+    let Some(path) = &args.out else {
+        let mut out = BufWriter::new(io::stdout().lock());
+        export(&chart, args.format, &title, &mut out)?;
+        out.flush()?;
+        return Ok(ending.status());
+    };
+    let mut out = BufWriter::new(super::create(path)?);
+    export(&chart, args.format, &title, &mut out)?;
+    out.flush()?;
+    if args.json {
+        let (bars, events, notes) = (chart.bars.len(), chart.events.len(), chart.notes.len());
+        println!("{}", json!({ "commands": bars, "events": events, "notes": notes }));
     }
     Ok(ending.status())
 }

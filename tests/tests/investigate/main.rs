@@ -1,5 +1,6 @@
 //! The incident investigator on journals of the real daemon. One binary, a module a subject.
 
+mod bundles;
 mod compare;
 mod export;
 mod incident;
