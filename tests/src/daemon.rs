@@ -17,6 +17,8 @@ use crate::programs::program;
 #[derive(Clone, Debug)]
 pub struct Setup {
     args: Vec<OsString>,
+    /// The real agent's program, and the user's agent folder that it is to have.
+    pi: Option<(PathBuf, PathBuf)>,
     programs: Option<PathBuf>,
     tcp: bool,
     unix: bool,
@@ -25,7 +27,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { args: Vec::new(), programs: None, tcp: true, unix: true, stdio: false }
+        Setup { args: Vec::new(), pi: None, programs: None, tcp: true, unix: true, stdio: false }
     }
 }
 
@@ -39,6 +41,13 @@ impl Setup {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Setup {
         self.args.push(arg.into());
+        self
+    }
+
+    /// The real agent in the place of the demo agent, with the settings in `folder`.
+    #[must_use]
+    pub fn pi(mut self, program: &Path, folder: &Path) -> Setup {
+        self.pi = Some((program.to_owned(), folder.to_owned()));
         self
     }
 
@@ -79,7 +88,17 @@ impl Setup {
     fn command(&self, dir: &Path) -> Command {
         let path = self.programs.as_ref().map(|dir| dir.join("pi-server"));
         let mut command = Command::new(path.unwrap_or_else(|| program("pi-server")));
-        command.args(["serve", "--agent", "demo", "--set", "limits.rate=off", "--data-dir"]);
+        command.arg("serve");
+        match &self.pi {
+            Some((program, folder)) => {
+                command.args(["--agent", "pi", "--pi-command"]).arg(program);
+                command.env("PI_CODING_AGENT_DIR", folder).env("PI_OFFLINE", "1");
+            }
+            None => {
+                command.args(["--agent", "demo"]);
+            }
+        }
+        command.args(["--set", "limits.rate=off", "--data-dir"]);
         command.arg(dir);
         if self.tcp {
             command.args(["--listen", "127.0.0.1:0"]);

@@ -8,6 +8,7 @@
 
 pub mod client;
 pub mod daemon;
+pub mod disk;
 pub mod frames;
 pub mod journal;
 pub mod programs;

@@ -125,18 +125,18 @@ fn the_same_inputs_give_the_same_outputs_in_every_environment() {
         // What the daemon put out is what this process puts out.
         assert_eq!(line.split(' ').nth(2), Some(recorded.before.to_string().as_str()), "{line}");
     }
-    // Each process seeds the maps of the standard library afresh and lies elsewhere in memory; these
-    // are what else differs between two machines.
+    // Each process seeds the maps of the standard library afresh and lies elsewhere in memory;
+    // these are what else differs between two machines.
     let environments: [&[(&str, &str)]; 4] = [
         &[],
         &[("LC_ALL", "tr_TR.UTF-8"), ("LANG", "tr_TR.UTF-8"), ("TZ", "Asia/Kathmandu")],
         &[("LC_ALL", "C"), ("TZ", "America/St_Johns"), ("HOME", "/"), ("MALLOC_PERTURB_", "165")],
         &[("LC_ALL", "de_DE.ISO-8859-1"), ("RUST_BACKTRACE", "0"), ("MALLOC_ARENA_MAX", "1")],
     ];
-    let test = std::env::current_exe().expect("a running test has a path");
+    let this_binary = std::env::current_exe().expect("a running test has a path");
     let name = "the_same_inputs_give_the_same_outputs_in_every_environment";
     for environment in environments {
-        let output = Command::new(&test)
+        let output = Command::new(&this_binary)
             .args([name, "--exact", "--nocapture"])
             .env_clear()
             .envs(environment.iter().copied())

@@ -1,14 +1,13 @@
 //! The table of PROTOCOL.md section 3, on every transport, and what keeps a daemon from starting.
 
 use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use pi_server_core::input::{InputKind, JsonProblem, Malformed};
 use pi_server_tests::daemon::fails_to_start;
+use pi_server_tests::disk::with_mounts;
 use pi_server_tests::frames::{count, refused, session};
 use pi_server_tests::journal::Journal;
-use pi_server_tests::programs::program;
 use pi_server_tests::{Client, Daemon, Setup};
 use serde_json::{Value, json};
 
@@ -387,27 +386,6 @@ fn a_port_that_is_taken_a_journal_that_is_locked_and_a_socket_that_is_used_are_n
     daemon.unix().ok(json!({ "type": "health_check" }));
 }
 
-/// Runs a shell line in a mount namespace of its own, in which it may mount; `None`, with a word about
-/// it, where the system does not allow that.
-fn in_a_namespace(script: &str, dir: &Path) -> Option<Output> {
-    let try_out = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", "mount -t tmpfs none \"$0\""])
-        .arg(dir)
-        .stderr(Stdio::null())
-        .status();
-    if !try_out.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: this system does not let a test mount a file system of its own");
-        return None;
-    }
-    let output = Command::new("unshare")
-        .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
-        .arg(dir)
-        .arg(program("pi-server"))
-        .stdin(Stdio::null())
-        .output();
-    Some(output.expect("what ran a moment ago runs again"))
-}
-
 /// How a daemon is started in a script, with its directory as `$0` and the program as `$1`.
 const SERVE: &str = "\"$1\" serve --agent demo --no-listen --unix --data-dir \"$0\"";
 
@@ -415,7 +393,8 @@ const SERVE: &str = "\"$1\" serve --agent demo --no-listen --unix --data-dir \"$
 fn a_directory_that_cannot_be_written_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let script = format!("mount -t tmpfs -o ro none \"$0\" && exec {SERVE}");
-    let Some(output) = in_a_namespace(&script, dir.path()) else { return };
+    let Some(mut command) = with_mounts(&script, dir.path()) else { return };
+    let output = command.output().expect("what ran a moment ago runs again");
     let (code, text) = complaint(&output);
     assert_eq!(code, Some(6), "{text}");
     assert!(text.contains(dir.path().to_str().expect("a path in UTF-8")), "{text}");
@@ -429,7 +408,8 @@ fn a_disk_that_is_full_at_the_start_is_named_and_a_later_start_succeeds() {
         "mount -t tmpfs -o size=1m none \"$0\" && {SERVE}; echo $? && mount -o remount,size=128m \
          \"$0\" && timeout -s TERM 2 {SERVE} --quiet; echo $?"
     );
-    let Some(output) = in_a_namespace(&script, dir.path()) else { return };
+    let Some(mut command) = with_mounts(&script, dir.path()) else { return };
+    let output = command.output().expect("what ran a moment ago runs again");
     let text = String::from_utf8_lossy(&output.stderr);
     let codes = String::from_utf8_lossy(&output.stdout);
     let codes: Vec<&str> = codes.lines().collect();

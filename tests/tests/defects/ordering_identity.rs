@@ -288,11 +288,11 @@ fn w24_a_version_counts_successes_and_survives_a_restart() {
     client.ok(rename("", "s", "one"));
     // A late completion and a failure do not count.
     let stalled = json!({
-        "type": "bash", "sessionId": "s", "command": "[delay:150]", "timeoutMs": 50,
+        "type": "bash", "sessionId": "s", "command": "[delay:5000]", "timeoutMs": 50,
     });
     refused(&client.call(stalled), "timeout");
     refused(&client.call(prompt("", "s", "[fail:no]")), "agent_error");
-    client.ok(json!({ "type": "bash", "sessionId": "s", "command": "[delay:200]" }));
+    client.ok(json!({ "type": "bash", "sessionId": "s", "command": "[delay:1]" }));
     assert_eq!(client.ok(get_state("", "s"))["sessionVersion"], 2);
     daemon.kill9();
     daemon.restart();

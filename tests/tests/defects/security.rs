@@ -51,8 +51,13 @@ fn w63_the_door_is_closed_to_web_pages_other_hosts_and_whoever_has_no_token() {
     assert_eq!(knock(&daemon, "/", &[&bearer, "Origin: https://evil.example"]), 403);
     assert_eq!(knock(&daemon, "/", &[&bearer, "Origin: null"]), 403);
     assert_eq!(knock(&daemon, "/", &[&bearer, "Origin: http://localhost:5173"]), 101);
-    // A name that somebody else had point at this machine.
-    assert_eq!(knock(&daemon, "/", &[&bearer, "Host: evil.example"]), 421);
+    // Names that somebody else had point at this machine, and those that are this machine.
+    for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "::1"] {
+        assert_eq!(knock(&daemon, "/", &[&bearer, &format!("Host: {host}")]), 421, "{host}");
+    }
+    for host in ["localhost:1", "127.0.0.1", "127.0.0.1:3141", "[::1]", "[::1]:3141"] {
+        assert_eq!(knock(&daemon, "/", &[&bearer, &format!("Host: {host}")]), 101, "{host}");
+    }
 }
 
 #[test]

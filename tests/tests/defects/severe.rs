@@ -165,7 +165,7 @@ fn w07_a_refusal_never_takes_the_place_of_an_outcome_not_even_over_a_crash() {
     client.event("s", "agent_start");
     client.send(&prompt("waiting", "s", "[say:hello]"));
     client.lifecycle("waiting", "accepted");
-    // Two conflicts, with what is stored and with what is in flight, and one refusal for lack of room.
+    // Two conflicts, with what is stored and with what is in flight, and no room for a third.
     client.send(&rename("done", "s", "two"));
     refused(&client.response("done"), "id_conflict");
     client.send(&prompt("running", "s", "something else"));

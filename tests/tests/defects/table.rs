@@ -181,6 +181,7 @@ const TABLE: [Defect; 87] = [
     shown(
         38,
         &[
+            "w38_a_full_disk_refuses_new_work_before_it_is_taken_and_passes_by_itself",
             "core/tests/scripts/20-storage-full.txt",
             "shell/src/journal/tests.rs::\
              a_spare_that_cannot_be_built_closes_the_journal_for_new_work_until_it_can",
@@ -227,12 +228,13 @@ const TABLE: [Defect; 87] = [
         "five connections that flood together can empty the common bucket",
     ),
     shown(53, &["w53_creations_do_not_wait_for_each_other"]),
-    partly(
+    shown(
         54,
-        &["shell/src/daemon/query/tests.rs::\
-             stored_sessions_come_newest_first_and_a_changed_file_is_read_again"],
-        "what was read is kept, and the lane is not held; but the files are still looked at by \
-         the daemon's own thread",
+        &[
+            "w54_a_listing_of_many_files_holds_up_neither_its_lane_nor_the_daemon",
+            "shell/src/daemon/query/tests.rs::\
+             stored_sessions_come_newest_first_and_a_changed_file_is_read_again",
+        ],
     ),
     shown(55, &["w55_nothing_ever_happens_to_an_idle_session_by_itself"]),
     shown(56, &["w56_idle_is_not_ill"]),
@@ -259,11 +261,10 @@ const TABLE: [Defect; 87] = [
             "shell/src/net/tests.rs::frames_right_behind_the_request_are_not_lost",
         ],
     ),
-    partly(
+    untested(
         62,
-        &["core/tests/protocol.rs::every_example_of_the_server_is_a_frame_with_a_known_type"],
-        "`get_messages` is not paged yet; `get_tree` is passed on whole and has `truncated` for \
-         agents that cut it",
+        "`get_tree` is passed on whole, which is how it is never cut without a word; \
+         `get_messages` is not paged yet",
     ),
     // Security.
     shown(

@@ -7,6 +7,7 @@ mod lanes;
 mod looking;
 mod many;
 mod operator;
+mod real_pi;
 mod timeouts;
 mod transports;
 mod turns;

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use pi_server_core::command::CommandKind;
-use pi_server_core::input::{AgentInfo, AgentReady};
-use pi_server_core::{AgentNo, CommandNo, Text};
+use pi_server_core::input::{AgentEvent, AgentInfo, AgentReady};
+use pi_server_core::{AgentNo, Text};
 use serde_json::{Value, json};
 
 use super::run::{Run, Step};
@@ -42,8 +42,6 @@ pub(super) struct DemoAgent {
     pub(super) run: Option<Run>,
     pub(super) compaction: Option<Compaction>,
     pub(super) shells: Vec<Shell>,
-    /// `abort` calls that wait for the end of the run.
-    pub(super) aborts: Vec<CommandNo>,
 }
 
 /// What a client can set.
@@ -124,7 +122,6 @@ impl DemoAgent {
             run: None,
             compaction: None,
             shells: Vec::new(),
-            aborts: Vec::new(),
         };
         agent.begin_conversation(now);
         agent
@@ -205,7 +202,7 @@ impl DemoAgent {
             }
             match self.step(now, voice) {
                 Step::Goes => {}
-                Step::Over => self.run_over(voice),
+                Step::Over => self.run = None,
                 Step::Died => return false,
             }
         }
@@ -226,9 +223,14 @@ impl DemoAgent {
 
     /// Ends the run before its time, as a real agent does: with all the closing events.
     pub(super) fn abort_run(&mut self, now: Instant, voice: &mut Voice<'_>) {
+        // What was queued for the run goes with it.
+        if self.queues.len() > 0 {
+            self.queues = Queues::default();
+            voice.event(AgentEvent::Other, &self.queues.event());
+            voice.info(self.info());
+        }
         if self.run.is_some() {
             self.close_aborted(now, voice);
-            self.run_over(voice);
         }
     }
 
@@ -236,13 +238,6 @@ impl DemoAgent {
     pub(super) fn answer(&mut self, request: &str, answer: &Answer, now: Instant) {
         if let Some(run) = &mut self.run {
             run.answered(request, answer, now);
-        }
-    }
-
-    fn run_over(&mut self, voice: &mut Voice<'_>) {
-        self.run = None;
-        for call in self.aborts.drain(..) {
-            voice.done(call, None);
         }
     }
 }

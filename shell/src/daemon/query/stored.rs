@@ -163,8 +163,8 @@ impl Walk {
     }
 }
 
-/// Whether a file that was found in an allowed directory is in one when its links are followed: what
-/// could not be loaded is not shown either.
+/// Whether a file that was found in an allowed directory is in one when its links are followed:
+/// what could not be loaded is not shown either.
 fn stays_inside(path: &Path, places: &Places) -> bool {
     !path.is_symlink()
         || fs::canonicalize(path).is_ok_and(|real| session_file::is_allowed(&real, places))
