@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use pi_server_core::command::CommandKind;
-use pi_server_core::input::{
-    AgentEvent, AgentSaid, Details, Envelope, Input, InputKind,
-};
+use pi_server_core::input::{AgentEvent, AgentSaid, Details, Envelope, Input, InputKind};
 use pi_server_core::notation::parse_script;
 use pi_server_core::{AgentNo, BodyRef, ConnId, Digest, Micros, Outputs, Seq, State, Text};
 

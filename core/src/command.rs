@@ -82,6 +82,22 @@ pub struct Row {
     pub executor: Executor,
 }
 
+macro_rules! row {
+    ($kind:ident $name:literal $target:ident $class:ident $mutates:literal $timeout:ident
+        $plane:ident $executor:ident) => {
+        Row {
+            kind: CommandKind::$kind,
+            name: $name,
+            target: Target::$target,
+            class: Class::$class,
+            mutates: $mutates,
+            timeout: TimeoutClass::$timeout,
+            plane: Plane::$plane,
+            executor: Executor::$executor,
+        }
+    };
+}
+
 macro_rules! commands {
     ($($kind:ident $name:literal $target:ident $class:ident $mutates:literal $timeout:ident
         $plane:ident $executor:ident;)*) => {
@@ -91,32 +107,15 @@ macro_rules! commands {
         pub enum CommandKind { $($kind,)* }
 
         /// The table, in the order of [`CommandKind`].
-        pub const TABLE: &[Row] = &[$(Row {
-            kind: CommandKind::$kind,
-            name: $name,
-            target: Target::$target,
-            class: Class::$class,
-            mutates: $mutates,
-            timeout: TimeoutClass::$timeout,
-            plane: Plane::$plane,
-            executor: Executor::$executor,
-        },)*];
+        pub const TABLE: &[Row] =
+            &[$(row!($kind $name $target $class $mutates $timeout $plane $executor),)*];
 
         impl CommandKind {
             /// This command's row.
             pub fn row(self) -> &'static Row {
                 match self {
                     $(CommandKind::$kind => const {
-                        &Row {
-                            kind: CommandKind::$kind,
-                            name: $name,
-                            target: Target::$target,
-                            class: Class::$class,
-                            mutates: $mutates,
-                            timeout: TimeoutClass::$timeout,
-                            plane: Plane::$plane,
-                            executor: Executor::$executor,
-                        }
+                        &row!($kind $name $target $class $mutates $timeout $plane $executor)
                     },)*
                 }
             }

@@ -144,10 +144,11 @@ limits! {
     connection_burst = 1_000, 1..=1_000_000;
     /// Commands a connection's bucket regains per second.
     connection_per_second = 200, 1..=1_000_000;
-    /// Control commands all connections together take in one burst.
-    control_burst = 1_000, 1..=1_000_000;
+    /// Control commands all connections together take in one burst: five times a connection's own,
+    /// so that one that floods does not shut the others out.
+    control_burst = 5_000, 1..=1_000_000;
     /// Control commands regained per second.
-    control_per_second = 200, 1..=1_000_000;
+    control_per_second = 1_000, 1..=1_000_000;
     /// Dialog answers a session takes in one burst.
     dialog_burst = 60, 1..=1_000_000;
     /// Dialog answers a session's bucket regains per second.

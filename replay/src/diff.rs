@@ -145,7 +145,7 @@ impl Steps {
         loop {
             let Some(item) = self.batch.as_ref().and_then(|batch| batch.item(self.index)) else {
                 self.index = 0;
-                self.batch = self.feed.next();
+                self.batch = self.feed.take();
                 if self.batch.is_none() {
                     return self.open.take();
                 }

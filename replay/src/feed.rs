@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 use pi_server_core::record::{
     Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, Record, Secret, SegmentFault,
@@ -64,6 +64,16 @@ impl Batch {
     /// The records, in order.
     pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
         self.entries.iter().map(|entry| self.read(entry))
+    }
+
+    /// How many records there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
     /// One record, by its place in the batch.
@@ -164,7 +174,7 @@ impl Feed {
         let secret = key_of(source, head.journal, &segments)?;
         let (sender, batches) = sync_channel(BATCHES_MAX);
         let source = source.clone();
-        let reader = std::thread::spawn(move || {
+        let reader = Builder::new().name("read".into()).spawn(move || {
             let mut reader = Reader::new(source, sender);
             reader.read(Survey::new(head), segments).map(|(verdict, segments, bytes)| Reading {
                 journal: head.journal,
@@ -174,11 +184,12 @@ impl Feed {
                 head: head.durable_upto,
             })
         });
+        let reader = reader.map_err(SourceError::no_thread)?;
         Ok(Feed { batches, reader, secret })
     }
 
     /// The next committed records; `None` at the end.
-    pub fn next(&mut self) -> Option<Batch> {
+    pub fn take(&mut self) -> Option<Batch> {
         self.batches.recv().ok()
     }
 

@@ -59,10 +59,11 @@ impl PlayError {
         match self {
             PlayError::Source(error) => error.status(),
             PlayError::Unreadable { .. } => Status::Damaged,
-            PlayError::NoInput { .. } | PlayError::NoConnection { .. } => Status::Usage,
             // Whoever reads has seen enough, as `head` has.
             PlayError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Good,
-            PlayError::Write(_) => Status::Usage,
+            PlayError::NoInput { .. } | PlayError::NoConnection { .. } | PlayError::Write(_) => {
+                Status::Usage
+            }
         }
     }
 }
@@ -146,7 +147,7 @@ pub fn play(
     let key = feed.key().clone();
     let (mut state, mut outputs) = (State::new(), Outputs::new());
     let mut last = Seq(0);
-    while let Some(batch) = feed.next() {
+    while let Some(batch) = feed.take() {
         for item in batch.items().filter(|item| item.mark.is_none()) {
             let header = item.header;
             let kind = decode_kind(item.input).map_err(|error| PlayError::Unreadable {

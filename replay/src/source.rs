@@ -42,6 +42,11 @@ pub enum SourceError {
 }
 
 impl SourceError {
+    /// The system has no thread for reading.
+    pub(crate) fn no_thread(source: io::Error) -> SourceError {
+        SourceError::Io { operation: "start", path: PathBuf::from("a thread"), source }
+    }
+
     /// The exit status that says so.
     pub fn status(&self) -> Status {
         match self {

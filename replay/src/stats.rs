@@ -52,7 +52,7 @@ impl Stats {
     pub fn count(source: &Source) -> Result<(Stats, Reading), SourceError> {
         let mut feed = Feed::start(source)?;
         let mut stats = Stats::default();
-        while let Some(batch) = feed.next() {
+        while let Some(batch) = feed.take() {
             batch.items().for_each(|item| stats.add(&item));
         }
         Ok((stats, feed.finish()?))

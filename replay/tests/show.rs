@@ -6,6 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::{Forged, Scribe, binary, forge, json, tree, two_lives};
+use pi_server_core::input::{AgentSaid, Disposition, Reply};
 use pi_server_core::notation::parse_script;
 use pi_server_core::{Outputs, State};
 use serde_json::Value;
@@ -18,7 +19,7 @@ fn text(arguments: &[&str], dir: &Path) -> String {
 
 /// The lines without the numbers before them.
 fn notation(timeline: &str) -> String {
-    timeline.lines().map(|line| format!("{}\n", &line[10..])).collect()
+    timeline.lines().flat_map(|line| [&line[10..], "\n"]).collect()
 }
 
 #[test]
@@ -76,8 +77,8 @@ fn a_client_is_shown_the_bytes_that_it_was_sent() {
         scribe.turn(one, "a", 1, &format!("p{turn}"), 20);
     }
     let messages = scribe.frame(two, r#"{"id":"g","type":"get_messages","sessionId":"a"}"#);
-    let done = pi_server_core::input::Reply::Done(Default::default());
-    let said = pi_server_core::input::AgentSaid::Replied { call: messages, reply: done };
+    let done = Reply::Done(Disposition::Unspecified);
+    let said = AgentSaid::Replied { call: messages, reply: done };
     scribe.agent(1, said, r#"{"messages":["from the journal"]}"#.as_bytes());
     for turn in 0..40 {
         scribe.turn(one, "a", 1, &format!("q{turn}"), 20);
@@ -112,7 +113,7 @@ fn a_client_that_subscribes_with_a_cursor_is_shown_what_it_missed() {
     let dir = tempfile::tempdir().unwrap();
     two_lives(dir.path());
     let timeline = text(&["show"], dir.path());
-    let conn = timeline.lines().filter(|line| line.ends_with(" open")).next_back().unwrap();
+    let conn = timeline.lines().rfind(|line| line.ends_with(" open")).unwrap();
     let conn = conn.split_whitespace().next().unwrap().replace('#', "c");
     let shown = text(&["show", "--client", &conn], dir.path());
     let frames: Vec<Value> =

@@ -71,6 +71,59 @@ fn a_journal_that_rolls_over_many_segments_replays() {
     assert!(json["segments"].as_u64().unwrap() > 4, "{json:#}");
 }
 
+#[test]
+fn a_journal_that_grows_while_it_is_read_is_identical_every_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_owned();
+    let mut scribe = common::Scribe::open(&path, 64 << 10);
+    scribe.keeps_sent = false;
+    scribe.boot(true);
+    let conn = scribe.client(None);
+    scribe.session(conn, "a", 1);
+    scribe.commit();
+    let writer = std::thread::spawn(move || {
+        for turn in 0..400 {
+            scribe.turn(conn, "a", 1, &format!("p{turn}"), 30);
+        }
+        scribe.stop();
+    });
+    let source = pi_replay::source::Source::open(&path).unwrap();
+    let mut last = 0;
+    loop {
+        let done = writer.is_finished();
+        let report = pi_replay::verify::verify(&source, &mut |_| {}).unwrap();
+        assert_eq!(report.status().code(), 0, "{report}");
+        assert!(report.counts.inputs >= last, "what was committed stays");
+        last = report.counts.inputs;
+        if done {
+            break;
+        }
+    }
+    writer.join().unwrap();
+    assert_eq!(last, 1 + 1 + 3 + 400 * 35 + 1);
+}
+
+#[test]
+fn a_torn_tail_that_was_set_aside_leaves_an_identical_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut scribe = common::Scribe::open(dir.path(), 1 << 20);
+    scribe.boot(true);
+    let conn = scribe.client(None);
+    scribe.commit();
+    // The process dies within a turn of its loop.
+    scribe.frame(conn, r#"{"id":"lost","type":"health_check"}"#);
+    drop(scribe);
+    let mut scribe = common::Scribe::open(dir.path(), 1 << 20);
+    scribe.boot(false);
+    scribe.client(None);
+    scribe.commit();
+    scribe.stop();
+    let (code, report) = verify(dir.path());
+    assert_eq!((code, &report["inputs"], &report["boots"]), (0, &5.into(), &2.into()));
+    let stats = json(&binary(&["stats", "--json"], dir.path()));
+    assert_eq!(stats["counts"]["recoveries"], 1, "{stats:#}");
+}
+
 /// Alters the digest that the record of input `seq` has of the step before.
 fn alter_outputs_before(dir: &Path, seq: u64) {
     forge(dir, |record: &mut Forged| {

@@ -128,6 +128,17 @@ impl Client {
         }
     }
 
+    /// Sends a text message that is no UTF-8, as no honest client would.
+    ///
+    /// # Panics
+    /// This is no WebSocket, or the connection is gone.
+    pub fn send_bad_text(&mut self) {
+        let Link::WebSocket(socket) = &mut self.link else { panic!("lines have no messages") };
+        // A final text frame of one byte, with a mask of zeros.
+        let frame = [0x81, 0x81, 0, 0, 0, 0, 0xff];
+        socket.get_mut().write_all(&frame).expect("a connection that takes frames");
+    }
+
     /// Sends a command under a fresh id and waits for its response.
     pub fn call(&mut self, mut command: Value) -> Value {
         // Clients without a name share one namespace, so the number is one for all of them.

@@ -17,6 +17,9 @@ use crate::programs::program;
 #[derive(Clone, Debug)]
 pub struct Setup {
     args: Vec<OsString>,
+    /// The real agent's program, and the user's agent folder that it is to have.
+    pi: Option<(PathBuf, PathBuf)>,
+    programs: Option<PathBuf>,
     tcp: bool,
     unix: bool,
     stdio: bool,
@@ -24,7 +27,7 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { args: Vec::new(), tcp: true, unix: true, stdio: false }
+        Setup { args: Vec::new(), pi: None, programs: None, tcp: true, unix: true, stdio: false }
     }
 }
 
@@ -38,6 +41,20 @@ impl Setup {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Setup {
         self.args.push(arg.into());
+        self
+    }
+
+    /// The real agent in the place of the demo agent, with the settings in `folder`.
+    #[must_use]
+    pub fn pi(mut self, program: &Path, folder: &Path) -> Setup {
+        self.pi = Some((program.to_owned(), folder.to_owned()));
+        self
+    }
+
+    /// Runs the `pi-server` in this folder, and not the one that was built with the tests.
+    #[must_use]
+    pub fn programs(mut self, dir: &Path) -> Setup {
+        self.programs = Some(dir.to_owned());
         self
     }
 
@@ -69,8 +86,19 @@ impl Setup {
     }
 
     fn command(&self, dir: &Path) -> Command {
-        let mut command = Command::new(program("pi-server"));
-        command.args(["serve", "--agent", "demo", "--set", "limits.rate=off", "--data-dir"]);
+        let path = self.programs.as_ref().map(|dir| dir.join("pi-server"));
+        let mut command = Command::new(path.unwrap_or_else(|| program("pi-server")));
+        command.arg("serve");
+        match &self.pi {
+            Some((program, folder)) => {
+                command.args(["--agent", "pi", "--pi-command"]).arg(program);
+                command.env("PI_CODING_AGENT_DIR", folder).env("PI_OFFLINE", "1");
+            }
+            None => {
+                command.args(["--agent", "demo"]);
+            }
+        }
+        command.args(["--set", "limits.rate=off", "--data-dir"]);
         command.arg(dir);
         if self.tcp {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -226,6 +254,12 @@ impl Daemon {
         self.restart();
     }
 
+    /// Starts it again with the `pi-server` in this folder.
+    pub fn restart_with_programs(&mut self, dir: &Path) {
+        self.setup.programs = Some(dir.to_owned());
+        self.restart();
+    }
+
     /// Runs its journal again with `pi-replay verify`, which must find it identical.
     pub fn verify(&self) {
         let output = self.replay(&["verify"]);
@@ -267,9 +301,23 @@ impl Daemon {
 
     /// Its resident memory, in bytes.
     pub fn memory(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// Its resident memory without files that are mapped, in bytes.
+    pub fn own_memory(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    /// The most resident memory that it ever had, in bytes.
+    pub fn peak_memory(&self) -> u64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))
             .expect("a running daemon has a status");
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a size");
+        let line = status.lines().find(|line| line.starts_with(name)).expect("a size");
         let kib: u64 = line
             .split_whitespace()
             .nth(1)

@@ -8,7 +8,11 @@
 
 pub mod client;
 pub mod daemon;
+pub mod disk;
+pub mod frames;
+pub mod journal;
 pub mod programs;
+pub mod provider;
 
 pub use client::Client;
 pub use daemon::{Daemon, Setup};

@@ -39,7 +39,7 @@ impl Provider {
             for stream in listener.incoming().flatten() {
                 let tries = Arc::clone(&tries);
                 // A client that goes away in the middle, after an abort say, is no failure.
-                std::thread::spawn(move || drop(serve(stream, &tries)));
+                std::thread::spawn(move || drop(serve(&stream, &tries)));
             }
         });
         Ok(Provider { address })
@@ -80,7 +80,7 @@ impl Provider {
     }
 }
 
-fn serve(stream: TcpStream, tries: &Tries) -> io::Result<()> {
+fn serve(stream: &TcpStream, tries: &Tries) -> io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     loop {
         let mut line = String::new();
@@ -99,7 +99,7 @@ fn serve(stream: TcpStream, tries: &Tries) -> io::Result<()> {
         let mut body = vec![0; length];
         reader.read_exact(&mut body)?;
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        answer(&stream, &body, tries)?;
+        answer(stream, &body, tries)?;
     }
 }
 

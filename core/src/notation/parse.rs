@@ -11,8 +11,8 @@ use crate::command::CommandKind;
 use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text};
 use crate::input::{
     AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Details, DialogMethod,
-    Disposition, Envelope, Exit, Input, InputKind, Interest, JournalFacts, Malformed, Opened,
-    RecoveryPolicy, Reply, RuleSet, Transport,
+    Disposition, Envelope, Exit, HistoryFilter, Input, InputKind, Interest, JournalFacts,
+    Malformed, Opened, RecoveryPolicy, Reply, RuleSet, Transport,
 };
 use crate::limits::Limits;
 
@@ -260,8 +260,14 @@ fn default_details(kind: CommandKind) -> Details {
             Details::Reconcile { command: text(), succeeded: true, note: None }
         }
         CommandKind::SetInterest => Details::Interest(Interest::All),
+        CommandKind::GetCommandHistory => Details::History(plain_history()),
         _ => Details::None,
     }
+}
+
+/// What the history is asked for without filters.
+pub(super) fn plain_history() -> HistoryFilter {
+    HistoryFilter { limit: 100, ..HistoryFilter::default() }
 }
 
 fn parse_detail(word: &str, words: &mut Words, details: &mut Details) -> Parsed<()> {

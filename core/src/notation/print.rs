@@ -160,6 +160,7 @@ fn write_details(f: &mut Formatter<'_>, details: &Details) -> fmt::Result {
             optional(f, "note", note.as_ref())
         }
         Details::Interest(interest) => write!(f, " {}", interest_name(*interest)),
+        Details::History(filter) if *filter == super::parse::plain_history() => Ok(()),
         Details::History(_) => f.write_str(" filter"),
     }
 }

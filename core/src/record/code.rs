@@ -85,27 +85,39 @@ pub fn decode_kind(bytes: &[u8]) -> Result<InputKind, DecodeError> {
 ///
 /// `scratch` is a buffer for reuse; what is in it afterwards means nothing.
 pub fn digest_outputs(outputs: &[Output], scratch: &mut Vec<u8>) -> Digest {
-    if outputs.is_empty() {
-        return Digest::default();
-    }
     scratch.clear();
+    encode_outputs(outputs, scratch);
+    digest_encoded(scratch)
+}
+
+/// Appends what [`digest_outputs`] is a digest of, for whoever computes it on another thread.
+pub fn encode_outputs(outputs: &[Output], bytes: &mut Vec<u8>) {
     for output in outputs {
-        let writer = Appender(scratch);
+        let writer = Appender(bytes);
         if bincode::encode_into_writer(output, writer, bincode::config::standard()).is_err() {
             // An output is plain data and appending to a vector cannot fail; if it ever did, it
             // would do so at the same place in every run.
             break;
         }
     }
-    truncate(&blake3::hash(scratch))
+}
+
+/// The digest of what [`encode_outputs`] appended for one step.
+pub fn digest_encoded(bytes: &[u8]) -> Digest {
+    if bytes.is_empty() { Digest::default() } else { truncate(&blake3::hash(bytes)) }
 }
 
 /// bincode writes into a vector through this.
 struct Appender<'a>(&'a mut Vec<u8>);
 
 impl Writer for Appender<'_> {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
-        self.0.extend_from_slice(bytes);
+        match bytes {
+            // Most numbers are one byte, for which a call of memcpy costs more than the byte.
+            [byte] => self.0.push(*byte),
+            _ => self.0.extend_from_slice(bytes),
+        }
         Ok(())
     }
 }

@@ -175,7 +175,8 @@ impl State {
             return Err(conflict(command.envelope.kind));
         }
         let max = self.limits.waiters_per_command_max;
-        if count(command.waiters.len()) >= max {
+        let live = |waiter: &&Waiter| self.conns.contains_key(&waiter.conn);
+        if count(command.waiters.iter().filter(live).count()) >= max {
             return Err(Failure::TooManyWaiters { max });
         }
         self.check_pending(request.conn)?;
@@ -235,7 +236,7 @@ impl State {
     /// Names that are no sessions pay from the common bucket, so that inventing names gains
     /// nothing and costs no memory.
     fn bucket_of(&self, envelope: &Envelope) -> Bucket {
-        let known = envelope.session.as_ref().is_some_and(|id| self.sessions.contains_key(id));
+        let known = envelope.session.as_ref().is_some_and(|id| self.open_session(id).is_some());
         match envelope.kind.row().plane {
             Plane::Data if known => Bucket::Session,
             Plane::Dialog if known => Bucket::Dialog,
@@ -277,6 +278,8 @@ impl State {
 
     fn join(&mut self, conn: ConnId, envelope: &Envelope, number: CommandNo) {
         if let Some(command) = self.commands.get_mut(&number) {
+            // Whoever has gone waits no longer.
+            command.waiters.retain(|waiter| self.conns.contains_key(&waiter.conn));
             command.waiters.push(Waiter { conn, id: envelope.id.clone() });
         }
         if let Some(conn) = self.conns.get_mut(&conn) {
@@ -328,6 +331,7 @@ impl State {
             dependents: Vec::new(),
             waiters: Vec::new(),
             deadline: None,
+            timeout_ms: 0,
             charge: Charge::None,
         };
         announce(number, &command, Phase::Accepted, outputs);

@@ -66,7 +66,6 @@ impl State {
         }
         let (settles, disposition) = (ready.settles, ready.disposition);
         session.agent = Agent::Up { agent, settles, disposition };
-        session.run = Run::Idle;
         session.info = ready.info.clone();
         session.touch();
         self.due.clear(Some(by), Wake::AgentStart(id.clone()));
@@ -93,7 +92,11 @@ impl State {
         let creates = command.envelope.kind.row().target == Target::Creates;
         let Some(session) = self.sessions.get_mut(id) else { return };
         if !creates {
-            if let Some(agent) = session.agent_up() {
+            let agent = session.agent_up();
+            if self.absent.contains(&command.envelope.kind) {
+                // Nobody could know before its agent was up.
+                self.finish_failed(number, Failure::Unsupported, outputs);
+            } else if let Some(agent) = agent {
                 self.dispatch(number, agent, outputs);
             }
             return;

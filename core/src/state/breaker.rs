@@ -50,8 +50,15 @@ impl Thresholds {
 pub(super) struct Breaker {
     position: Position,
     failures: VecDeque<Micros>,
+    /// How often it has begun to let probes through.
+    trials: u64,
     pub(super) totals: Totals,
 }
+
+/// What a command that passes is to the circuit: a probe of its n-th trial, or nothing special.
+/// A probe of a trial that is over says nothing in the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Probe(Option<u64>);
 
 /// What a breaker has seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -97,26 +104,33 @@ impl Breaker {
     }
 
     /// Notes a command that passes.
-    pub(super) fn pass(&mut self) {
+    pub(super) fn pass(&mut self) -> Probe {
         match &mut self.position {
-            Position::Closed => {}
+            Position::Closed => return Probe(None),
             Position::Open { .. } => {
+                bump(&mut self.trials);
                 self.position = Position::HalfOpen { out: 1, succeeded: 0 };
             }
             Position::HalfOpen { out, .. } => bump(out),
         }
+        Probe(Some(self.trials))
     }
 
     /// Notes how a command that passed has ended.
-    pub(super) fn learn(&mut self, verdict: Verdict, now: Micros, by: Thresholds) {
-        if let Position::HalfOpen { out, .. } = &mut self.position {
+    pub(super) fn learn(&mut self, probe: Probe, verdict: Verdict, now: Micros, by: Thresholds) {
+        let probes = probe == Probe(Some(self.trials));
+        if let Position::HalfOpen { out, .. } = &mut self.position
+            && probes
+        {
             *out = out.saturating_sub(1);
         }
         match verdict {
             Verdict::Nothing => {}
             Verdict::Success => {
                 bump(&mut self.totals.successes);
-                if let Position::HalfOpen { succeeded, .. } = &mut self.position {
+                if let Position::HalfOpen { succeeded, .. } = &mut self.position
+                    && probes
+                {
                     bump(succeeded);
                     if *succeeded >= by.successes {
                         self.position = Position::Closed;
@@ -126,17 +140,17 @@ impl Breaker {
             }
             Verdict::Failure => {
                 bump(&mut self.totals.failures);
-                self.failed(now, by);
+                self.failed(probes, now, by);
             }
         }
     }
 
-    fn failed(&mut self, now: Micros, by: Thresholds) {
+    fn failed(&mut self, probes: bool, now: Micros, by: Thresholds) {
         let open = Position::Open { until: now.plus_ms(by.open_ms) };
         match self.position {
-            Position::HalfOpen { .. } => self.position = open,
+            Position::HalfOpen { .. } if probes => self.position = open,
             // A command that passed before the circuit opened tells nothing new.
-            Position::Open { .. } => {}
+            Position::HalfOpen { .. } | Position::Open { .. } => {}
             Position::Closed => {
                 self.failures.push_back(now);
                 while self.failures.front().is_some_and(|at| at.plus_ms(by.window_ms) < now) {

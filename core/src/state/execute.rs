@@ -15,7 +15,7 @@ use crate::command::{CommandKind, Executor, Target, TimeoutClass};
 use crate::failure::Failure;
 use crate::frame::{Capabilities, Data, Frame, Health, HealthIssue, Outcome, Phase};
 use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Seq, Text};
-use crate::input::{Answer, Details};
+use crate::input::{Answer, Details, HistoryFilter};
 use crate::output::{Ask, Audience, Output, Outputs, Query};
 
 impl State {
@@ -152,22 +152,24 @@ impl State {
             }
             CommandKind::SwitchSession => self.switch_session(number, conn, session, outputs),
             CommandKind::Unsubscribe => {
-                if let (Some(conn), Some(session)) = (conn, session) {
-                    if let Some(conn) = self.conns.get_mut(&conn) {
-                        conn.subscriptions.remove(session);
-                    }
+                if let (Some(conn), Some(session)) = (conn, session)
+                    && let Some(known) = self.conns.get_mut(&conn)
+                {
+                    known.subscriptions.remove(session);
                     outputs.push(Output::Unsubscribe { conn, session: session.clone() });
                 }
                 self.finish_done(number, Data::None, outputs);
             }
             CommandKind::SetInterest => {
+                // The new interest holds from the response on, so that nobody sees half of the
+                // frames of this command.
+                self.finish_done(number, Data::None, outputs);
                 if let (Some(conn), Details::Interest(interest)) = (conn, &envelope.details)
                     && let Some(known) = self.conns.get_mut(&conn)
                 {
                     known.interest = *interest;
                     outputs.push(Output::SetInterest { conn, interest: *interest });
                 }
-                self.finish_done(number, Data::None, outputs);
             }
             CommandKind::CancelCommand => self.cancel(number, outputs),
             CommandKind::ReconcileCommand => self.reconcile(number, outputs),
@@ -189,6 +191,7 @@ impl State {
     /// The timeout counts from the start. Commands whose late effect could not be undone have
     /// none, whatever the client asks for.
     fn arm_timeout(&mut self, number: CommandNo) {
+        let joins = self.joins_run(number);
         let Some(command) = self.commands.get_mut(&number) else { return };
         if command.envelope.kind.row().executor == Executor::Core {
             // It ends within this very step.
@@ -196,13 +199,22 @@ impl State {
         }
         let default = match command.envelope.kind.row().timeout {
             TimeoutClass::Never => return,
-            TimeoutClass::Short => self.limits.short_timeout_ms,
-            TimeoutClass::Turn => self.limits.turn_timeout_ms,
+            TimeoutClass::Turn if !joins => self.limits.turn_timeout_ms,
+            TimeoutClass::Short | TimeoutClass::Turn => self.limits.short_timeout_ms,
         };
         let ms = command.envelope.timeout_ms.unwrap_or(default);
         let at = self.now.plus_ms(ms);
+        command.timeout_ms = ms;
         command.deadline = Some(at);
         self.due.set(at, Wake::Command(number));
+    }
+
+    /// Whether a command that starts is a prompt for the run that is going, and no turn itself.
+    fn joins_run(&self, number: CommandNo) -> bool {
+        let Some(command) = self.commands.get(&number) else { return false };
+        let session = command.session.as_ref().and_then(|id| self.sessions.get(id));
+        command.envelope.kind == CommandKind::Prompt
+            && session.is_some_and(|session| session.run != Run::Idle)
     }
 
     fn list_sessions(&mut self) -> Data {
@@ -294,11 +306,7 @@ impl State {
             self.finish_failed(command, Failure::SessionDeleted, outputs);
         }
         self.remove_session(id, outputs);
-        let key = LaneKey::Session(id.clone());
-        if let Some(lane) = self.lanes.get_mut(&key) {
-            lane.slot = Slot::Free;
-        }
-        self.dirty.insert(key);
+        self.dirty.insert(LaneKey::Session(id.clone()));
         self.finish_done(number, Data::Deleted, outputs);
         let frame = Frame::SessionDeleted { session: id.clone() };
         outputs.deliver(Audience::Everyone, frame);
@@ -310,9 +318,10 @@ impl State {
         let Details::Cancel { command: id } = command.envelope.details.clone() else { return };
         let target = match self.identity.by_id(&self.identity.id_key(&command.client, &id)) {
             super::identity::Found::Command(target) if target != number => target,
-            super::identity::Found::Command(_)
-            | super::identity::Found::Unknown
-            | super::identity::Found::Forgotten => {
+            super::identity::Found::Forgotten => {
+                return self.finish_failed(number, Failure::CommandEnded { id }, outputs);
+            }
+            super::identity::Found::Command(_) | super::identity::Found::Unknown => {
                 return self.finish_failed(number, Failure::CommandNotFound { id }, outputs);
             }
         };
@@ -330,10 +339,14 @@ impl State {
         let Some(command) = self.commands.get(&number) else { return };
         let details = command.envelope.details.clone();
         let Details::Reconcile { command: id, succeeded, note } = details else { return };
-        let super::identity::Found::Command(target) =
-            self.identity.by_id(&self.identity.id_key(&command.client, &id))
-        else {
-            return self.finish_failed(number, Failure::CommandNotFound { id }, outputs);
+        let target = match self.identity.by_id(&self.identity.id_key(&command.client, &id)) {
+            super::identity::Found::Command(target) => target,
+            super::identity::Found::Forgotten => {
+                return self.finish_failed(number, Failure::NothingToReconcile { id }, outputs);
+            }
+            super::identity::Found::Unknown => {
+                return self.finish_failed(number, Failure::CommandNotFound { id }, outputs);
+            }
         };
         let Some(stored) = self.identity.stored(target) else {
             return self.finish_failed(number, Failure::NothingToReconcile { id }, outputs);
@@ -341,10 +354,14 @@ impl State {
         if stored.outcome.result != Err(Failure::OutcomeUnknown) {
             return self.finish_failed(number, Failure::NothingToReconcile { id }, outputs);
         }
-        let (session, mutates) = (stored.session.clone(), stored.envelope.kind.row().mutates);
         let lane_sequence = stored.outcome.lane_sequence;
-        let session_version =
-            if succeeded && mutates { self.raise_version(session.as_ref()) } else { None };
+        let (session, mutates) = (stored.session.clone(), stored.envelope.kind.row().mutates);
+        // The session of that name may be another one by now.
+        let ended = stored.outcome.at;
+        let session = session.filter(|id| {
+            succeeded && self.open_session(id).is_some_and(|known| known.created_at <= ended)
+        });
+        let session_version = if mutates { self.raise_version(session.as_ref()) } else { None };
         let result =
             if succeeded { Ok(Data::None) } else { Err(Failure::ReconciledFailed { note }) };
         let outcome = Outcome { result, session_version, lane_sequence, at: self.now };
@@ -361,6 +378,7 @@ impl State {
             (Details::Load { path }, _) => Query::SessionFile { path: path.clone() },
             (Details::History(filter), _) => Query::History(filter.clone()),
             (_, CommandKind::ListStoredSessions) => Query::StoredSessions,
+            (_, CommandKind::GetCommandHistory) => Query::History(HistoryFilter::default()),
             (_, CommandKind::CreateSession) => Query::Directory { cwd: None },
             _ => Query::Metrics,
         };
@@ -386,19 +404,29 @@ impl State {
             bump(&mut self.counters.impossible);
             return;
         }
-        let creates = command.envelope.kind.row().target == Target::Creates;
+        let kind = command.envelope.kind;
+        let creates = kind.row().target == Target::Creates;
+        let own = command.session.clone();
         match answer {
-            Answer::Data if body.is_empty() => self.finish_done(number, Data::None, outputs),
-            Answer::Data => self.finish_done(number, Data::Body(body), outputs),
+            Answer::Data if kind.row().target == Target::Server => {
+                let data = if body.is_empty() { Data::None } else { Data::Body(body) };
+                self.finish_done(number, data, outputs);
+            }
             Answer::Failed(text) => {
                 self.finish_failed(number, Failure::Unavailable(text.clone()), outputs);
             }
-            Answer::Directory { cwd } => self.create(number, cwd, None, None, outputs),
-            Answer::SessionFile { path, cwd, name } => {
+            Answer::Directory { cwd } if kind == CommandKind::CreateSession => {
+                self.create(number, cwd, None, None, outputs);
+            }
+            Answer::SessionFile { path, cwd, name }
+                if matches!(kind, CommandKind::LoadSession | CommandKind::SwitchSessionFile) =>
+            {
                 let holder = self
                     .sessions
                     .values()
-                    .find(|session| session.info.file.as_ref() == Some(path))
+                    .find(|known| {
+                        known.info.file.as_ref() == Some(path) && Some(&known.id) != own.as_ref()
+                    })
                     .map(|session| session.id.clone());
                 match holder {
                     // The same file in two sessions would have two writers.
@@ -410,6 +438,12 @@ impl State {
                     }
                     None => self.start_at_agent(number, outputs),
                 }
+            }
+            Answer::Data | Answer::Directory { .. } | Answer::SessionFile { .. } => {
+                // Not what was asked for. The command must end all the same.
+                bump(&mut self.counters.impossible);
+                let words = Text::from("the look-up gave no usable answer");
+                self.finish_failed(number, Failure::Unavailable(words), outputs);
             }
         }
     }
@@ -457,7 +491,10 @@ impl State {
 
     /// Hands a command to an agent that is up.
     pub(super) fn dispatch(&mut self, number: CommandNo, agent: AgentNo, outputs: &mut Outputs) {
-        self.charge(number);
+        if !self.joins_run(number) {
+            // A prompt that joins a run says nothing of the provider.
+            self.charge(number);
+        }
         let Some(command) = self.commands.get_mut(&number) else { return };
         command.stage = Stage::Asked(agent);
         let (kind, frame) = (command.envelope.kind, command.frame);
@@ -465,11 +502,14 @@ impl State {
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.asked.insert(number);
         outputs.push(Output::Ask(Ask::Call { agent, call: number, kind, frame }));
+        // It may leave the head, and not only within a start.
+        self.dirty.insert(LaneKey::Session(id.clone()));
         let Some(lane) = self.lanes.get_mut(&LaneKey::Session(id.clone())) else { return };
         match kind {
             // A prompt for a turn that has ended meanwhile becomes the turn itself.
             CommandKind::Prompt if lane.slot == Slot::Free && session.run == Run::Idle => {
                 session.run = Run::Prompted(number);
+                session.run_failed = None;
             }
             CommandKind::Compact
             | CommandKind::Bash
@@ -502,13 +542,12 @@ impl State {
                 {
                     return;
                 }
-                self.providers.entry(provider.clone()).or_default().pass();
-                command.charge = Charge::Provider(provider);
+                let probe = self.providers.entry(provider.clone()).or_default().pass();
+                command.charge = Charge::Provider { name: provider, probe };
             }
             CommandKind::Bash => {
-                session.bash.pass();
-                self.bash.pass();
-                command.charge = Charge::Bash;
+                let (session, common) = (session.bash.pass(), self.bash.pass());
+                command.charge = Charge::Bash { session, common };
             }
             _ => {}
         }

@@ -85,20 +85,24 @@ impl State {
         let session = command.session.as_ref().and_then(|id| self.sessions.get_mut(id));
         match &command.charge {
             Charge::None => {}
-            Charge::Provider(provider) => {
-                let failed = session.is_some_and(|session| session.run_failed);
-                let verdict = match result {
-                    Ok(_) if failed => Verdict::Failure,
-                    Ok(_) => Verdict::Success,
-                    // What the agent refuses or the operator cancels says nothing of the provider.
-                    Err(_) => Verdict::Nothing,
+            Charge::Provider { name, probe } => {
+                let run_failed = match command.envelope.kind {
+                    CommandKind::Compact => Some(false),
+                    _ => session.and_then(|session| session.run_failed),
+                };
+                let verdict = match (result, run_failed) {
+                    (Ok(_), Some(true)) => Verdict::Failure,
+                    (Ok(_), Some(false)) => Verdict::Success,
+                    // What ended without a run, what the agent refuses and what the operator
+                    // cancels say nothing of the provider.
+                    (Ok(_), None) | (Err(_), _) => Verdict::Nothing,
                 };
                 let by = Thresholds::provider(&self.limits);
-                if let Some(breaker) = self.providers.get_mut(provider) {
-                    breaker.learn(verdict, self.now, by);
+                if let Some(breaker) = self.providers.get_mut(name) {
+                    breaker.learn(*probe, verdict, self.now, by);
                 }
             }
-            Charge::Bash => {
+            Charge::Bash { session: probe, common } => {
                 let verdict = match result.as_ref().map_err(Failure::code) {
                     Ok(_) => Verdict::Success,
                     Err(ErrorCode::Timeout | ErrorCode::AgentExited | ErrorCode::AgentError) => {
@@ -107,9 +111,9 @@ impl State {
                     Err(_) => Verdict::Nothing,
                 };
                 if let Some(session) = session {
-                    session.bash.learn(verdict, self.now, Thresholds::bash(&self.limits));
+                    session.bash.learn(*probe, verdict, self.now, Thresholds::bash(&self.limits));
                 }
-                self.bash.learn(verdict, self.now, Thresholds::bash_global(&self.limits));
+                self.bash.learn(*common, verdict, self.now, Thresholds::bash_global(&self.limits));
             }
         }
     }
@@ -206,20 +210,14 @@ impl State {
     pub(super) fn command_overdue(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get_mut(&number) else { return };
         command.deadline = None;
-        let (stage, envelope) = (command.stage, command.envelope.clone());
+        let (stage, timeout_ms) = (command.stage, command.timeout_ms);
         let failure = if stage == Stage::Waiting {
             if !self.waits_for_other_lanes(number) {
                 return;
             }
             Failure::DependencyTimeout { ms: self.limits.dependency_timeout_ms }
         } else {
-            let default = match envelope.kind.row().timeout {
-                crate::command::TimeoutClass::Turn => self.limits.turn_timeout_ms,
-                crate::command::TimeoutClass::Short | crate::command::TimeoutClass::Never => {
-                    self.limits.short_timeout_ms
-                }
-            };
-            Failure::Timeout { ms: envelope.timeout_ms.unwrap_or(default) }
+            Failure::Timeout { ms: timeout_ms }
         };
         self.give_up(number, failure, outputs);
     }

@@ -36,6 +36,17 @@ pub(super) enum Slot {
     Stopping(CommandNo, CommandKind),
 }
 
+/// What the agent of a lane would lose if it were given it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hold {
+    /// It takes whatever comes. A prompt for the turn that is running would begin a turn.
+    Nothing,
+    /// It has a run to which prompts can be added.
+    Turns,
+    /// Prompts that would be added to a run would be lost, turns too.
+    TurnsAndPrompts,
+}
+
 /// One lane.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Lane {
@@ -58,7 +69,8 @@ pub(super) struct Waiting {
     pub(super) ready: bool,
     /// It brings the lane's session into being: nothing may pass it.
     pub(super) creates: bool,
-    /// It is a prompt for the turn that is running.
+    /// It is a prompt for the turn that is running: an interrupt to what it passes, a turn to
+    /// reads that pass it.
     pub(super) prompt: bool,
 }
 
@@ -102,7 +114,7 @@ impl Lane {
     ///
     /// The rule: of the commands that can start, the one with the smallest sequence; a read may
     /// pass waiting turns; an interrupt may pass whatever waits, except a creation.
-    pub(super) fn take_startable(&mut self, prompts_held: bool) -> Option<CommandNo> {
+    pub(super) fn take_startable(&mut self, hold: Hold) -> Option<CommandNo> {
         if self.head.is_some() {
             return None;
         }
@@ -110,9 +122,13 @@ impl Lane {
         for (place, waiting) in &self.waiting {
             let free_to_go = waiting.ready
                 && match waiting.class {
-                    Class::Turn => self.slot == Slot::Free,
-                    Class::Write | Class::Read => true,
-                    Class::Interrupt => !(waiting.prompt && prompts_held),
+                    Class::Turn => self.slot == Slot::Free && hold == Hold::Nothing,
+                    Class::Interrupt if waiting.prompt => match hold {
+                        Hold::Nothing => self.slot == Slot::Free,
+                        Hold::Turns => true,
+                        Hold::TurnsAndPrompts => false,
+                    },
+                    Class::Write | Class::Read | Class::Interrupt => true,
                 };
             // Whatever stands before this one cannot start, or the loop had ended there.
             let may_pass = match waiting.class {
@@ -127,7 +143,7 @@ impl Lane {
             if waiting.creates {
                 return None;
             }
-            only_turns_before &= waiting.class == Class::Turn;
+            only_turns_before &= waiting.class == Class::Turn || waiting.prompt;
         }
         let waiting = self.waiting.remove(&sequence?)?;
         self.head = Some(waiting.command);

@@ -33,11 +33,11 @@ use crate::input::{AgentKind, Envelope, Input, InputKind, Interest, Opened, Rule
 use crate::limits::Limits;
 use crate::output::{Audience, Output, Outputs};
 
-use breaker::Breaker;
+use breaker::{Breaker, Probe};
 use bucket::TokenBucket;
 use due::{Due, Wake};
 use identity::Identity;
-use lane::{Lane, LaneKey};
+use lane::{Hold, Lane, LaneKey};
 use session::Session;
 
 pub use view::{CommandView, LaneView, Metrics, SessionView};
@@ -135,6 +135,8 @@ struct Command {
     waiters: Vec<Waiter>,
     /// Its entry in [`Due`].
     deadline: Option<Micros>,
+    /// The timeout that the entry stands for, once it has started.
+    timeout_ms: u64,
     /// The circuit that learns how it ends.
     charge: Charge,
 }
@@ -163,8 +165,16 @@ struct Waiter {
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 enum Charge {
     None,
-    Provider(Text),
-    Bash,
+    /// The provider's circuit.
+    Provider {
+        name: Text,
+        probe: Probe,
+    },
+    /// The session's circuit and the common one.
+    Bash {
+        session: Probe,
+        common: Probe,
+    },
 }
 
 /// What has been counted since the last boot.
@@ -257,6 +267,11 @@ impl State {
     }
 
     fn step_v1(&mut self, input: &Input, outputs: &mut Outputs) {
+        if self.life == Life::Down && !matches!(input.kind, InputKind::Boot(_)) {
+            // Between a stop and the next boot nothing happens, whatever is reported.
+            bump(&mut self.counters.impossible);
+            return;
+        }
         match &input.kind {
             InputKind::Boot(boot) => self.boot(boot, outputs),
             InputKind::Opened(opened) => self.opened(ConnId(input.seq.0), opened, outputs),
@@ -349,6 +364,10 @@ impl State {
                 }
                 Wake::Drain => self.drain_overdue(outputs),
             }
+            // What fails because of this must not be found overdue as well.
+            while let Some((number, failure)) = self.doomed.pop_front() {
+                self.finish_failed(number, failure, outputs);
+            }
         }
     }
 
@@ -423,11 +442,11 @@ impl State {
     }
 
     fn next_startable(&mut self, key: &LaneKey) -> Option<CommandNo> {
-        let prompts_held = match key {
-            LaneKey::Server => false,
-            LaneKey::Session(id) => self.sessions.get(id).is_some_and(Session::holds_prompts),
+        let hold = match key {
+            LaneKey::Server => Hold::Nothing,
+            LaneKey::Session(id) => self.sessions.get(id).map_or(Hold::Nothing, Session::holds),
         };
-        self.lanes.get_mut(key)?.take_startable(prompts_held)
+        self.lanes.get_mut(key)?.take_startable(hold)
     }
 }
 

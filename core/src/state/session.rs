@@ -9,6 +9,7 @@ use super::breaker::Breaker;
 use super::bucket::TokenBucket;
 use super::dialog::Dialog;
 use super::due::Wake;
+use super::lane::{Hold, LaneKey, Slot};
 use crate::frame::SessionInfo;
 use crate::ids::{AgentNo, CommandNo, Micros, Seq, Text};
 use crate::input::AgentInfo;
@@ -26,8 +27,9 @@ pub(super) struct Session {
     pub(super) agent: Agent,
     pub(super) run: Run,
     pub(super) compacting: bool,
-    /// The last run of the agent ended with a provider's error.
-    pub(super) run_failed: bool,
+    /// Whether the last run since a prompt was passed on ended with a provider's error; `None`
+    /// while none has ended.
+    pub(super) run_failed: Option<bool>,
     pub(super) info: AgentInfo,
     /// Commands at the agent.
     pub(super) asked: BTreeSet<CommandNo>,
@@ -70,7 +72,8 @@ pub(super) enum Run {
         slash: bool,
     },
     Going,
-    /// Another attempt follows after a pause.
+    /// Another attempt follows after a pause, or it has ended and the agent will say when it is
+    /// over.
     Retrying,
     /// It ended, and this agent does not say when it is over: nothing more until `by` means that.
     Ended {
@@ -89,7 +92,7 @@ impl Session {
             agent: Agent::Down,
             run: Run::Idle,
             compacting: false,
-            run_failed: false,
+            run_failed: None,
             info: AgentInfo { thinking: Text::from("off"), ..AgentInfo::default() },
             asked: BTreeSet::new(),
             dialogs: BTreeMap::new(),
@@ -143,12 +146,16 @@ impl Session {
         }
     }
 
-    /// A prompt for the turn that is running would be lost now: the run has not begun, is between
-    /// attempts, or a compaction is going.
-    pub(super) fn holds_prompts(&self) -> bool {
+    /// What would be lost now. Prompts for the turn that is running are, while its run has not
+    /// begun, is between attempts or may be over, and during a compaction.
+    pub(super) fn holds(&self) -> Hold {
         match self.run {
-            Run::Prompted(_) | Run::Accepted { .. } | Run::Retrying | Run::Ended { .. } => true,
-            Run::Going | Run::Idle => self.compacting,
+            _ if self.compacting => Hold::TurnsAndPrompts,
+            Run::Prompted(_) | Run::Accepted { .. } | Run::Retrying | Run::Ended { .. } => {
+                Hold::TurnsAndPrompts
+            }
+            Run::Going => Hold::Turns,
+            Run::Idle => Hold::Nothing,
         }
     }
 
@@ -227,6 +234,10 @@ impl State {
         }
         for conn in self.conns.values_mut() {
             conn.subscriptions.remove(id);
+        }
+        // Whatever its agent was busy with, a session of the same name begins with a free slot.
+        if let Some(lane) = self.lanes.get_mut(&LaneKey::Session(id.clone())) {
+            lane.slot = Slot::Free;
         }
         Some(session)
     }

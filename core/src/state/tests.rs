@@ -1,8 +1,8 @@
 use alloc::vec::Vec;
 
-use super::breaker::{Breaker, Thresholds, Verdict};
+use super::breaker::{Breaker, Probe, Thresholds, Verdict};
 use super::bucket::{Rate, TokenBucket};
-use super::lane::{Lane, Slot, Waiting};
+use super::lane::{Hold, Lane, Slot, Waiting};
 use crate::command::{Class, CommandKind};
 use crate::ids::{CommandNo, Micros};
 
@@ -31,19 +31,20 @@ fn a_circuit_opens_after_failures_within_the_window_and_closes_after_probes() {
     let by = Thresholds { failures: 2, window_ms: 1_000, open_ms: 500, successes: 2, probes: 1 };
     let mut breaker = Breaker::default();
     let at = |ms| Micros(0).plus_ms(ms);
-    breaker.learn(Verdict::Failure, at(0), by);
-    breaker.learn(Verdict::Failure, at(1_500), by);
+    let plain = breaker.pass();
+    breaker.learn(plain, Verdict::Failure, at(0), by);
+    breaker.learn(plain, Verdict::Failure, at(1_500), by);
     assert_eq!(breaker.check(at(1_500), by), Ok(()), "the first failure has left the window");
-    breaker.learn(Verdict::Failure, at(1_600), by);
+    breaker.learn(plain, Verdict::Failure, at(1_600), by);
     assert_eq!(breaker.check(at(1_600), by), Err(Some(500)));
     assert_eq!(breaker.check(at(2_100), by), Ok(()));
-    breaker.pass();
+    let probe = breaker.pass();
     assert_eq!(breaker.check(at(2_100), by), Err(None), "the one probe is out");
-    breaker.learn(Verdict::Nothing, at(2_200), by);
-    breaker.pass();
-    breaker.learn(Verdict::Success, at(2_300), by);
-    breaker.pass();
-    breaker.learn(Verdict::Success, at(2_400), by);
+    breaker.learn(probe, Verdict::Nothing, at(2_200), by);
+    let probe = breaker.pass();
+    breaker.learn(probe, Verdict::Success, at(2_300), by);
+    let probe = breaker.pass();
+    breaker.learn(probe, Verdict::Success, at(2_400), by);
     assert_eq!(breaker.position_name(), "closed");
 }
 
@@ -51,24 +52,48 @@ fn a_circuit_opens_after_failures_within_the_window_and_closes_after_probes() {
 fn a_probe_that_fails_opens_the_circuit_again() {
     let by = Thresholds { failures: 1, window_ms: 1_000, open_ms: 500, successes: 1, probes: 1 };
     let mut breaker = Breaker::default();
-    breaker.learn(Verdict::Failure, Micros(0), by);
-    breaker.pass();
-    breaker.learn(Verdict::Failure, Micros(0).plus_ms(600), by);
+    let plain = breaker.pass();
+    breaker.learn(plain, Verdict::Failure, Micros(0), by);
+    let probe = breaker.pass();
+    breaker.learn(probe, Verdict::Failure, Micros(0).plus_ms(600), by);
     assert_eq!(breaker.check(Micros(0).plus_ms(700), by), Err(Some(400)));
+}
+
+#[test]
+fn only_the_probes_of_this_trial_decide_it() {
+    let by = Thresholds { failures: 1, window_ms: 1_000, open_ms: 500, successes: 1, probes: 2 };
+    let mut breaker = Breaker::default();
+    let at = |ms| Micros(0).plus_ms(ms);
+    let early: Probe = breaker.pass();
+    let plain = breaker.pass();
+    breaker.learn(plain, Verdict::Failure, at(0), by);
+    let (first, second) = (breaker.pass(), breaker.pass());
+    breaker.learn(early, Verdict::Success, at(600), by);
+    assert_eq!(breaker.position_name(), "half_open", "it passed before the circuit opened");
+    assert_eq!(breaker.check(at(600), by), Err(None), "and gives no place back");
+    breaker.learn(first, Verdict::Failure, at(700), by);
+    let third = breaker.pass();
+    breaker.learn(second, Verdict::Success, at(1_300), by);
+    assert_eq!(breaker.position_name(), "half_open", "it was a probe of the trial before");
+    breaker.learn(third, Verdict::Success, at(1_400), by);
+    assert_eq!(breaker.position_name(), "closed");
 }
 
 /// The rule of PROTOCOL.md section 7, word for word: whether `queue[index]` may start, given that
 /// nothing before it may (the smallest sequence goes first, so that is never asked otherwise).
-fn may_start(queue: &[Waiting], index: usize, slot: Slot, held: bool) -> bool {
+fn may_start(queue: &[Waiting], index: usize, slot: Slot, hold: Hold) -> bool {
     let (waiting, before) = (&queue[index], &queue[..index]);
     let free = match waiting.class {
-        Class::Turn => slot == Slot::Free,
-        Class::Write | Class::Read => true,
-        Class::Interrupt => !(waiting.prompt && held),
+        Class::Turn => slot == Slot::Free && hold == Hold::Nothing,
+        // While a run is going the prompt joins it; while none is, it is a turn.
+        Class::Interrupt if waiting.prompt => {
+            hold == Hold::Turns || (hold == Hold::Nothing && slot == Slot::Free)
+        }
+        Class::Write | Class::Read | Class::Interrupt => true,
     };
     let may_pass = match waiting.class {
         Class::Turn | Class::Write => before.is_empty(),
-        Class::Read => before.iter().all(|other| other.class == Class::Turn),
+        Class::Read => before.iter().all(|other| other.class == Class::Turn || other.prompt),
         Class::Interrupt => before.iter().all(|other| !other.creates),
     };
     waiting.ready && free && may_pass
@@ -99,18 +124,18 @@ fn every_queue_of_three_starts_what_the_rule_says() {
         for b in &kinds {
             for c in &kinds {
                 for slot in slots {
-                    for held in [false, true] {
-                        try_queue(&[*a, *b, *c], slot, held);
+                    for hold in [Hold::Nothing, Hold::Turns, Hold::TurnsAndPrompts] {
+                        try_queue(&[*a, *b, *c], slot, hold);
                         queues += 1;
                     }
                 }
             }
         }
     }
-    assert_eq!(queues, kinds.len().pow(3) * 6);
+    assert_eq!(queues, kinds.len().pow(3) * 9);
 }
 
-fn try_queue(kinds: &[(Class, bool, bool, bool); 3], slot: Slot, held: bool) {
+fn try_queue(kinds: &[(Class, bool, bool, bool); 3], slot: Slot, hold: Hold) {
     let mut lane = Lane::new();
     lane.slot = slot;
     let queue: Vec<Waiting> = kinds
@@ -128,7 +153,7 @@ fn try_queue(kinds: &[(Class, bool, bool, bool); 3], slot: Slot, held: bool) {
         lane.enqueue(*waiting);
     }
     let expected = (0..queue.len())
-        .find(|index| may_start(&queue, *index, slot, held))
+        .find(|index| may_start(&queue, *index, slot, hold))
         .map(|index| queue[index].command);
-    assert_eq!(lane.take_startable(held), expected, "{queue:?} {slot:?} held {held}");
+    assert_eq!(lane.take_startable(hold), expected, "{queue:?} {slot:?} {hold:?}");
 }

@@ -16,9 +16,12 @@ impl State {
     pub(super) fn run_event(&mut self, id: &Text, event: &AgentEvent, outputs: &mut Outputs) {
         match event {
             AgentEvent::RunStarted => self.run_started(id, outputs),
+            // The end of a run before the one that was just asked for, or of none.
+            AgentEvent::RunEnded { .. } if !self.run_is_known(id) => {}
+            AgentEvent::RetryScheduled if self.run_is_asked(id) => {}
             AgentEvent::RunEnded { will_retry, failed } => {
                 if let Some(session) = self.sessions.get_mut(id) {
-                    session.run_failed = *failed;
+                    session.run_failed = Some(*failed);
                 }
                 if *will_retry {
                     self.set_run(id, Run::Retrying);
@@ -47,6 +50,17 @@ impl State {
         }
     }
 
+    fn run_is_known(&self, id: &Text) -> bool {
+        self.sessions.get(id).is_some_and(super::session::Session::is_running)
+    }
+
+    fn run_is_asked(&self, id: &Text) -> bool {
+        self.sessions.get(id).is_some_and(|session| match session.run {
+            Run::Prompted(_) | Run::Accepted { .. } => true,
+            Run::Idle | Run::Going | Run::Retrying | Run::Ended { .. } => false,
+        })
+    }
+
     fn set_compacting(&mut self, id: &Text, compacting: bool) {
         if let Some(session) = self.sessions.get_mut(id) {
             session.compacting = compacting;
@@ -71,12 +85,13 @@ impl State {
             }
             Run::Idle | Run::Prompted(_) | Run::Going | Run::Retrying => {}
         }
-        self.dirty.insert(LaneKey::Session(id.clone()));
+        let key = LaneKey::Session(id.clone());
+        self.occupy_by_run(&key);
+        self.dirty.insert(key);
     }
 
     fn run_started(&mut self, id: &Text, outputs: &mut Outputs) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        session.run_failed = false;
         let prompt = match session.run {
             Run::Prompted(command) | Run::Accepted { command, .. } => Some(command),
             Run::Idle | Run::Going | Run::Retrying | Run::Ended { .. } => None,
@@ -85,23 +100,28 @@ impl State {
         self.set_run(id, Run::Going);
         let Some(lane) = self.lanes.get_mut(&LaneKey::Session(id.clone())) else { return };
         match (lane.slot, prompt) {
-            (Slot::Stopping(_, kind), _) => {
+            (Slot::Stopping(_, CommandKind::Prompt), _) => {
                 // It was given up before it began; a stop that came too early stops nothing.
                 if let Some(agent) = agent {
+                    let kind = CommandKind::Prompt;
                     outputs.push(Output::Ask(Ask::Interrupt { agent, kind }));
                 }
             }
             (Slot::Free | Slot::Foreign, Some(command)) => lane.head_to_slot(command),
-            (Slot::Free, None) => lane.slot = Slot::Foreign,
-            (Slot::Foreign, None) | (Slot::Turn(_), _) => {}
+            (Slot::Free | Slot::Foreign, None) | (Slot::Turn(_) | Slot::Stopping(..), _) => {}
         }
     }
 
     fn run_ended(&mut self, id: &Text) {
         let by = self.now.plus_ms(self.limits.settle_ms);
         let Some(session) = self.sessions.get(id) else { return };
-        if let Agent::Up { settles: false, .. } = session.agent {
-            self.set_run(id, Run::Ended { by });
+        match session.agent {
+            Agent::Up { settles: false, .. } => self.set_run(id, Run::Ended { by }),
+            // It will say when it is over, and takes nothing for this run any more.
+            Agent::Up { settles: true, .. }
+            | Agent::Down
+            | Agent::Starting { .. }
+            | Agent::Ending { .. } => self.set_run(id, Run::Retrying),
         }
     }
 
@@ -196,6 +216,7 @@ impl State {
     ) {
         let Some(session) = self.sessions.get(id) else { return };
         let prompted = session.run == Run::Prompted(number);
+        let accepted = matches!(session.run, Run::Accepted { command, .. } if command == number);
         let told = matches!(session.agent, Agent::Up { disposition: true, .. });
         let slot = self.lanes.get(&LaneKey::Session(id.clone())).map(|lane| lane.slot);
         match disposition {
@@ -209,7 +230,9 @@ impl State {
                 let by = self.now.plus_ms(ms);
                 self.set_run(id, Run::Accepted { command: number, by, slash });
             }
-            Disposition::Queued | Disposition::Handled if prompted => {
+            // Said twice.
+            Disposition::Started | Disposition::Unspecified if accepted => {}
+            Disposition::Queued | Disposition::Handled if prompted || accepted => {
                 self.set_run(id, Run::Idle);
                 if slot == Some(Slot::Stopping(number, CommandKind::Prompt)) {
                     self.stopped(id);

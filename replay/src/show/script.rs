@@ -29,7 +29,7 @@ pub fn script(source: &Source, to: Seq, out: &mut dyn Write) -> Result<Ending, P
         let is_last = played.input.seq >= to;
         Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    let script = parse_script(&lines).map_err(not_in_the_notation)?;
+    let script = parse_script(&lines).map_err(|error| not_in_the_notation(&error))?;
     writeln!(out, "# Inputs #1 to #{} of a journal, by `pi-replay show --script`.", ending.last)?;
     let (mut state, mut outputs) = (State::new(), Outputs::new());
     for ((line, step), recorded) in lines.lines().zip(&script.steps).zip(&recorded) {
@@ -68,6 +68,6 @@ fn line(input: &Input) -> String {
 
 /// A line that this build has just written must be in its own notation; if it is not, the tool is
 /// wrong and not the journal.
-fn not_in_the_notation(error: ParseError) -> PlayError {
+fn not_in_the_notation(error: &ParseError) -> PlayError {
     PlayError::Write(io::Error::other(format!("the notation cannot say it: {error}")))
 }

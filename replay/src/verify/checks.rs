@@ -1,15 +1,16 @@
-//! Checks that need no state: is every body the one that was written, and does every frame of a
-//! client still decode to the input that the core was given?
+//! What is checked about records that were stepped: the digest of the outputs, whether every body
+//! is the one that was written, and whether every frame of a client still decodes to the input
+//! that the core was given.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use pi_server_core::input::{Envelope, Input, InputKind, Malformed};
-use pi_server_core::record::{Place, Secret, decode_kind};
+use pi_server_core::record::{Mark, Place, Secret, decode_kind, digest_encoded};
 use pi_server_core::wire::decode;
-use pi_server_core::{Limits, Seq};
+use pi_server_core::{Digest, Limits, Seq};
 
+use super::Counts;
 use super::difference::{Difference, Divergence};
 use crate::feed::{Batch, Item};
 
@@ -42,30 +43,120 @@ pub struct Altered {
     pub place: Place,
 }
 
-/// Checks every batch; the counts, and the first frame that decodes to something else.
-pub(super) fn run(
-    batches: &Receiver<Arc<Batch>>,
-    secret: Option<&Secret>,
-) -> (Checks, Option<Divergence>) {
-    let mut checker =
-        Checker { secret, limits: Limits::default(), checks: Checks::default(), divergence: None };
-    for batch in batches {
-        for item in batch.items().filter(|item| item.mark.is_none()) {
-            checker.check(&item);
-        }
+/// Records whose inputs were stepped.
+pub(super) struct Stepped {
+    /// The records.
+    pub(super) batch: Batch,
+    /// The outputs of all steps, encoded, one after the other.
+    pub(super) encoded: Vec<u8>,
+    /// Where those of each input end. Fewer than inputs if one of them could not be decoded.
+    pub(super) ends: Vec<usize>,
+}
+
+/// Outputs that have another digest than the journal says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mismatch {
+    /// The input that was stepped; 0 for none.
+    pub(super) seq: Seq,
+    /// The record that says so.
+    pub(super) recorded: Place,
+    /// What it says.
+    pub(super) expected: Digest,
+    /// What was computed.
+    pub(super) actual: Digest,
+}
+
+/// Everything that was found.
+pub(super) struct Found {
+    /// What was stepped and compared, up to the first mismatch.
+    pub(super) counts: Counts,
+    /// What was checked besides.
+    pub(super) checks: Checks,
+    /// The first mismatch of outputs.
+    pub(super) mismatch: Option<Mismatch>,
+    /// The first frame that decodes to something else.
+    pub(super) frame: Option<Divergence>,
+}
+
+/// Checks every batch.
+pub(super) fn run(batches: &Receiver<Stepped>, secret: Option<&Secret>) -> Found {
+    let mut checker = Checker {
+        secret,
+        limits: Limits::default(),
+        last: (Seq(0), Digest::default()),
+        stepped: true,
+        found: Found {
+            counts: Counts::default(),
+            checks: Checks::default(),
+            mismatch: None,
+            frame: None,
+        },
+    };
+    for stepped in batches {
+        checker.batch(&stepped);
     }
-    (checker.checks, checker.divergence)
+    checker.found
 }
 
 struct Checker<'a> {
     secret: Option<&'a Secret>,
     /// The bounds in force.
     limits: Limits,
-    checks: Checks,
-    divergence: Option<Divergence>,
+    /// The last input and the digest of its outputs.
+    last: (Seq, Digest),
+    /// Every input so far was stepped.
+    stepped: bool,
+    found: Found,
 }
 
 impl Checker<'_> {
+    fn batch(&mut self, stepped: &Stepped) {
+        let mut begin = 0;
+        let mut ends = stepped.ends.iter();
+        for item in stepped.batch.items() {
+            self.compare(&item);
+            if item.mark.is_some() {
+                continue;
+            }
+            match ends.next() {
+                Some(end) => {
+                    let outputs = stepped.encoded.get(begin..*end).unwrap_or_default();
+                    begin = *end;
+                    self.last = (item.header.seq, digest_encoded(outputs));
+                    if self.found.mismatch.is_none() {
+                        self.found.counts.inputs += 1;
+                        let is_boot = item.input.first() == Some(&BOOT);
+                        self.found.counts.boots += u64::from(is_boot);
+                    }
+                }
+                None => self.stepped = false,
+            }
+            self.check(&item);
+        }
+    }
+
+    /// Compares the outputs of the last step with what a record that follows it says of them.
+    fn compare(&mut self, item: &Item<'_>) {
+        if self.found.mismatch.is_some() || !self.stepped {
+            return;
+        }
+        let counts = &mut self.found.counts;
+        let (seq, actual) = self.last;
+        let expected = item.header.outputs;
+        let is_told = match item.mark {
+            None | Some(Mark::Commit(_)) => true,
+            // These repeat what the record before them said, whatever was stepped since.
+            Some(Mark::Recovered(_) | Mark::Seal(_) | Mark::Begin(_)) => false,
+        };
+        if is_told && expected != actual {
+            let recorded = item.place;
+            self.found.mismatch = Some(Mismatch { seq, recorded, expected, actual });
+            return;
+        }
+        counts.records += 1;
+        counts.commits += u64::from(matches!(item.mark, Some(Mark::Commit(_))));
+    }
+
     fn check(&mut self, item: &Item<'_>) {
         let kind_code = item.input.first().copied().unwrap_or_default();
         if kind_code == BOOT
@@ -78,17 +169,17 @@ impl Checker<'_> {
         }
         let is_frame = kind_code == COMMAND || kind_code == MALFORMED;
         let (Some(secret), Some(body)) = (self.secret, item.body()) else {
-            self.checks.erased += u64::from(item.header.erased);
-            self.checks.unchecked += u64::from(!item.header.erased);
-            self.checks.frames_skipped += u64::from(is_frame);
+            self.found.checks.erased += u64::from(item.header.erased);
+            self.found.checks.unchecked += u64::from(!item.header.erased);
+            self.found.checks.frames_skipped += u64::from(is_frame);
             return;
         };
         if secret.body(body) != item.header.body_digest {
             let altered = Altered { seq: item.header.seq, place: item.place };
-            self.checks.altered.get_or_insert(altered);
+            self.found.checks.altered.get_or_insert(altered);
             return;
         }
-        self.checks.bodies += 1;
+        self.found.checks.bodies += 1;
         if is_frame {
             self.frame(item, body, secret);
         }
@@ -115,7 +206,7 @@ impl Checker<'_> {
                 match again {
                     Err(again) if again == **malformed => None,
                     _ if cut => {
-                        self.checks.frames_skipped += 1;
+                        self.found.checks.frames_skipped += 1;
                         return;
                     }
                     Err(again) => Some(frame("problem", malformed, &again)),
@@ -137,11 +228,11 @@ impl Checker<'_> {
             ) => return,
         };
         match difference {
-            None => self.checks.frames += 1,
-            Some(difference) if self.divergence.is_none() => {
+            None => self.found.checks.frames += 1,
+            Some(difference) if self.found.frame.is_none() => {
                 let header = &item.header;
                 let input = Input { seq: header.seq, at: header.at, body: header.body_ref(), kind };
-                self.divergence = Some(Divergence::new(&input, difference));
+                self.found.frame = Some(Divergence::new(&input, difference));
             }
             Some(_) => {}
         }

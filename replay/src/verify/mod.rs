@@ -1,25 +1,28 @@
 //! `pi-replay verify`: the same inputs must give the same outputs, to the bit.
 //!
-//! Three threads share the work: one reads and checks records ([`crate::feed`]), one checks bodies
-//! and decodes the frames of clients again ([`checks`]), and the caller's thread steps the state
-//! and compares the digest of every step's outputs with what the next record says about it.
+//! Three threads share the work: one reads and checks records ([`crate::feed`]), the caller's
+//! thread steps the state and encodes the outputs, and one compares their digests with what the
+//! next record says about them, checks bodies and decodes the frames of clients again
+//! (module `checks`). What differs is looked at by stepping up to it once more.
 
 mod checks;
 mod difference;
 mod report;
 
-use std::sync::Arc;
+use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use pi_server_core::input::InputKind;
-use pi_server_core::record::{DecodeError, Mark, Place, decode_kind, digest_outputs};
-use pi_server_core::{Digest, Input, Outputs, Seq, State};
+use pi_server_core::record::{DecodeError, Place, decode_kind, encode_outputs};
+use pi_server_core::{Input, Outputs, Seq, State};
 
-use crate::feed::{Batch, Feed, Item, Reading};
+use crate::feed::{Batch, Feed, Reading};
+use crate::play::{PlayError, play};
 use crate::source::{Source, SourceError};
 
 pub use checks::{Altered, Checks};
+use checks::{Mismatch, Stepped};
 pub use difference::{Difference, Divergence, Hint};
 
 /// Batches that may wait for the checks.
@@ -74,7 +77,7 @@ pub struct Unreadable {
 ///
 /// # Errors
 /// A file could not be read. Damage and differences are no errors but in the report.
-pub fn verify(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report, SourceError> {
+pub fn verify(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report, PlayError> {
     let mut attempt = 1;
     loop {
         let report = verify_once(source, progress)?;
@@ -86,52 +89,75 @@ pub fn verify(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report, 
     }
 }
 
-fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report, SourceError> {
+fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report, PlayError> {
     let start = Instant::now();
     let mut feed = Feed::start(source)?;
     let key = feed.key().clone();
-    let (sender, to_check) = sync_channel::<Arc<Batch>>(BATCHES_MAX);
+    let (sender, stepped) = sync_channel::<Stepped>(BATCHES_MAX);
     let secret = key.secret().cloned();
-    let checker = std::thread::spawn(move || checks::run(&to_check, secret.as_ref()));
-    let mut stepper = Stepper::new();
-    while let Some(batch) = feed.next() {
-        let batch = Arc::new(batch);
+    let checker = Builder::new()
+        .name("check".into())
+        .spawn(move || checks::run(&stepped, secret.as_ref()))
+        .map_err(SourceError::no_thread)?;
+    let mut state = Stepper::new();
+    while let Some(batch) = feed.take() {
+        let stepped = state.batch(batch);
+        progress(state.inputs);
         // The checks end before the batches only by a panic, which joining passes on.
-        let _ = sender.send(batch.clone());
-        stepper.batch(&batch);
-        progress(stepper.counts.inputs);
+        let _ = sender.send(stepped);
     }
     drop(sender);
-    let (checks, frame) = match checker.join() {
-        Ok(checked) => checked,
+    let found = match checker.join() {
+        Ok(found) => found,
         Err(panic) => std::panic::resume_unwind(panic),
     };
     let reading = feed.finish()?;
-    let Stepper { counts, divergence, unreadable, .. } = stepper;
+    let elapsed = start.elapsed();
+    let outputs = found.mismatch.map(|mismatch| look_at(source, mismatch)).transpose()?;
     Ok(Report {
         reading,
-        counts,
-        checks,
+        counts: found.counts,
+        checks: found.checks,
         // An altered input differs as a frame and then in its outputs: the frame is the cause.
-        divergence: [frame, divergence].into_iter().flatten().min_by_key(|found| found.seq),
-        unreadable,
+        divergence: [found.frame, outputs].into_iter().flatten().min_by_key(|found| found.seq),
+        unreadable: state.unreadable,
         key: key.name(),
-        elapsed: start.elapsed(),
+        elapsed,
     })
 }
 
-/// Steps inputs and compares digests, up to the first difference.
+/// Steps up to the input whose outputs differ, to see them.
+fn look_at(source: &Source, mismatch: Mismatch) -> Result<Divergence, PlayError> {
+    let Mismatch { seq, recorded, expected, actual } = mismatch;
+    let mut scratch = Vec::new();
+    let mut found = None;
+    if seq > Seq(0) {
+        play(source, |played| {
+            if played.input.seq < seq {
+                return Ok(ControlFlow::Continue(()));
+            }
+            let outputs = played.outputs;
+            let difference =
+                Difference::of_outputs(outputs, expected, actual, recorded, &mut scratch);
+            found = Some(Divergence::new(played.input, difference));
+            Ok(ControlFlow::Break(()))
+        })?;
+    }
+    Ok(found.unwrap_or_else(|| {
+        // The first record speaks of a step that never was.
+        let difference = Difference::of_outputs(&[], expected, actual, recorded, &mut scratch);
+        Divergence::before_everything(difference)
+    }))
+}
+
+/// Steps inputs and encodes their outputs, up to the first that cannot be decoded.
 struct Stepper {
     state: State,
     outputs: Outputs,
-    scratch: Vec<u8>,
-    /// Digest of `outputs`.
-    digest: Digest,
-    /// The input that `outputs` are of.
-    last: Option<Input>,
-    counts: Counts,
-    divergence: Option<Divergence>,
+    inputs: u64,
     unreadable: Option<Unreadable>,
+    /// Length of the last batch's outputs, which is a good guess for the next.
+    expected_bytes: usize,
 }
 
 impl Stepper {
@@ -139,72 +165,35 @@ impl Stepper {
         Stepper {
             state: State::new(),
             outputs: Outputs::new(),
-            scratch: Vec::new(),
-            digest: Digest::default(),
-            last: None,
-            counts: Counts::default(),
-            divergence: None,
+            inputs: 0,
             unreadable: None,
+            expected_bytes: 0,
         }
     }
 
-    fn batch(&mut self, batch: &Batch) {
-        for item in batch.items() {
-            if self.divergence.is_some() || self.unreadable.is_some() {
-                return;
+    fn batch(&mut self, batch: Batch) -> Stepped {
+        let mut encoded = Vec::with_capacity(self.expected_bytes);
+        let mut ends = Vec::with_capacity(batch.len());
+        for item in batch.items().filter(|item| item.mark.is_none()) {
+            if self.unreadable.is_some() {
+                break;
             }
-            self.counts.records += 1;
-            match item.mark {
-                None => self.input(&item),
-                Some(Mark::Commit(_)) => {
-                    self.counts.commits += 1;
-                    self.compare(&item);
+            let header = item.header;
+            match decode_kind(item.input) {
+                Ok(kind) => {
+                    let (seq, at, body) = (header.seq, header.at, header.body_ref());
+                    self.state.step(&Input { seq, at, body, kind }, &mut self.outputs);
+                    encode_outputs(self.outputs.as_slice(), &mut encoded);
+                    ends.push(encoded.len());
+                    self.inputs += 1;
                 }
-                // These repeat what the record before them said, whatever was stepped since.
-                Some(Mark::Recovered(_) | Mark::Seal(_) | Mark::Begin(_)) => {}
+                Err(error) => {
+                    let place = item.place;
+                    self.unreadable = Some(Unreadable { seq: header.seq, place, error });
+                }
             }
         }
-    }
-
-    fn input(&mut self, item: &Item<'_>) {
-        self.compare(item);
-        if self.divergence.is_some() {
-            return;
-        }
-        let header = &item.header;
-        let kind = match decode_kind(item.input) {
-            Ok(kind) => kind,
-            Err(error) => {
-                let found = Unreadable { seq: header.seq, place: item.place, error };
-                self.unreadable = Some(found);
-                return;
-            }
-        };
-        self.counts.inputs += 1;
-        self.counts.boots += u64::from(matches!(kind, InputKind::Boot(_)));
-        let input = Input { seq: header.seq, at: header.at, body: header.body_ref(), kind };
-        self.state.step(&input, &mut self.outputs);
-        self.digest = digest_outputs(self.outputs.as_slice(), &mut self.scratch);
-        self.last = Some(input);
-    }
-
-    /// Compares the outputs of the last step with what a record that follows it says of them.
-    fn compare(&mut self, item: &Item<'_>) {
-        let expected = item.header.outputs;
-        if expected == self.digest {
-            return;
-        }
-        let difference = Difference::of_outputs(
-            self.outputs.as_slice(),
-            expected,
-            self.digest,
-            item.place,
-            &mut self.scratch,
-        );
-        self.divergence = Some(match &self.last {
-            Some(input) => Divergence::new(input, difference),
-            // The first record speaks of a step that never was.
-            None => Divergence::before_everything(difference),
-        });
+        self.expected_bytes = encoded.len();
+        Stepped { batch, encoded, ends }
     }
 }

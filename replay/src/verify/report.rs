@@ -143,7 +143,8 @@ impl fmt::Display for Report {
                     writeln!(f, "  tail      records without their commit: they did not happen")?;
                 }
                 Tail::Torn { at, fault } => {
-                    writeln!(f, "  tail      torn at {at} ({fault}); the next start sets it aside")?
+                    write!(f, "  tail      torn at {at} ({fault})")?;
+                    writeln!(f, "; the next start sets it aside")?;
                 }
             }
         }

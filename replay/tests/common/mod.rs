@@ -267,7 +267,8 @@ pub fn secret(dir: &Path) -> Secret {
 
 /// Runs a verb of the tool on a directory: `arguments` are the verb and what follows the directory.
 pub fn binary(arguments: &[&str], dir: &Path) -> std::process::Output {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pi-replay"));
+    let mut command =
+        std::process::Command::new(option_env!("CARGO_BIN_EXE_pi-replay").unwrap_or("pi-replay"));
     command.arg(arguments[0]).arg(dir).args(&arguments[1..]).output().unwrap()
 }
 

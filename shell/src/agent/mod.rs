@@ -125,6 +125,15 @@ impl Agents {
         }
     }
 
+    /// Whether an agent's process runs.
+    #[cfg(test)]
+    fn runs(&self, agent: AgentNo) -> bool {
+        match &self.host {
+            Host::Demo(_) => false,
+            Host::Pi(pi) => pi.runs(agent),
+        }
+    }
+
     /// Ends all agents, politely first and then by force; returns when they are gone. Nothing more
     /// is heard. For the end of the daemon.
     pub fn stop_all(&mut self) {

@@ -108,7 +108,7 @@ impl fmt::Display for OpenError {
             ),
             OpenError::UnsafeFileSystem { name } => write!(
                 f,
-                "a memory map is not safe on {name}: use --journal-backend pwrite, or \
+                "a memory map is not safe on {name}: use --backend pwrite, or \
                  map-anywhere to insist"
             ),
             OpenError::Damaged { dir, damage } => write!(

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use pi_server_core::command::CommandKind;
-use pi_server_core::input::{AgentInfo, AgentReady};
-use pi_server_core::{AgentNo, CommandNo};
+use pi_server_core::input::{AgentEvent, AgentInfo, AgentReady};
+use pi_server_core::{AgentNo, Text};
 use serde_json::{Value, json};
 
 use super::run::{Run, Step};
@@ -35,13 +35,13 @@ pub(super) struct DemoAgent {
     pub(super) talk: Talk,
     pub(super) settings: Settings,
     pub(super) queues: Queues,
+    /// The file that its first conversation was loaded from. It is never written, but it is taken.
+    file: Option<Text>,
     /// Counts the conversations that this agent has had; part of their inner id.
     pub(super) conversation: u64,
     pub(super) run: Option<Run>,
     pub(super) compaction: Option<Compaction>,
     pub(super) shells: Vec<Shell>,
-    /// `abort` calls that wait for the end of the run.
-    pub(super) aborts: Vec<CommandNo>,
 }
 
 /// What a client can set.
@@ -98,10 +98,16 @@ impl Queued {
 }
 
 impl DemoAgent {
-    /// An agent with an empty conversation.
-    pub(super) fn new(number: AgentNo, calendar: Calendar, now: Instant) -> DemoAgent {
+    /// An agent with an empty conversation, whatever is in the file.
+    pub(super) fn new(
+        number: AgentNo,
+        file: Option<Text>,
+        calendar: Calendar,
+        now: Instant,
+    ) -> DemoAgent {
         let mut agent = DemoAgent {
             number,
+            file,
             calendar,
             talk: Talk::default(),
             settings: Settings {
@@ -116,7 +122,6 @@ impl DemoAgent {
             run: None,
             compaction: None,
             shells: Vec::new(),
-            aborts: Vec::new(),
         };
         agent.begin_conversation(now);
         agent
@@ -138,7 +143,7 @@ impl DemoAgent {
     pub(super) fn info(&self) -> AgentInfo {
         AgentInfo {
             name: self.settings.name.as_deref().map(Into::into),
-            file: None,
+            file: self.file.clone().filter(|_| self.conversation == 1),
             model: Some(self.model().to_string().into()),
             provider: Some(PROVIDER.into()),
             thinking: self.settings.level.into(),
@@ -197,7 +202,7 @@ impl DemoAgent {
             }
             match self.step(now, voice) {
                 Step::Goes => {}
-                Step::Over => self.run_over(voice),
+                Step::Over => self.run = None,
                 Step::Died => return false,
             }
         }
@@ -218,9 +223,14 @@ impl DemoAgent {
 
     /// Ends the run before its time, as a real agent does: with all the closing events.
     pub(super) fn abort_run(&mut self, now: Instant, voice: &mut Voice<'_>) {
+        // What was queued for the run goes with it.
+        if self.queues.len() > 0 {
+            self.queues = Queues::default();
+            voice.event(AgentEvent::Other, &self.queues.event());
+            voice.info(self.info());
+        }
         if self.run.is_some() {
             self.close_aborted(now, voice);
-            self.run_over(voice);
         }
     }
 
@@ -228,13 +238,6 @@ impl DemoAgent {
     pub(super) fn answer(&mut self, request: &str, answer: &Answer, now: Instant) {
         if let Some(run) = &mut self.run {
             run.answered(request, answer, now);
-        }
-    }
-
-    fn run_over(&mut self, voice: &mut Voice<'_>) {
-        self.run = None;
-        for call in self.aborts.drain(..) {
-            voice.done(call, None);
         }
     }
 }

@@ -29,13 +29,8 @@ impl DemoAgent {
             CommandKind::Steer => self.queue_call(call, fields, Streaming::Steer, voice),
             CommandKind::FollowUp => self.queue_call(call, fields, Streaming::FollowUp, voice),
             CommandKind::Abort => {
-                self.aborts.push(call);
-                if self.run.is_some() {
-                    self.abort_run(now, voice);
-                } else {
-                    self.aborts.pop();
-                    voice.done(call, None);
-                }
+                self.abort_run(now, voice);
+                voice.done(call, None);
             }
             CommandKind::AbortCompaction => {
                 self.end_compaction(true, now, voice);

@@ -57,7 +57,7 @@ impl Demo {
     ) {
         match ask {
             Ask::Spawn { agent, session, cwd: _, resume } => {
-                self.spawn(*agent, session, resume.is_some(), now, heard);
+                self.spawn(*agent, session, resume.as_ref(), now, heard);
             }
             Ask::Call { agent, call, kind, frame } => {
                 let voice = &mut Voice::new(*agent, heard);
@@ -105,15 +105,15 @@ impl Demo {
         &mut self,
         agent: AgentNo,
         session: &Text,
-        resume: bool,
+        resume: Option<&Text>,
         now: Instant,
         heard: &mut Vec<Heard>,
     ) {
-        let demo = DemoAgent::new(agent, self.calendar, now);
+        let demo = DemoAgent::new(agent, resume.cloned(), self.calendar, now);
         let voice = &mut Voice::new(agent, heard);
         voice.ready(demo.ready());
         let known = self.served.contains(session);
-        if resume || known {
+        if resume.is_some() || known {
             let message = "This is the demo agent, which keeps nothing on disk: \
                            the conversation starts empty.";
             voice.event(

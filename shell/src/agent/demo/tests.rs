@@ -219,6 +219,15 @@ fn steering_while_idle_waits_for_the_next_prompt() {
 }
 
 #[test]
+fn an_abort_takes_what_was_queued_with_it() {
+    let mut stage = Stage::new();
+    stage.call(C::Prompt, &json!({ "message": "[stall]" }));
+    stage.call(C::Steer, &json!({ "message": "[say:leftover]" }));
+    assert_eq!(words(&stage.call(C::Abort, &json!({})))[0], "queue_update");
+    assert_eq!(text_streamed(&stage.prompt("[say:clean]")), "clean");
+}
+
+#[test]
 fn a_second_prompt_is_refused_unless_it_joins() {
     let mut stage = Stage::new();
     stage.call(C::Prompt, &json!({ "message": "[say:one]" }));

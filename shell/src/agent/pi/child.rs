@@ -244,15 +244,15 @@ impl Child {
         self.kill();
     }
 
-    /// Asks it to end: closes its input and sends the signal. Either alone leaves some version's
-    /// commands running.
+    /// Asks it to end: sends the signal and closes its input. Either alone leaves some version's
+    /// commands running, or some version itself.
     pub(super) fn ask_to_end(&mut self, now: Instant) {
         match self.ending {
             Ending::No | Ending::Ask(_) => {
                 self.write(now);
-                drop(self.input.close());
                 // It may be gone already; then its end is on its way.
                 let _ = pidfd_send_signal(&self.pidfd, Signal::TERM);
+                drop(self.input.close());
                 self.ending = Ending::Kill(now + KILL_AFTER);
             }
             Ending::Kill(_) | Ending::Killed => {}

@@ -51,7 +51,7 @@ pub(super) fn plan(kind: CommandKind, fields: &Fields, version: Version) -> Plan
         }
         CommandKind::NewSession => {
             let parent = fields.parent_session.as_deref();
-            Plan::Line(with("new_session", "parentSession", parent), Shape::AsIsChanged)
+            Plan::Line(with("new_session", "parentSession", parent), Shape::Replaced)
         }
         CommandKind::SwitchSessionFile => Plan::SwitchFile(fields.session_path.clone()),
         CommandKind::Fork => {

@@ -8,6 +8,7 @@ use std::ffi::OsString;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use mio::{Registry, Token};
@@ -24,6 +25,7 @@ use version::Version;
 
 mod child;
 mod files;
+mod hold;
 mod home;
 mod lines_in;
 mod lines_out;
@@ -32,7 +34,7 @@ mod pipes;
 mod probe;
 mod replies;
 mod session;
-mod sweep;
+pub(super) mod sweep;
 mod version;
 
 #[cfg(test)]
@@ -46,8 +48,12 @@ pub(super) struct Pi {
     config: Config,
     registry: Registry,
     tokens: Range<usize>,
-    /// The mark that all children of this data directory share.
+    /// The mark that all children of this data directory share, and the one of this life's.
     mark: String,
+    life: String,
+    /// The process that clears up if this one is killed. It sees the end of its input; nothing is
+    /// ever written to it.
+    watcher: Option<std::process::Child>,
     version: Asked,
     children: BTreeMap<AgentNo, Child>,
     /// Which child has which slot of tokens; slot 0 is the probe's.
@@ -78,12 +84,17 @@ impl Pi {
     /// No children yet. Leftovers of an earlier life are swept aside.
     pub(super) fn new(config: Config, registry: Registry, tokens: Range<usize>) -> Pi {
         let mark = sweep::data_dir_mark(&config.data_dir);
+        let life = format!("{mark}:{}", sweep::life_mark());
+        // Without it there is still the death signal, and the sweep of the next start.
+        let watcher = config.wrapper.as_deref().and_then(|wrapper| watch(wrapper, &life).ok());
         let parallel = std::thread::available_parallelism().map_or(2, usize::from);
         let mut pi = Pi {
             config,
             registry,
             tokens,
             mark,
+            life,
+            watcher,
             version: Asked::No,
             children: BTreeMap::new(),
             slots: BTreeMap::new(),
@@ -220,6 +231,12 @@ impl Pi {
         }
     }
 
+    /// Whether an agent's process runs.
+    #[cfg(test)]
+    pub(super) fn runs(&self, agent: AgentNo) -> bool {
+        self.children.contains_key(&agent)
+    }
+
     /// Ends all children; returns when they are gone.
     pub(super) fn stop_all(&mut self) {
         self.waiting.clear();
@@ -235,7 +252,12 @@ impl Pi {
             }
         }
         if !self.children.is_empty() {
-            sweep::sweep(&format!("{}:", self.mark));
+            sweep::sweep(&format!("{}:", self.life));
+        }
+        if let Some(mut watcher) = self.watcher.take() {
+            // Nothing is left for it to do.
+            let ended = watcher.kill().and_then(|()| watcher.wait());
+            drop(ended);
         }
         self.children.clear();
         self.slots.clear();
@@ -313,7 +335,7 @@ impl Pi {
             command,
             cwd: PathBuf::from(&*spawn.cwd),
             folder,
-            mark: format!("{}:{}:{}", self.mark, spawn.session, spawn.agent),
+            mark: format!("{}:{}:{}", self.life, spawn.session, spawn.agent),
             first_token: self.tokens.start + slot * TOKENS,
         };
         let program = self.config.pi_command.display();
@@ -364,6 +386,17 @@ impl Pi {
         let slots = self.tokens.len() / TOKENS;
         (1..slots).find(|slot| !self.slots.contains_key(slot))
     }
+}
+
+/// Starts the process that clears up behind this one if it is killed. It has a process group of its
+/// own, so that what a terminal sends to the daemon does not end it first.
+fn watch(wrapper: &Path, life: &str) -> io::Result<std::process::Child> {
+    use std::os::unix::process::CommandExt;
+
+    let mut command = Command::new(wrapper);
+    command.args([super::CHILD_COMMAND, super::child_main::WATCH]).arg(format!("{life}:"));
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.process_group(0).spawn()
 }
 
 /// Makes a session file ready to go on from. One that does not exist is as good: pi begins it there,

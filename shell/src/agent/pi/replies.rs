@@ -46,6 +46,8 @@ pub(super) enum Shape {
     Bash,
     /// A path, made absolute.
     Path,
+    /// The data as it is, and another conversation has taken the place of the old one.
+    Replaced,
     /// The text that was forked at; the agent's own id of the conversation is added later.
     Fork,
 }
@@ -60,6 +62,7 @@ impl Shape {
             | Shape::Model
             | Shape::ModelChange
             | Shape::Bash
+            | Shape::Replaced
             | Shape::Fork => true,
             Shape::None
             | Shape::AsIs
@@ -72,6 +75,12 @@ impl Shape {
             | Shape::Skills
             | Shape::Path => false,
         }
+    }
+
+    /// Whether success puts another conversation in the place of the one that was there, with which
+    /// a run would be over.
+    pub(super) fn replaces(self) -> bool {
+        matches!(self, Shape::Replaced | Shape::Fork)
     }
 
     /// What a reply of this shape means for the run.
@@ -92,6 +101,7 @@ impl Shape {
             | Shape::Skills
             | Shape::Bash
             | Shape::Path
+            | Shape::Replaced
             | Shape::Fork => Disposition::Unspecified,
         }
     }
@@ -107,7 +117,7 @@ impl Shape {
             || serde_json::from_str(text).map_err(|error| strange(&error)).map(without_secrets);
         match self {
             Shape::None | Shape::NoneChanged | Shape::Prompt | Shape::Queued => Ok(String::new()),
-            Shape::AsIs | Shape::AsIsChanged | Shape::Fork => Ok(text.to_owned()),
+            Shape::AsIs | Shape::AsIsChanged | Shape::Replaced | Shape::Fork => Ok(text.to_owned()),
             Shape::Usage => {
                 Ok(object()?.raw("contextUsage").map_or("null", RawValue::get).to_owned())
             }

@@ -1,28 +1,27 @@
 //! The protocol with one pi: which lines wait for which answers, what is open, and what the core is
-//! told when. It reads and writes bytes in memory only, so that recorded traffic can be played to it.
-//!
-//! One rule of order runs through it: before the core hears something after which the session looks
-//! different (the end of a run, a rename), it hears what it looks like by then. pi has to be asked
-//! for that, so such a statement, and all that follows, is held until pi has answered.
+//! told when ([`super::hold`]). It reads and writes bytes in memory only.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pi_server_core::command::CommandKind;
-use pi_server_core::input::{AgentEvent, AgentInfo, AgentReady, AgentSaid, Disposition, Reply};
+use pi_server_core::input::{AgentEvent, AgentInfo, AgentSaid};
 use pi_server_core::{CommandNo, Text};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::files;
-use super::lines_in::{self, Line, Response};
+use super::hold::{Hold, Kind};
+use super::lines_in::{self, Line};
 use super::lines_out::{self, Plan};
-use super::object::{Object, quote};
+use super::object::Object;
 use super::replies::{self, Shape};
 use super::version::{Dialect, Version};
 use crate::agent::fields::{Answer, Fields};
-use crate::agent::voice::{Voice, cut};
+use crate::agent::voice::Voice;
+
+mod answers;
 
 /// How long a statement is held for pi's answer to what the session looks like.
 const HOLD_MAX: Duration = Duration::from_secs(5);
@@ -45,10 +44,11 @@ pub(super) struct Session {
     /// Aborts that pi has not answered.
     aborting: u32,
     compacting: bool,
+    running: bool,
     /// Shell commands are being stopped: when to try again.
     stopping_bash: Option<Instant>,
     info: AgentInfo,
-    held: VecDeque<Held>,
+    hold: Hold,
     noise: u32,
     out: Vec<u8>,
 }
@@ -85,16 +85,6 @@ enum Pending {
     Own,
 }
 
-/// Something said that the core has not heard yet.
-struct Held {
-    /// The `get_state` whose answer must come first.
-    until: Option<(u64, Instant)>,
-    said: AgentSaid,
-    body: Vec<u8>,
-    /// It is the reply to a fork, which carries pi's new id of the conversation.
-    fork: bool,
-}
-
 impl Session {
     /// The protocol with a pi that was just started: asks it for signs of life.
     pub(super) fn new(version: Version, cwd: PathBuf, roots: Vec<PathBuf>) -> Session {
@@ -108,9 +98,10 @@ impl Session {
             dialogs: BTreeSet::new(),
             aborting: 0,
             compacting: false,
+            running: false,
             stopping_bash: None,
             info: AgentInfo::default(),
-            held: VecDeque::new(),
+            hold: Hold::default(),
             noise: 0,
             out: Vec::new(),
         };
@@ -131,16 +122,13 @@ impl Session {
 
     /// When [`Session::tick`] is wanted.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        let held = self.held.front().and_then(|held| held.until).map(|(_, due)| due);
-        held.into_iter().chain(self.stopping_bash).min()
+        self.hold.deadline().into_iter().chain(self.stopping_bash).min()
     }
 
     /// Releases what pi's answer did not come in time for.
     pub(super) fn tick(&mut self, now: Instant, voice: &mut Voice<'_>) {
-        for held in &mut self.held {
-            held.until = held.until.filter(|(_, due)| *due > now);
-        }
-        self.release(voice);
+        self.hold.expire(now);
+        self.hold.release(voice);
         if self.stopping_bash.is_some_and(|due| due <= now) {
             self.stopping_bash = None;
             self.stop_bash(now);
@@ -160,10 +148,8 @@ impl Session {
     /// Says everything that is held: pi is gone.
     pub(super) fn end(&mut self, voice: &mut Voice<'_>) {
         self.report_noise(voice);
-        for held in &mut self.held {
-            held.until = None;
-        }
-        self.release(voice);
+        self.hold.give_up();
+        self.hold.release(voice);
     }
 
     /// Does a call.
@@ -201,7 +187,7 @@ impl Session {
             Plan::SwitchFile(path) => match files::check(&path, &self.roots) {
                 Ok(path) => {
                     let line = json!({ "type": "switch_session", "sessionPath": path });
-                    self.write(line, Pending::Call { call, shape: Shape::AsIsChanged });
+                    self.write(line, Pending::Call { call, shape: Shape::Replaced });
                 }
                 Err(words) => self.fail(call, &words, voice),
             },
@@ -261,7 +247,7 @@ impl Session {
     pub(super) fn report_noise(&mut self, voice: &mut Voice<'_>) {
         let lines = std::mem::take(&mut self.noise);
         if lines > 0 {
-            self.say(AgentSaid::Noise { lines }, Vec::new(), voice);
+            self.hold.say(AgentSaid::Noise { lines }, Vec::new(), voice);
         }
     }
 
@@ -275,22 +261,26 @@ impl Session {
                 }
                 self.dialogs.insert(request.clone());
             }
-            AgentEvent::RunEnded { .. } => refresh = self.version.dialect() == Dialect::Old,
+            AgentEvent::RunEnded { .. } => {
+                self.running = false;
+                refresh = self.version.dialect() == Dialect::Old;
+            }
             AgentEvent::RunSettled => refresh = true,
             AgentEvent::CompactionStarted => self.compacting = true,
             AgentEvent::CompactionEnded { .. } => {
                 self.compacting = false;
                 refresh = true;
             }
-            AgentEvent::RetryScheduled => self.retry_follows(),
-            AgentEvent::RunStarted | AgentEvent::RetryEnded => {}
+            AgentEvent::RetryScheduled => self.hold.retry_follows(),
+            AgentEvent::RunStarted => self.running = true,
+            AgentEvent::RetryEnded => {}
             AgentEvent::Other => self.other(&body, voice),
         }
         let said = AgentSaid::Event(event);
         if refresh {
-            self.hold(said, body.into_bytes(), false, now);
+            self.say_later(said, body.into_bytes(), Kind::Plain, now);
         } else {
-            self.say(said, body.into_bytes(), voice);
+            self.hold.say(said, body.into_bytes(), voice);
         }
     }
 
@@ -316,198 +306,22 @@ impl Session {
         self.know(info, voice);
     }
 
-    /// The old dialect does not say at the end of a run that it tries again; by what follows it can
-    /// still be said, while the end is held.
-    fn retry_follows(&mut self) {
-        let end = self
-            .held
-            .iter_mut()
-            .rev()
-            .find(|held| matches!(held.said, AgentSaid::Event(AgentEvent::RunEnded { .. })));
-        let Some(end) = end else { return };
-        if let AgentSaid::Event(AgentEvent::RunEnded { will_retry, .. }) = &mut end.said
-            && !*will_retry
-        {
-            *will_retry = true;
-            let patched = std::str::from_utf8(&end.body).ok().and_then(Object::parse);
-            if let Some(mut body) = patched {
-                body.set("willRetry", "true".to_owned());
-                end.body = body.write().into_bytes();
-            }
-        }
-    }
-
-    fn response(&mut self, response: &Response<'_>, now: Instant, voice: &mut Voice<'_>) {
-        let found = response.id.and_then(|id| Some((id, self.pending.remove(&id)?)));
-        let Some((id, pending)) = found else { return self.junk() };
-        let result = match &response.result {
-            Ok(data) => Ok(*data),
-            Err(words) => Err(words.as_str()),
-        };
-        match pending {
-            Pending::Start | Pending::StartCommands => self.started(&pending, result, voice),
-            Pending::Refresh => self.refreshed(id, result.ok().flatten(), voice),
-            Pending::Call { call, shape } => match result {
-                Ok(data) => self.reply(call, shape, data, now, voice),
-                Err(words) => self.fail(call, words, voice),
-            },
-            // Its answer came before, unless the extension failed.
-            Pending::Bridged { call, shape: _ } => {
-                self.fail(call, result.err().unwrap_or("the bridge did not answer"), voice);
-            }
-            Pending::Models { call } => match result.and_then(|data| self.model_before(data)) {
-                Ok(line) => self.write(line, Pending::PreviousModel { call }),
-                Err(words) => self.fail(call, words, voice),
-            },
-            Pending::PreviousModel { call } => match result {
-                Ok(data) => self.previous_model(call, data, now, voice),
-                Err(words) => self.fail(call, words, voice),
-            },
-            Pending::Abort { call } => {
-                self.aborting -= 1;
-                if let Some(call) = call {
-                    self.reply(call, Shape::None, None, now, voice);
-                }
-            }
-            Pending::Own => {}
-        }
-    }
-
-    fn bridged(&mut self, id: u64, answer: &str, now: Instant, voice: &mut Voice<'_>) {
-        let Some(Pending::Bridged { call, shape }) = self.pending.remove(&id) else {
-            return self.junk();
-        };
-        // The response to the prompt that carried the request is still to come.
-        self.pending.insert(id, Pending::Own);
-        let Some(answer) = Object::parse(answer) else {
-            return self.fail(call, "the bridge's answer cannot be read", voice);
-        };
-        if answer.get("ok") == Some(true) {
-            self.reply(call, shape, answer.raw("data"), now, voice);
-        } else {
-            let words = answer.text("error").unwrap_or_default();
-            self.fail(call, &words, voice);
-        }
-    }
-
-    /// One of the two signs of life.
-    fn started(
-        &mut self,
-        which: &Pending,
-        result: Result<Option<&RawValue>, &str>,
-        voice: &mut Voice<'_>,
-    ) {
-        let Phase::Starting { info, bridge } = &mut self.phase else { return };
-        if matches!(which, Pending::Start) {
-            let facts = result.ok().and_then(|data| replies::info(data).ok());
-            *info = Some(facts.map(|(info, _)| info).unwrap_or_default());
-        } else {
-            let text = result.ok().flatten().map_or("", RawValue::get);
-            *bridge = Some(replies::has_bridge(text));
-        }
-        let (Some(_), Some(bridge)) = (&info, *bridge) else { return };
-        self.info = info.take().unwrap_or_default();
-        self.phase = Phase::Up;
-        voice.ready(AgentReady {
-            version: self.version.describe().into(),
-            settles: self.version.dialect() == Dialect::New,
-            disposition: self.version.says_disposition(),
-            absent: self.version.absent(bridge),
-            info: self.info.clone(),
-        });
-    }
-
-    fn reply(
-        &mut self,
-        call: CommandNo,
-        shape: Shape,
-        data: Option<&RawValue>,
-        now: Instant,
-        voice: &mut Voice<'_>,
-    ) {
-        match shape.body(data, &self.cwd) {
-            Ok(body) => {
-                let disposition = shape.disposition(data);
-                let said = AgentSaid::Replied { call, reply: Reply::Done(disposition) };
-                // An extension that handled a prompt may have changed anything.
-                if shape.changes() || disposition == Disposition::Handled {
-                    self.hold(said, body.into_bytes(), shape == Shape::Fork, now);
-                } else {
-                    self.say(said, body.into_bytes(), voice);
-                }
-            }
-            Err(words) => self.fail(call, &words, voice),
-        }
-    }
-
-    fn fail(&mut self, call: CommandNo, words: &str, voice: &mut Voice<'_>) {
-        let said = AgentSaid::Replied { call, reply: Reply::Failed(cut(words)) };
-        self.say(said, Vec::new(), voice);
-    }
-
-    /// The line that sets the model before the one in use.
-    fn model_before(&self, data: Option<&RawValue>) -> Result<Value, &'static str> {
-        let text = data.map_or("null", RawValue::get);
-        let listed: Value = serde_json::from_str(text).map_err(|_| "the models cannot be read")?;
-        let models = listed["models"].as_array().map_or(&[][..], Vec::as_slice);
-        let current: Value =
-            serde_json::from_str(self.info.model.as_deref().unwrap_or("null")).unwrap_or_default();
-        let is_current = |model: &Value| {
-            model["id"] == current["id"] && model["provider"] == current["provider"]
-        };
-        let at = models.iter().position(is_current).unwrap_or(0);
-        let before = at.checked_sub(1).unwrap_or(models.len().saturating_sub(1));
-        let model = models.get(before).ok_or("the agent has no models")?;
-        let (provider, id) = (&model["provider"], &model["id"]);
-        Ok(json!({ "type": "set_model", "provider": provider, "modelId": id }))
-    }
-
-    fn previous_model(
-        &mut self,
-        call: CommandNo,
-        data: Option<&RawValue>,
-        now: Instant,
-        voice: &mut Voice<'_>,
-    ) {
-        match Shape::Model.body(data, &self.cwd) {
-            Ok(body) => {
-                let inside = body.strip_suffix('}').unwrap_or(&body);
-                let level = quote(&self.info.thinking);
-                let body = format!("{inside},\"thinkingLevel\":{level},\"isScoped\":false}}");
-                let reply = Reply::Done(Disposition::Unspecified);
-                let said = AgentSaid::Replied { call, reply };
-                self.hold(said, body.into_bytes(), false, now);
-            }
-            Err(words) => self.fail(call, &words, voice),
-        }
-    }
-
-    /// Asks what the session looks like, and holds a statement until that is known.
-    fn hold(&mut self, said: AgentSaid, body: Vec<u8>, fork: bool, now: Instant) {
-        let id = self.issued + 1;
+    /// Asks what the session looks like, and says something once that is known.
+    fn say_later(&mut self, said: AgentSaid, body: Vec<u8>, kind: Kind, now: Instant) {
         self.write(json!({ "type": "get_state" }), Pending::Refresh);
-        self.held.push_back(Held { until: Some((id, now + HOLD_MAX)), said, body, fork });
+        self.hold.wait((self.issued, now + HOLD_MAX), kind, said, body);
     }
 
-    /// pi has said what the session looks like.
+    /// pi has said what the session looks like. What waits for an older answer is right with this
+    /// one, too.
     fn refreshed(&mut self, id: u64, data: Option<&RawValue>, voice: &mut Voice<'_>) {
         let facts = replies::info(data).ok();
-        // What was held for an older answer is right with this one, too.
-        let waits = self.held.iter_mut().filter(|held| held.until.is_some_and(|(at, _)| at <= id));
-        for held in waits {
-            held.until = None;
-            let inner = facts.as_ref().and_then(|(_, inner)| inner.as_deref());
-            if let (true, Some(inner)) = (held.fork, inner)
-                && let Some(mut body) = std::str::from_utf8(&held.body).ok().and_then(Object::parse)
-            {
-                body.set("sessionId", quote(inner));
-                held.body = body.write().into_bytes();
-            }
-        }
+        let inner = facts.as_ref().and_then(|(_, inner)| inner.as_deref());
+        self.hold.answered(id, inner);
         if let Some((info, _)) = facts {
             self.know(info, voice);
         }
-        self.release(voice);
+        self.hold.release(voice);
     }
 
     /// Tells the core what the session looks like, if that is news. Needs no place in the order.
@@ -518,24 +332,7 @@ impl Session {
         }
     }
 
-    /// Says something, in order.
-    fn say(&mut self, said: AgentSaid, body: Vec<u8>, voice: &mut Voice<'_>) {
-        if self.held.is_empty() {
-            voice.say(said, body);
-        } else {
-            self.held.push_back(Held { until: None, said, body, fork: false });
-        }
-    }
-
-    fn release(&mut self, voice: &mut Voice<'_>) {
-        while self.held.front().is_some_and(|held| held.until.is_none()) {
-            if let Some(held) = self.held.pop_front() {
-                voice.say(held.said, held.body);
-            }
-        }
-    }
-
-    /// Writes a line that pi answers.
+    /// Writes a line that pi answers, under the id that is then `self.issued`.
     fn write(&mut self, mut line: Value, pending: Pending) {
         self.issued += 1;
         line["id"] = json!(self.issued);

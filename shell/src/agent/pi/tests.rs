@@ -1,9 +1,11 @@
-//! Tests of the real agent's host: translators on recorded traffic, supervision with small fake
-//! children, and the real programs where they are installed.
+//! Tests of the real agent's host: translators on recorded traffic, the protocol against a puppet,
+//! supervision with small fake children, and the real programs where they are installed.
 
 mod kit;
 #[path = "../../../../tests/src/provider.rs"]
+#[expect(unreachable_pub, reason = "it is part of a public harness as well")]
 mod provider;
 mod real;
+mod session;
 mod supervision;
 mod transcripts;

@@ -67,7 +67,8 @@ pub(super) fn has_session_name(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "jsonl" || extension == "json")
 }
 
-fn is_allowed(real: &Path, places: &Places) -> bool {
+/// Whether a path without links lies in one of the allowed directories.
+pub(super) fn is_allowed(real: &Path, places: &Places) -> bool {
     // The directories may have come into being, or have become links, since the start.
     let mut dirs = places.session_dirs().iter().filter_map(|dir| fs::canonicalize(dir).ok());
     dirs.any(|dir: PathBuf| real.starts_with(dir))

@@ -59,7 +59,8 @@ pub(super) struct Stored {
 struct Remembered {
     len: u64,
     modified: SystemTime,
-    cwd: String,
+    /// `None` of a file that is no session.
+    cwd: Option<String>,
     name: Option<String>,
     created_ms: u64,
 }
@@ -75,7 +76,7 @@ impl Stored {
         let mut found = BTreeMap::new();
         let mut walk = Walk { directories: 0, seen: BTreeSet::new(), files: Vec::new() };
         for dir in places.session_dirs() {
-            walk.directory(dir, DEPTH_MAX);
+            walk.directory(dir, DEPTH_MAX, places);
         }
         let fresh: BTreeMap<PathBuf, Remembered> = walk
             .files
@@ -89,9 +90,9 @@ impl Stored {
         self.files = fresh;
         for (path, file) in &self.files {
             let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-            let Some(text) = path.to_str() else { continue };
+            let (Some(text), Some(cwd)) = (path.to_str(), &file.cwd) else { continue };
             let id = stem.unwrap_or_default();
-            let entry = render(&id, file.name.as_deref(), text, &file.cwd, file.created_ms, true);
+            let entry = render(&id, file.name.as_deref(), text, cwd, file.created_ms, true);
             found.insert(text.to_owned(), (file.created_ms, entry));
         }
         for session in known {
@@ -115,13 +116,14 @@ impl Stored {
         {
             return Some(file.clone());
         }
-        let header = session_file::header(path);
+        let cwd = session_file::header(path).map(|header| header.cwd);
         let modified_ms = modified.duration_since(UNIX_EPOCH).map_or(0, millis);
+        let name = cwd.as_ref().and_then(|_| session_file::name(path));
         Some(Remembered {
             len,
             modified,
-            cwd: header.map_or_else(|| "/unknown".to_owned(), |header| header.cwd),
-            name: session_file::name(path),
+            cwd,
+            name,
             created_ms: date::of_name(path).unwrap_or(modified_ms),
         })
     }
@@ -136,7 +138,7 @@ struct Walk {
 }
 
 impl Walk {
-    fn directory(&mut self, dir: &Path, depth: usize) {
+    fn directory(&mut self, dir: &Path, depth: usize, places: &Places) {
         let Ok(real) = fs::canonicalize(dir) else { return };
         if self.directories >= DIRECTORIES_MAX || !self.seen.insert(real.clone()) {
             return;
@@ -148,16 +150,24 @@ impl Walk {
             let Ok(metadata) = fs::metadata(&path) else { continue };
             if metadata.is_dir() {
                 if depth > 0 && !path.is_symlink() {
-                    self.directory(&path, depth - 1);
+                    self.directory(&path, depth - 1, places);
                 }
             } else if metadata.is_file()
                 && session_file::has_session_name(&path)
                 && self.files.len() < FILES_MAX
+                && stays_inside(&path, places)
             {
                 self.files.push((path, metadata));
             }
         }
     }
+}
+
+/// Whether a file that was found in an allowed directory is in one when its links are followed:
+/// what could not be loaded is not shown either.
+fn stays_inside(path: &Path, places: &Places) -> bool {
+    !path.is_symlink()
+        || fs::canonicalize(path).is_ok_and(|real| session_file::is_allowed(&real, places))
 }
 
 fn render(

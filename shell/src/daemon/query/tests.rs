@@ -100,6 +100,7 @@ fn stored_sessions_come_newest_first_and_a_changed_file_is_read_again() {
     let new = sessions.join("2026-01-01T00-00-00-000Z_y.jsonl");
     fs::write(&new, session_text(None)).expect("written");
     fs::write(sessions.join("notes.txt"), "no session").expect("written");
+    fs::write(sessions.join("config.json"), "{\"password\":\"x\"}").expect("written");
     // A circle of links must not be followed round and round.
     std::os::unix::fs::symlink(&sessions, deep.join("circle")).expect("linked");
     let mut stored = Stored::new();

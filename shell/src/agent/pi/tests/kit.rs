@@ -90,6 +90,15 @@ impl Host {
         }
     }
 
+    /// Waits until an agent's process runs.
+    pub(super) fn until_started(&mut self, agent: u64) {
+        let patience = Instant::now() + PATIENCE;
+        while !self.agents.runs(AgentNo(agent)) {
+            assert!(Instant::now() < patience, "agent {agent} is not started");
+            self.turn(patience);
+        }
+    }
+
     /// Calls agent 1 for something; gives the number of the call.
     pub(super) fn call(&mut self, kind: CommandKind, fields: &Value) -> u64 {
         self.call_of(1, kind, fields)

@@ -1,0 +1,108 @@
+//! Connections, daemon lives and bounds.
+
+use pi_server_core::input::InputKind;
+use pi_server_core::output::Output;
+use pi_server_core::{ConnId, Input};
+
+use super::Rule;
+use super::ledger::{Agent, Ledger};
+use pi_server_core::input::AgentSaid;
+
+/// What an input says about the world.
+pub(super) fn note_input(ledger: &mut Ledger, input: &Input) {
+    match &input.kind {
+        InputKind::Boot(boot) => {
+            ledger.end_life();
+            ledger.limits = boot.limits.clone();
+            ledger.alive = true;
+        }
+        InputKind::Opened(opened) if ledger.alive => {
+            ledger.conns.insert(ConnId(input.seq.0), opened.client.clone());
+        }
+        InputKind::Closed { conn } => {
+            ledger.conns.remove(conn);
+            for command in ledger.commands.values_mut() {
+                command.waiters.retain(|(waiting, _)| waiting != conn);
+                if command.owner == Some(*conn) {
+                    command.owner = None;
+                }
+            }
+        }
+        InputKind::Agent { agent, said } => {
+            let Some(known) = ledger.agents.get_mut(agent) else { return };
+            match said {
+                AgentSaid::Ready(_) if *known == Agent::Spawned => *known = Agent::Up,
+                AgentSaid::Exited(_) => *known = Agent::Gone,
+                AgentSaid::Ready(_)
+                | AgentSaid::Replied { .. }
+                | AgentSaid::Event(_)
+                | AgentSaid::Info(_)
+                | AgentSaid::Noise { .. } => {}
+            }
+        }
+        InputKind::Stop => {
+            ledger.end_life();
+            ledger.alive = false;
+        }
+        InputKind::Opened(_)
+        | InputKind::Command { .. }
+        | InputKind::Malformed { .. }
+        | InputKind::Answered { .. }
+        | InputKind::Storage { .. }
+        | InputKind::Tick
+        | InputKind::Drain => {}
+    }
+}
+
+/// Section 2.1: a connection takes part from its admission to its end.
+pub(super) fn addressee_is_connected(ledger: &Ledger, conn: ConnId) -> Rule {
+    if ledger.conns.contains_key(&conn) {
+        return Ok(());
+    }
+    Err(format!("c{conn} is not connected"))
+}
+
+/// Section 13: the daemon exits once.
+pub(super) fn exits_once(ledger: &mut Ledger) -> Rule {
+    if std::mem::replace(&mut ledger.exited, true) {
+        return Err("exits twice".into());
+    }
+    Ok(())
+}
+
+/// Nothing is said before a boot or after a stop.
+pub(super) fn a_dead_daemon_is_silent(ledger: &Ledger, input: &Input, outputs: &[Output]) -> Rule {
+    let stopped = !ledger.alive && input.kind != InputKind::Stop;
+    if stopped && !outputs.is_empty() {
+        return Err("speaks while it is down".into());
+    }
+    Ok(())
+}
+
+/// Section 12: limits bound what is kept.
+pub(super) fn bounds_hold(ledger: &Ledger) -> Rule {
+    let limits = &ledger.limits;
+    let within = |what: &str, count: usize, max: u64| {
+        if u64::try_from(count).unwrap_or(u64::MAX) > max {
+            return Err(format!("{count} {what}, at most {max} are allowed"));
+        }
+        Ok(())
+    };
+    within("commands in flight", ledger.in_flight.len(), limits.commands_in_flight_max)?;
+    within("sessions", ledger.versions.len(), limits.sessions_max)?;
+    for lane in ledger.sequences.keys() {
+        let waiting = ledger.in_lane(lane).filter(|(_, command)| command.is_waiting()).count();
+        within("commands waiting in a lane", waiting, limits.lane_waiting_max)?;
+    }
+    for conn in ledger.conns.keys() {
+        let commands = ledger.in_flight.iter().filter_map(|no| ledger.commands.get(no));
+        let pending: usize = commands
+            .map(|command| {
+                let waiters = command.waiters.iter().filter(|(waiting, _)| waiting == conn);
+                waiters.count() + usize::from(command.owner == Some(*conn))
+            })
+            .sum();
+        within("unanswered requests", pending, limits.pending_per_connection_max)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! Rules of PROTOCOL.md that an onlooker can check after every step, one function each.
+//!
+//! They know no more than what went in and what came out, so they hold for every implementation.
+//! Each names the section that it comes from.
+
+mod agents;
+mod answers;
+mod ledger;
+mod lives;
+
+use pi_server_core::input::InputKind;
+use pi_server_core::output::{Audience, Output};
+use pi_server_core::{Input, State};
+
+use self::ledger::Ledger;
+
+/// A rule that is broken, in words.
+pub type Rule = Result<(), String>;
+
+/// The onlooker.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    ledger: Ledger,
+}
+
+impl Watch {
+    /// Looks at a step. Where the state before it is given, so is its snapshot.
+    ///
+    /// # Errors
+    /// The rule that does not hold.
+    pub fn after(
+        &mut self,
+        before: Option<&State>,
+        input: &Input,
+        outputs: &[Output],
+        state: &State,
+    ) -> Rule {
+        lives::note_input(&mut self.ledger, input);
+        let mut step = Step::default();
+        for output in outputs {
+            self.output(input, output, &mut step)?;
+        }
+        if let InputKind::Command { conn, envelope } = &input.kind
+            && !step.accepted
+            && !step.refused
+        {
+            step.waits_for = answers::waits_for(&self.ledger, envelope, *conn);
+        }
+        answers::every_request_is_answered(&self.ledger, input, &step)?;
+        answers::nothing_is_left_unanswered(&self.ledger)?;
+        lives::bounds_hold(&self.ledger)?;
+        lives::a_dead_daemon_is_silent(&self.ledger, input, outputs)?;
+        self.note_waiter(input, &step);
+        time_goes_on(input, state)?;
+        before.map_or(Ok(()), |before| snapshot_is_exact(before, input, outputs, state))
+    }
+
+    fn output(&mut self, input: &Input, output: &Output, step: &mut Step) -> Rule {
+        match output {
+            Output::Deliver { to, frame } => {
+                if let Audience::Conn(conn) = to {
+                    lives::addressee_is_connected(&self.ledger, *conn)?;
+                }
+                answers::frame(&mut self.ledger, input, to, frame, step)
+            }
+            Output::Admit { conn }
+            | Output::Subscribe { conn, .. }
+            | Output::Unsubscribe { conn, .. }
+            | Output::SetInterest { conn, .. } => {
+                lives::addressee_is_connected(&self.ledger, *conn)
+            }
+            Output::Leave { .. } | Output::Unlist { .. } => Ok(()),
+            Output::Ask(ask) => agents::ask(&mut self.ledger, ask),
+            Output::Query { query, what: _ } => agents::query(&mut self.ledger, *query),
+            Output::Exit => lives::exits_once(&mut self.ledger),
+        }
+    }
+
+    /// A command that was neither accepted nor answered waits for another's outcome.
+    fn note_waiter(&mut self, input: &Input, step: &Step) {
+        if let (InputKind::Command { conn, envelope }, Some(no)) = (&input.kind, step.waits_for)
+            && let Some(command) = self.ledger.commands.get_mut(&no)
+        {
+            command.waiters.push((*conn, envelope.id.clone()));
+        }
+    }
+}
+
+/// What a step has shown so far.
+#[derive(Clone, Debug, Default)]
+struct Step {
+    accepted: bool,
+    refused: bool,
+    waits_for: Option<pi_server_core::CommandNo>,
+    events: u32,
+}
+
+/// DESIGN section 2: deadlines are derived from the state; a tick at the deadline does away with it.
+fn time_goes_on(input: &Input, state: &State) -> Rule {
+    match state.deadline() {
+        Some(deadline) if matches!(input.kind, InputKind::Tick) && deadline <= input.at => {
+            Err(format!("after the tick the deadline {deadline} is still due"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// DESIGN section 6: a snapshot is the state, and goes on like it.
+fn snapshot_is_exact(before: &State, input: &Input, outputs: &[Output], state: &State) -> Rule {
+    let again = State::decode(&before.encode()).map_err(|_| "a snapshot cannot be read")?;
+    if again != *before {
+        return Err("a snapshot is another state".into());
+    }
+    let (again, said) = again.stepped(input);
+    if again != *state || said != outputs {
+        return Err("the state of a snapshot goes on in another way".into());
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! What PROTOCOL.md leaves to the daemon: the names of sessions that were created without one, and
+//! which of several lanes goes first. The model takes both from what the state did.
+
+use pi_server_core::frame::{Frame, Phase};
+use pi_server_core::output::{Ask, Output};
+use pi_server_core::{CommandNo, Text};
+
+/// The free choices of one step.
+#[derive(Clone, Debug, Default)]
+pub struct Choices {
+    name: Option<Text>,
+    order: Vec<Mark>,
+}
+
+/// Something that happened to a command or for a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Mark {
+    Command(CommandNo),
+    Session(Text),
+}
+
+impl Choices {
+    /// Reads them off a step's outputs.
+    pub fn of(outputs: &[Output]) -> Choices {
+        let mut choices = Choices::default();
+        for output in outputs {
+            match output {
+                Output::Deliver {
+                    frame: Frame::Lifecycle { command, session, phase, .. }, ..
+                } => match phase {
+                    Phase::Accepted => choices.name.clone_from(session),
+                    Phase::Started | Phase::Finished(_) => {
+                        choices.order.push(Mark::Command(*command));
+                    }
+                },
+                Output::Ask(Ask::Call { call, .. }) => choices.order.push(Mark::Command(*call)),
+                Output::Ask(Ask::Spawn { session, .. }) => {
+                    choices.order.push(Mark::Session(session.clone()));
+                }
+                Output::Query { query, .. } => choices.order.push(Mark::Command(*query)),
+                Output::Deliver { .. }
+                | Output::Ask(Ask::Interrupt { .. } | Ask::Dialog { .. } | Ask::Kill { .. })
+                | Output::Admit { .. }
+                | Output::Leave { .. }
+                | Output::Subscribe { .. }
+                | Output::Unsubscribe { .. }
+                | Output::Unlist { .. }
+                | Output::SetInterest { .. }
+                | Output::Exit => {}
+            }
+        }
+        choices
+    }
+
+    /// The name of a session that is created without one.
+    pub(super) fn name(&self) -> Text {
+        self.name.clone().unwrap_or_else(|| Text::from("?"))
+    }
+
+    /// When the state came to a command, among all that it came to in this step.
+    pub(super) fn place(&self, no: CommandNo, session: Option<&Text>) -> usize {
+        let found = self.order.iter().position(|mark| match mark {
+            Mark::Command(command) => *command == no,
+            Mark::Session(id) => Some(id) == session,
+        });
+        found.unwrap_or(usize::MAX)
+    }
+}

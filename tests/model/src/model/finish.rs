@@ -1,0 +1,137 @@
+//! How commands end: sections 6 and 8.3.
+
+use std::sync::Arc;
+
+use pi_server_core::CommandNo;
+use pi_server_core::command::{CommandKind, Target};
+use pi_server_core::failure::Failure;
+use pi_server_core::frame::{Data, Frame, Outcome, Phase};
+use pi_server_core::input::Interest;
+
+use super::Model;
+use super::types::{Command, Ending, Stored};
+
+impl Model {
+    /// Sends a lifecycle frame to those whose interest covers the command.
+    pub(super) fn lifecycle(&mut self, no: CommandNo, phase: Phase) {
+        let command = self.find(no).cloned().expect("it is in flight");
+        self.lifecycle_of(&command, phase);
+    }
+
+    fn lifecycle_of(&mut self, command: &Command, phase: Phase) {
+        let frame = Frame::Lifecycle {
+            command: command.no,
+            envelope: command.envelope.clone(),
+            session: command.session.clone(),
+            lane_sequence: command.lane_sequence,
+            phase,
+        };
+        for conn in &self.conns {
+            let own = command.owner == Some(conn.no);
+            let subscribed =
+                command.session.as_ref().is_some_and(|id| conn.subscriptions.contains(id));
+            let wanted = match conn.interest {
+                Interest::All => true,
+                Interest::Related => own || subscribed,
+                Interest::Own => own,
+                Interest::Nothing => false,
+            };
+            if wanted {
+                self.seen.frame(conn.no, &frame);
+            }
+        }
+    }
+
+    /// Ends a command, unless it has ended; those that cannot start because of it end next.
+    pub(super) fn finish(&mut self, no: CommandNo, ending: Ending) {
+        let Some(place) = self.commands.iter().position(|c| c.no == no) else { return };
+        let command = self.commands.remove(place);
+        self.circuits_learn(&command, &ending);
+        let session_version = self.version_after(&command, &ending);
+        let outcome = Arc::new(Outcome {
+            result: ending,
+            session_version,
+            lane_sequence: Some(command.lane_sequence),
+            at: self.now,
+        });
+        self.store(&command, &outcome);
+        self.lifecycle_of(&command, Phase::Finished(outcome.clone()));
+        if let Some(owner) = command.owner {
+            let id = command.envelope.id.clone();
+            self.respond(owner, id, &command.envelope, &outcome, false);
+        }
+        for (conn, id) in &command.waiters {
+            self.respond(*conn, id.clone(), &command.envelope, &outcome, true);
+        }
+        match &outcome.result {
+            Ok(Data::Created(info)) => {
+                self.tell_everyone(&Frame::SessionCreated(info.clone()));
+            }
+            Ok(Data::Deleted) => {
+                let session = command.session.clone().expect("a deletion has a session");
+                self.tell_everyone(&Frame::SessionDeleted { session: session.clone() });
+                for conn in &mut self.conns {
+                    conn.subscriptions.retain(|id| *id != session);
+                }
+            }
+            _ => {}
+        }
+        self.tell_dependents(no, &outcome);
+    }
+
+    fn tell_dependents(&mut self, no: CommandNo, outcome: &Outcome) {
+        for command in &mut self.commands {
+            let Some(place) = command.open.iter().position(|(open, _)| *open == no) else {
+                continue;
+            };
+            let (_, id) = command.open[place].clone();
+            command.open.retain(|(open, _)| *open != no);
+            if let Err(failure) = &outcome.result {
+                let code = failure.code();
+                self.doomed.push((command.no, Err(Failure::DependencyFailed { id, code })));
+            }
+        }
+    }
+
+    /// Section 6.5.
+    fn version_after(&mut self, command: &Command, ending: &Ending) -> Option<u64> {
+        let row = command.kind().row();
+        if ending.is_err() || row.target == Target::Server {
+            return None;
+        }
+        if command.kind() == CommandKind::DeleteSession {
+            return None;
+        }
+        let id = command.session.clone().expect("it is about a session");
+        let session = self.session_mut(&id)?;
+        session.version += u64::from(row.mutates);
+        Some(session.version)
+    }
+
+    /// Section 6.2.
+    fn store(&mut self, command: &Command, outcome: &Arc<Outcome>) {
+        let end = self.now.plus_ms(self.limits.idempotency_ttl_ms);
+        for key in &mut self.keys {
+            if key.no == command.no {
+                key.ended = Some((outcome.clone(), end));
+            }
+        }
+        let Some(id) = &command.envelope.id else { return };
+        self.stored.push(Stored {
+            client: command.client.clone(),
+            id: id.clone(),
+            no: command.no,
+            kind: command.kind(),
+            fingerprint: command.envelope.fingerprint,
+            session: command.session.clone(),
+            outcome: outcome.clone(),
+        });
+        while self.stored.len() as u64 > self.limits.outcomes_max {
+            let oldest = self.stored.remove(0);
+            self.forgotten.push((oldest.client, oldest.id));
+        }
+        while self.forgotten.len() as u64 > self.limits.forgotten_max {
+            self.forgotten.remove(0);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Random runs of the state machine under the invariants and beside the model.
+//!
+//! `MODEL_RUNS=1000000 cargo test --release -p pi-server-model` is the long campaign;
+//! `MODEL_SEED=n` repeats one run.
+
+use pi_server_model::entropy::Entropy;
+use pi_server_model::{run, shrink};
+
+const RUNS: u64 = 1_000;
+const STEPS: usize = 120;
+/// After so many failures more would not help.
+const FAILURES_MAX: usize = 8;
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
+}
+
+#[test]
+fn random_runs_keep_every_rule() {
+    let seeds = match number("MODEL_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => 0..number("MODEL_RUNS").unwrap_or(RUNS),
+    };
+    let (mut inputs, mut topics, mut failures) = (0, Vec::new(), Vec::new());
+    for seed in seeds {
+        match run::run(Entropy::Seed(seed), STEPS) {
+            Ok(list) => inputs += list.len(),
+            Err(broken) => {
+                let small = shrink::shrink(&broken);
+                let plain = small.rule.replace(|c: char| c.is_ascii_digit(), "");
+                if topics.contains(&plain) {
+                    continue;
+                }
+                topics.push(plain);
+                let script = run::script(&small.inputs);
+                failures.push(format!("{script}MODEL_SEED={seed}: {}", small.rule));
+                if failures.len() >= FAILURES_MAX {
+                    break;
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    println!("{inputs} inputs");
+}
