@@ -12,6 +12,7 @@ pub mod feed;
 pub mod play;
 pub mod show;
 pub mod source;
+pub mod start;
 pub mod stats;
 pub mod status;
 pub mod verify;

@@ -8,6 +8,7 @@ mod looking;
 mod many;
 mod operator;
 mod real_pi;
+mod retention;
 mod timeouts;
 mod transports;
 mod turns;
