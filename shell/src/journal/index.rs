@@ -129,12 +129,11 @@ impl Index {
             return None;
         }
         let segment = self.first_segment + u64::try_from(place).ok()?;
-        let offsets = match part.offsets.get() {
-            Some(offsets) => offsets,
-            None => {
-                let offsets = read(segment)?;
-                part.offsets.get_or_init(|| offsets)
-            }
+        let offsets = if let Some(offsets) = part.offsets.get() {
+            offsets
+        } else {
+            let offsets = read(segment)?;
+            part.offsets.get_or_init(|| offsets)
         };
         let entry = usize::try_from(nth / part.stride).ok()?;
         let offset = usize::try_from(*offsets.get(entry)?).ok()?;

@@ -92,7 +92,7 @@ fn a_journal_that_begins_with_a_snapshot_is_refused_without_one() {
     for number in [last - 1, last] {
         world.disk.damage_kept(Shelf::Snapshots, number, |bytes| bytes[200] ^= 1);
     }
-    let error = world.try_restart().err().expect("refused");
+    let error = world.try_restart().expect_err("refused");
     assert!(matches!(&error, OpenError::NoSnapshot { rejected, .. } if rejected.len() == 2));
     assert!(error.to_string().contains("its digest is wrong"), "{error}");
 }
@@ -120,7 +120,7 @@ fn bodies_that_are_still_needed_outlive_their_segments() {
         let last = bytes.len() - 1;
         bytes[last] ^= 1;
     });
-    let error = world.try_restart().err().expect("refused");
+    let error = world.try_restart().expect_err("refused");
     assert!(matches!(error, OpenError::BadPack { .. }), "{error}");
 }
 
