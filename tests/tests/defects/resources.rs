@@ -207,6 +207,33 @@ fn w53_creations_do_not_wait_for_each_other() {
     }
 }
 
+#[test]
+fn w54_a_listing_of_many_files_holds_up_neither_its_lane_nor_the_daemon() {
+    let daemon = Daemon::start();
+    let dir = daemon.dir().join("sessions");
+    std::fs::create_dir(&dir).expect("a directory");
+    for number in 0..500 {
+        let header = json!({ "type": "session", "version": 3, "id": "x", "cwd": "/work" });
+        let path = dir.join(format!("2026-01-01T00-00-00-{number:03}Z_x.jsonl"));
+        std::fs::write(path, format!("{header}\n")).expect("written");
+    }
+    let mut client = daemon.unix();
+    let both = [
+        json!({ "id": "files", "type": "list_stored_sessions" }).to_string(),
+        json!({ "id": "next", "type": "list_sessions" }).to_string(),
+    ];
+    client.send_text(&both.join("\n"));
+    let listed = client.response("files");
+    assert_eq!(listed["data"]["sessions"].as_array().map(Vec::len), Some(500));
+    let order: Vec<&Value> = client
+        .seen()
+        .iter()
+        .filter(|frame| frame["type"] == "response")
+        .map(|frame| &frame["id"])
+        .collect();
+    assert_eq!(order, ["next", "files"], "the next command of the lane did not wait");
+}
+
 /// Steps a script of the notation and returns the state with what the last step put out.
 fn played(script: &str) -> (State, Vec<String>) {
     let script = parse_script(script).expect("a script in the notation");

@@ -1,6 +1,6 @@
 //! The daemon with the real agent: `PI_SERVER_TEST_PI` lists the programs, separated by colons
-//! (`scripts/install-pi.sh` installs them). Without the list these tests say loudly that they did not
-//! run.
+//! (`scripts/install-pi.sh` installs them). Without the list these tests say loudly that they did
+//! not run.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -80,7 +80,8 @@ fn last_text(client: &mut Client) -> Value {
     client.ok(command)["data"]["text"].clone()
 }
 
-/// Process ids of the agents of a daemon and of all that they run, by the mark in their environment.
+/// Process ids of the agents of a daemon and of all that they run, by the mark in their
+/// environment.
 fn marked(daemon: &Daemon) -> Vec<String> {
     let parent = daemon.dir().canonicalize().expect("a directory");
     let folder = format!("PI_CODING_AGENT_DIR={}", parent.display());
