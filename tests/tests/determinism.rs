@@ -15,8 +15,6 @@ use serde_json::json;
 
 /// Names the data directory whose inputs a copy of this test binary is to step.
 const STEP_THIS: &str = "PI_SERVER_TEST_STEP_THIS";
-/// Set where the programs of both profiles have been built from this source: see `.ci/run`.
-const BOTH_PROFILES: &str = "PI_SERVER_TEST_BOTH_PROFILES";
 /// How a line of the stream begins, among what else a test binary prints.
 const MARK: &str = "step ";
 
@@ -215,6 +213,7 @@ fn what_a_client_writes_is_no_part_of_a_decision_but_for_its_fingerprint() {
 }
 
 /// The folder of this build's programs, and that of the other profile.
+#[cfg(feature = "both-profiles")]
 fn profiles() -> [PathBuf; 2] {
     let own = program("pi-server").parent().expect("a program lies in a folder").to_owned();
     let other = if own.ends_with("release") { "debug" } else { "release" };
@@ -222,6 +221,7 @@ fn profiles() -> [PathBuf; 2] {
     [own, other]
 }
 
+#[cfg(feature = "both-profiles")]
 fn verified(programs: &Path, dir: &Path) -> Ran {
     Command::new(programs.join("pi-replay"))
         .arg("verify")
@@ -230,15 +230,9 @@ fn verified(programs: &Path, dir: &Path) -> Ran {
         .expect("pi-replay can be run")
 }
 
+#[cfg(feature = "both-profiles")]
 #[test]
 fn a_journal_of_a_release_build_verifies_with_a_debug_build_and_the_reverse() {
-    if std::env::var_os(BOTH_PROFILES).is_none() {
-        eprintln!(
-            "SKIPPED: needs the programs of both profiles, built from this source: \
-             cargo build && cargo build --release, then set {BOTH_PROFILES}=1 as .ci/run does"
-        );
-        return;
-    }
     let [own, other] = profiles();
     for (writer, reader) in [(&own, &other), (&other, &own)] {
         let mut daemon = busy_lives(Setup::new().programs(writer));

@@ -5,6 +5,7 @@ mod kit;
 #[path = "../../../../tests/src/provider.rs"]
 #[expect(unreachable_pub, reason = "it is part of a public harness as well")]
 mod provider;
+#[cfg(feature = "real-pi")]
 mod real;
 mod session;
 mod supervision;
