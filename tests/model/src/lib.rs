@@ -9,3 +9,4 @@ pub mod model;
 pub mod run;
 pub mod shape;
 pub mod shrink;
+pub mod targets;

@@ -1,19 +1,12 @@
 //! Durability: W29 to W44.
 
-use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::process::Child;
-use std::time::Instant;
 
+use pi_server_tests::Daemon;
 use pi_server_tests::daemon::fails_to_start;
-use pi_server_tests::disk::with_mounts;
 use pi_server_tests::frames::{get_state, prompt, refused, rename, session, succeeded, with};
 use pi_server_tests::journal::{Journal, segments};
-use pi_server_tests::{Client, Daemon, PATIENCE};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 /// `pi-server serve` ends with this when the journal is damaged.
 const STATUS_DAMAGED: i32 = 3;

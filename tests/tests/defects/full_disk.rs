@@ -1,5 +1,6 @@
 //! A daemon on a disk that fills up under it. Needs the feature `mounts`.
 
+use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Child;
@@ -8,7 +9,7 @@ use std::time::Instant;
 use pi_server_tests::disk::with_mounts;
 use pi_server_tests::frames::{get_state, prompt, refused, rename, session, succeeded, with};
 use pi_server_tests::{Client, PATIENCE};
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 /// A daemon on a disk of 8 MiB that nobody else sees; killed when the test ends.

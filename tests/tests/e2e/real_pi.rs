@@ -76,7 +76,8 @@ fn last_text(client: &mut Client) -> Value {
     client.ok(command)["data"]["text"].clone()
 }
 
-/// Process ids of the agents of a daemon and of all that they run, by the mark in their environment.
+/// Process ids of the agents of a daemon and of all that they run, by the mark in their
+/// environment.
 fn marked(daemon: &Daemon) -> Vec<String> {
     let parent = daemon.dir().canonicalize().expect("a directory");
     let folder = format!("PI_CODING_AGENT_DIR={}", parent.display());

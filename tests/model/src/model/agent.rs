@@ -251,7 +251,7 @@ impl Model {
                 self.set_run(agent.no, Run::Between { quiet_at: None });
             }
             AgentEvent::RetryEnded => {
-                if let Run::Between { .. } = agent.run {
+                if let Run::Between { quiet_at: None } = agent.run {
                     self.set_run(agent.no, Run::Between { quiet_at });
                 }
             }

@@ -99,7 +99,8 @@ impl Model {
     }
 
     /// A command is passed to the agent. A prompt that joins a run says nothing of the provider.
-    pub(super) fn pass_circuits(&mut self, command: &Command) {
+    pub(super) fn pass_circuits(&mut self, no: CommandNo) {
+        let command = self.find(no).cloned().expect("it is in flight");
         let (no, id) = (command.no, command.session.clone().expect("it is about a session"));
         match command.kind() {
             CommandKind::Prompt | CommandKind::Compact if !command.joined => {

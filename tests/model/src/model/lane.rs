@@ -105,7 +105,7 @@ impl Model {
         }
         let timeout = command.times_out.map(|(at, _)| at);
         let run = match command.needs {
-            Needs::RunBegin { by, handled_at } => Some(handled_at.map_or(by, |at| at.min(by))),
+            Needs::RunBegin { by, handled_at } => Some(handled_at.unwrap_or(by)),
             Needs::Nothing | Needs::LookUp | Needs::Agent | Needs::Reply | Needs::RunEnd => None,
         };
         timeout.into_iter().chain(run).min()
@@ -119,7 +119,7 @@ impl Model {
             return self.finish(no, Err(Failure::DependencyTimeout { ms }));
         }
         let run = match command.needs {
-            Needs::RunBegin { by, handled_at } => handled_at.map_or(by, |at| at.min(by)),
+            Needs::RunBegin { by, handled_at } => handled_at.unwrap_or(by),
             Needs::Nothing | Needs::LookUp | Needs::Agent | Needs::Reply | Needs::RunEnd => {
                 Micros(u64::MAX)
             }

@@ -203,6 +203,8 @@ impl Model {
         let command = self.find(no).cloned().expect("it is in flight");
         let id = command.session.clone().expect("an agent's command has a session");
         let known = self.agents.iter_mut().find(|a| a.no == agent).expect("it is up");
+        // A run may have begun while the agent came up.
+        let joined = command.kind() == CommandKind::Prompt && known.run != Run::Idle;
         if self.absent.contains(&command.kind()) {
             return self.finish(no, Err(Failure::Unsupported));
         }
@@ -212,11 +214,12 @@ impl Model {
             kind if is_abort(kind) => Place::Aside,
             _ => Place::Head,
         };
-        if command.kind() == CommandKind::Prompt && !command.joined && known.run == Run::Idle {
+        if command.kind() == CommandKind::Prompt && !joined {
             known.run = Run::Asked;
             known.run_failed = None;
         }
-        self.pass_circuits(&command);
+        self.find_mut(no).expect("found").joined = joined;
+        self.pass_circuits(no);
         let call = Ask::Call { agent, call: no, kind: command.kind(), frame: command.body };
         self.seen.ask(&call);
         let command = self.find_mut(no).expect("found");

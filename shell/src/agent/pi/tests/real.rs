@@ -478,8 +478,8 @@ fn until_true(what: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
-/// Processes whose environment has a variable that begins with `mark` and whose command line contains
-/// `text`.
+/// Processes whose environment has a variable that begins with `mark` and whose command line
+/// contains `text`.
 fn processes_with(mark: &str, text: &str) -> Vec<i32> {
     let mut found = Vec::new();
     for process in std::fs::read_dir("/proc").expect("a process table").flatten() {

@@ -1,0 +1,35 @@
+//! The committed corpora and seeds of the fuzz targets, as an ordinary test.
+#![expect(clippy::unwrap_used, reason = "a test that cannot read its files has failed")]
+
+use std::path::{Path, PathBuf};
+
+use pi_server_model::targets;
+
+fn files(folder: &str, target: &str) -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz");
+    let Ok(list) = std::fs::read_dir(root.join(folder).join(target)) else { return Vec::new() };
+    let mut list: Vec<PathBuf> = list.map(|entry| entry.unwrap().path()).collect();
+    list.sort();
+    list
+}
+
+#[test]
+fn every_corpus_keeps_every_rule() {
+    for (name, target) in targets::ALL {
+        let list: Vec<PathBuf> =
+            ["seeds", "corpus"].iter().flat_map(|folder| files(folder, name)).collect();
+        assert!(!list.is_empty(), "{name} has no corpus");
+        for file in list {
+            let bytes = std::fs::read(&file).unwrap();
+            let done = std::panic::catch_unwind(|| target(&bytes));
+            assert!(done.is_ok(), "{}", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_journal_that_nobody_bit_is_read_whole() {
+    for seed in 0..8_u8 {
+        targets::journal_reader(&[seed]);
+    }
+}
