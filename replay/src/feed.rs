@@ -59,6 +59,21 @@ impl<'a> Item<'a> {
     pub fn body(&self) -> Option<&'a [u8]> {
         (!self.header.erased).then_some(self.body)
     }
+
+    /// The bytes in the place of the body, erased or not.
+    pub fn raw_body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// What there is to see of the body: all of it, or what redaction has left of an erased one
+    /// (a body without any bytes but zeros was erased whole).
+    pub fn remains(&self) -> Option<&'a [u8]> {
+        if self.header.erased {
+            let left = self.body.trim_ascii_end();
+            return left.iter().any(|byte| *byte != 0).then_some(left);
+        }
+        (!self.body.is_empty()).then_some(self.body)
+    }
 }
 
 impl Batch {

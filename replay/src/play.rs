@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use pi_server_core::record::{DecodeError, Place, decode_kind};
 use pi_server_core::{Input, Output, Outputs, Seq, State};
@@ -54,6 +55,17 @@ pub enum PlayError {
     },
     /// What was found could not be written.
     Write(io::Error),
+    /// A file for a result could not be made.
+    Create {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The journal is damaged, where only a whole one will do.
+    Damaged(String),
+    /// What was asked for makes no sense for this journal.
+    Unfit(String),
 }
 
 impl PlayError {
@@ -61,12 +73,14 @@ impl PlayError {
     pub fn status(&self) -> Status {
         match self {
             PlayError::Source(error) => error.status(),
-            PlayError::Unreadable { .. } => Status::Damaged,
+            PlayError::Unreadable { .. } | PlayError::Damaged(_) => Status::Damaged,
             // Whoever reads has seen enough, as `head` has.
             PlayError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Good,
-            PlayError::NoInput { .. } | PlayError::NoConnection { .. } | PlayError::Write(_) => {
-                Status::Usage
-            }
+            PlayError::NoInput { .. }
+            | PlayError::NoConnection { .. }
+            | PlayError::Create { .. }
+            | PlayError::Unfit(_)
+            | PlayError::Write(_) => Status::Usage,
         }
     }
 }
@@ -87,6 +101,10 @@ impl fmt::Display for PlayError {
                  its `open` input)"
             ),
             PlayError::Write(source) => write!(f, "cannot write the result: {source}"),
+            PlayError::Create { path, source } => {
+                write!(f, "cannot make {}: {source}", path.display())
+            }
+            PlayError::Damaged(why) | PlayError::Unfit(why) => f.write_str(why),
         }
     }
 }
@@ -95,10 +113,12 @@ impl std::error::Error for PlayError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             PlayError::Source(error) => Some(error),
-            PlayError::Write(error) => Some(error),
+            PlayError::Write(error) | PlayError::Create { source: error, .. } => Some(error),
             PlayError::Unreadable { .. }
             | PlayError::NoInput { .. }
-            | PlayError::NoConnection { .. } => None,
+            | PlayError::NoConnection { .. }
+            | PlayError::Damaged(_)
+            | PlayError::Unfit(_) => None,
         }
     }
 }

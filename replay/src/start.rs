@@ -20,6 +20,15 @@ pub struct Start {
 }
 
 impl Start {
+    /// What a journal begins with.
+    ///
+    /// # Errors
+    /// A file cannot be read, or a snapshot is needed and there is none.
+    pub fn of(source: &Source) -> Result<Start, SourceError> {
+        let first = source.segments()?.first().copied().unwrap_or(1);
+        Start::find(source, source.head()?.journal, first)
+    }
+
     /// What the journal begins with whose first segment is `first`: of the snapshots that can be
     /// used the oldest, so that as much as can be is stepped.
     ///

@@ -320,7 +320,7 @@ const TABLE: [Defect; 87] = [
         82,
         &[
             "w82_nothing_but_protocol_is_on_standard_output_whatever_an_agent_prints",
-            "tests/tests/determinism.rs::\
+            "tests/tests/determinism/main.rs::\
              the_same_inputs_give_the_same_outputs_in_every_environment",
         ],
         "of its own list, order across lanes is not promised here either, but by dependencies",

@@ -7,6 +7,7 @@ mod lanes;
 mod looking;
 mod many;
 mod operator;
+#[cfg(feature = "real-pi")]
 mod real_pi;
 mod retention;
 mod timeouts;
