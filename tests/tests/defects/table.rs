@@ -340,10 +340,11 @@ const TABLE: [Defect; 87] = [
 ];
 
 /// The tests of this folder.
-const HERE: [&str; 6] = [
+const HERE: [&str; 7] = [
     include_str!("severe.rs"),
     include_str!("ordering_identity.rs"),
     include_str!("durability.rs"),
+    include_str!("full_disk.rs"),
     include_str!("resources.rs"),
     include_str!("security.rs"),
     include_str!("rough_edges.rs"),
