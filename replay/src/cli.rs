@@ -231,7 +231,11 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
     };
     out.flush()?;
     if from.is_some_and(|from| from > ending.last) {
-        return Err(PlayError::NoInput { asked: range.from, last: ending.last });
+        return Err(PlayError::NoInput {
+            asked: range.from,
+            first: ending.first,
+            last: ending.last,
+        });
     }
     Ok(ending.status())
 }

@@ -23,6 +23,7 @@ pub mod redact;
 pub mod show;
 pub mod shrink;
 pub mod source;
+pub mod start;
 pub mod stats;
 pub mod status;
 pub mod step;

@@ -10,6 +10,7 @@ use pi_server_core::{Input, Output, Outputs, Seq, State};
 
 use crate::feed::{Feed, Item, Key, Reading};
 use crate::source::{Source, SourceError};
+use crate::start::Start;
 use crate::status::Status;
 
 /// A step that was just done.
@@ -42,6 +43,8 @@ pub enum PlayError {
     NoInput {
         /// The one that was asked for.
         asked: Seq,
+        /// The first there is.
+        first: Seq,
         /// The last there is.
         last: Seq,
     },
@@ -89,8 +92,8 @@ impl fmt::Display for PlayError {
             PlayError::Unreadable { seq, place, error } => {
                 write!(f, "{place}: input #{seq} cannot be decoded ({error})")
             }
-            PlayError::NoInput { asked, last } => {
-                write!(f, "there is no input #{asked}: the journal has #1 to #{last}")
+            PlayError::NoInput { asked, first, last } => {
+                write!(f, "there is no input #{asked}: the journal has #{first} to #{last}")
             }
             PlayError::NoConnection { conn } => write!(
                 f,
@@ -137,6 +140,8 @@ impl From<io::Error> for PlayError {
 pub struct Ending {
     /// What reading it has told; `None` if `each` had seen enough.
     pub reading: Option<Reading>,
+    /// The first input that there is.
+    pub first: Seq,
     /// The last input that was played.
     pub last: Seq,
     /// What there is of the secret.
@@ -165,8 +170,9 @@ pub fn play(
 ) -> Result<Ending, PlayError> {
     let mut feed = Feed::start(source)?;
     let key = feed.key().clone();
-    let (mut state, mut outputs) = (State::new(), Outputs::new());
-    let mut last = Seq(0);
+    let Start { mut state, seq: mut last, .. } = feed.begin();
+    let first = Seq(last.0 + 1);
+    let mut outputs = Outputs::new();
     while let Some(batch) = feed.take() {
         for item in batch.items().filter(|item| item.mark.is_none()) {
             let header = item.header;
@@ -180,9 +186,9 @@ pub fn play(
             last = input.seq;
             let played = Played { item, input: &input, outputs: outputs.as_slice(), state: &state };
             if each(&played)?.is_break() {
-                return Ok(Ending { reading: None, last, key });
+                return Ok(Ending { reading: None, first, last, key });
             }
         }
     }
-    Ok(Ending { reading: Some(feed.finish()?), last, key })
+    Ok(Ending { reading: Some(feed.finish()?), first, last, key })
 }

@@ -15,6 +15,8 @@ use crate::status::Status;
 pub const SEGMENT_DIR: &str = "journal";
 /// The file that says how far the journal was on disk.
 pub const HEAD_FILE: &str = "HEAD";
+/// The folder of the snapshots in a data directory.
+pub const SNAPSHOT_DIR: &str = "snapshots";
 /// The file with the secret.
 pub const KEY_FILE: &str = "journal.key";
 
@@ -30,6 +32,13 @@ pub enum SourceError {
     NoHead {
         /// The data directory.
         dir: PathBuf,
+    },
+    /// The journal begins with a snapshot, and there is none that this build can use.
+    NoSnapshot {
+        /// The data directory.
+        dir: PathBuf,
+        /// The first segment that is there.
+        first: u64,
     },
     /// A file is a bundle, but not a whole one.
     Bundle {
@@ -59,7 +68,9 @@ impl SourceError {
     pub fn status(&self) -> Status {
         match self {
             SourceError::NoJournal { .. } => Status::Usage,
-            SourceError::NoHead { .. } | SourceError::Bundle { .. } => Status::Damaged,
+            SourceError::NoHead { .. }
+            | SourceError::NoSnapshot { .. }
+            | SourceError::Bundle { .. } => Status::Damaged,
             SourceError::Io { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Status::Usage,
                 _ => Status::Damaged,
@@ -80,6 +91,12 @@ impl fmt::Display for SourceError {
             SourceError::NoHead { dir } => {
                 write!(f, "{}: there are segments but no readable {HEAD_FILE}", dir.display())
             }
+            SourceError::NoSnapshot { dir, first } => write!(
+                f,
+                "{}: the journal begins with segment {first}, and {SNAPSHOT_DIR}/ has no snapshot \
+                 before it that this build can use",
+                dir.display()
+            ),
             SourceError::Bundle { path, why } => {
                 write!(f, "{}: not a whole bundle: {why}", path.display())
             }
@@ -95,6 +112,7 @@ impl std::error::Error for SourceError {
         match self {
             SourceError::NoJournal { .. }
             | SourceError::NoHead { .. }
+            | SourceError::NoSnapshot { .. }
             | SourceError::Bundle { .. } => None,
             SourceError::Io { source, .. } => Some(source),
         }
@@ -211,6 +229,36 @@ impl Source {
         }
         numbers.sort_unstable();
         Ok(numbers)
+    }
+
+    /// The numbers of the snapshots that are there, in order: that of the last segment each covers.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn snapshots(&self) -> Result<Vec<u64>, SourceError> {
+        if self.bundle.is_some() {
+            // A bundle has segments only.
+            return Ok(Vec::new());
+        }
+        let path = self.dir.join(SNAPSHOT_DIR);
+        let failed = |source| SourceError::Io { operation: "list", path: path.clone(), source };
+        let entries = match std::fs::read_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed)?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_suffix(".snap"));
+            numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The path of a snapshot.
+    pub fn snapshot_path(&self, number: u64) -> PathBuf {
+        self.dir.join(SNAPSHOT_DIR).join(format!("{number:08}.snap"))
     }
 
     /// Reads a whole segment into `bytes`, whose memory is used again.

@@ -16,6 +16,7 @@ use crate::chart::Builder;
 use crate::play::{Ending, PlayError, Played, play};
 use crate::recast::Cast;
 use crate::source::Source;
+use crate::start::Start;
 
 /// A limit and its other value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ pub fn what_if(
     changes: &[Change],
     progress: &mut dyn FnMut(u64),
 ) -> Result<(WhatIf, Ending), PlayError> {
-    let mut world = Other::new(changes);
+    let mut world = Other::new(changes, Start::of(source)?.state);
     let mut recorded = Builder::new(false);
     let mut cast = Cast::default();
     let mut deadline = None;
@@ -106,10 +107,10 @@ struct Other<'a> {
 }
 
 impl Other<'_> {
-    fn new(changes: &[Change]) -> Other<'_> {
+    fn new(changes: &[Change], state: State) -> Other<'_> {
         Other {
             changes,
-            state: State::new(),
+            state,
             outputs: Outputs::new(),
             builder: Builder::new(false),
             cast: Cast::default(),

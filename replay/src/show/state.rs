@@ -31,7 +31,7 @@ pub fn state_at(
         Ok(ControlFlow::Break(()))
     })?;
     let Some(picture) = found else {
-        return Err(PlayError::NoInput { asked: at, last: ending.last });
+        return Err(PlayError::NoInput { asked: at, first: ending.first, last: ending.last });
     };
     if json {
         writeln!(out, "{}", picture.to_json())?;
