@@ -1,7 +1,14 @@
 //! The command line.
 
+mod bundle;
+mod compare;
+mod export;
+mod smaller;
+mod step;
+
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -9,7 +16,6 @@ use clap::{Args, Parser, Subcommand};
 use pi_server_core::{ConnId, Seq};
 use serde_json::{Value, json};
 
-use crate::diff::diff;
 use crate::play::{Ending, PlayError};
 use crate::show::{Range, Timeline, frames, script, state_at, timeline};
 use crate::source::Source;
@@ -49,9 +55,42 @@ enum Verb {
     /// Count what is in a journal
     #[command(after_help = STATS_EXAMPLES)]
     Stats(StatsArgs),
-    /// Find the first place where two journals differ, such as a journal and its copy
-    #[command(after_help = DIFF_EXAMPLES)]
-    Diff(DiffArgs),
+    /// Compare two journals, or one journal under two builds
+    #[command(after_help = compare::DIFF_EXAMPLES)]
+    Diff(compare::DiffArgs),
+    /// Print the digest of every step's outputs
+    #[command(after_help = compare::DIGESTS_EXAMPLES)]
+    Digests(compare::DigestsArgs),
+    /// Find the first of several builds that has other outputs
+    #[command(after_help = compare::BISECT_EXAMPLES)]
+    Bisect(compare::BisectArgs),
+    /// Run a journal under other limits and compare the outcomes
+    #[command(after_help = compare::WHAT_IF_EXAMPLES)]
+    WhatIf(compare::WhatIfArgs),
+    /// Put a journal into one sealed file
+    #[command(after_help = bundle::BUNDLE_EXAMPLES)]
+    Bundle(bundle::BundleArgs),
+    /// Make a data directory of a bundle
+    #[command(after_help = bundle::UNBUNDLE_EXAMPLES)]
+    Unbundle(bundle::UnbundleArgs),
+    /// Prove that a bundle is complete and unedited, and that it replays
+    #[command(after_help = bundle::VERIFY_BUNDLE_EXAMPLES)]
+    VerifyBundle(bundle::VerifyBundleArgs),
+    /// Copy a journal without what a policy names
+    #[command(after_help = bundle::REDACT_EXAMPLES)]
+    Redact(bundle::RedactArgs),
+    /// Find the few inputs that are enough to show something
+    #[command(after_help = smaller::SHRINK_EXAMPLES)]
+    Shrink(smaller::ShrinkArgs),
+    /// Make seeds and a script of a journal, or a journal of one of those
+    #[command(after_help = smaller::CORPUS_EXAMPLES)]
+    Corpus(smaller::CorpusArgs),
+    /// Walk through a journal by hand, forwards and backwards
+    #[command(after_help = step::EXAMPLES)]
+    Step(step::StepArgs),
+    /// Write what happened for other tools and people: JSON lines, a page, a trace, a report
+    #[command(after_help = export::EXAMPLES)]
+    Export(export::ExportArgs),
 }
 
 const VERIFY_EXAMPLES: &str = "\
@@ -76,10 +115,6 @@ Examples:
 const STATS_EXAMPLES: &str = "\
 Example:
   pi-replay stats ~/.local/share/pi-server";
-
-const DIFF_EXAMPLES: &str = "\
-Example:
-  pi-replay diff ~/.local/share/pi-server /var/backups/pi-server";
 
 #[derive(Debug, Args)]
 struct VerifyArgs {
@@ -126,17 +161,6 @@ struct StatsArgs {
     json: bool,
 }
 
-#[derive(Debug, Args)]
-struct DiffArgs {
-    /// A data directory
-    a: PathBuf,
-    /// Another one
-    b: PathBuf,
-    /// Print one JSON object
-    #[arg(long)]
-    json: bool,
-}
-
 fn seq(text: &str) -> Result<Seq, String> {
     numbered(text, '#').map(Seq)
 }
@@ -158,7 +182,18 @@ pub fn main() -> ExitCode {
         Verb::Verify(args) => verify_verb(args),
         Verb::Show(args) => show_verb(args),
         Verb::Stats(args) => stats_verb(args),
-        Verb::Diff(args) => diff_verb(args),
+        Verb::Diff(args) => compare::run_diff(args),
+        Verb::Digests(args) => compare::run_digests(args),
+        Verb::Bisect(args) => compare::run_bisect(args),
+        Verb::WhatIf(args) => compare::run_what_if(args),
+        Verb::Bundle(args) => bundle::run_bundle(args),
+        Verb::Unbundle(args) => bundle::run_unbundle(args),
+        Verb::VerifyBundle(args) => bundle::run_verify_bundle(args),
+        Verb::Redact(args) => bundle::run_redact(args),
+        Verb::Shrink(args) => smaller::run_shrink(args),
+        Verb::Corpus(args) => smaller::run_corpus(args),
+        Verb::Step(args) => step::run(args),
+        Verb::Export(args) => export::run(args),
     };
     let status = done.unwrap_or_else(|error| {
         let status = error.status();
@@ -196,7 +231,11 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
     };
     out.flush()?;
     if from.is_some_and(|from| from > ending.last) {
-        return Err(PlayError::NoInput { asked: range.from, last: ending.last });
+        return Err(PlayError::NoInput {
+            asked: range.from,
+            first: ending.first,
+            last: ending.last,
+        });
     }
     Ok(ending.status())
 }
@@ -223,13 +262,6 @@ fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
     Ok(reading.status())
 }
 
-fn diff_verb(args: &DiffArgs) -> Result<Status, PlayError> {
-    let (a, b) = (Source::open(&args.a)?, Source::open(&args.b)?);
-    let comparison = diff(&a, &b)?;
-    print(args.json.then(|| comparison.to_json()), &comparison)?;
-    Ok(comparison.status())
-}
-
 /// Prints the JSON if there is some, and else the text.
 fn print(json: Option<Value>, text: &dyn std::fmt::Display) -> Result<(), PlayError> {
     let mut out = io::stdout().lock();
@@ -238,6 +270,12 @@ fn print(json: Option<Value>, text: &dyn std::fmt::Display) -> Result<(), PlayEr
         None => write!(out, "{text}")?,
     }
     Ok(())
+}
+
+/// A new file for a result. Nothing is ever written over, least of all a journal.
+fn create(path: &Path) -> Result<File, PlayError> {
+    let made = OpenOptions::new().write(true).create_new(true).open(path);
+    made.map_err(|source| PlayError::Create { path: path.to_owned(), source })
 }
 
 /// Progress of long work, on a terminal only.

@@ -15,6 +15,7 @@ use pi_server_core::record::{
 use pi_server_core::{Digest, Seq};
 
 use crate::source::{Source, SourceError};
+use crate::start::Start;
 use crate::status::Status;
 
 /// Records in a batch before it is sent at the next commit.
@@ -57,6 +58,21 @@ impl<'a> Item<'a> {
     /// The body; `None` if it was erased.
     pub fn body(&self) -> Option<&'a [u8]> {
         (!self.header.erased).then_some(self.body)
+    }
+
+    /// The bytes in the place of the body, erased or not.
+    pub fn raw_body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// What there is to see of the body: all of it, or what redaction has left of an erased one
+    /// (a body without any bytes but zeros was erased whole).
+    pub fn remains(&self) -> Option<&'a [u8]> {
+        if self.header.erased {
+            let left = self.body.trim_ascii_end();
+            return left.iter().any(|byte| *byte != 0).then_some(left);
+        }
+        (!self.body.is_empty()).then_some(self.body)
     }
 }
 
@@ -113,6 +129,8 @@ pub struct Reading {
     pub bytes: u64,
     /// The last input that `HEAD` said was on disk when reading began.
     pub head: Seq,
+    /// The last input that is not in the journal any more; 0 if all are there.
+    pub start: Seq,
 }
 
 impl Reading {
@@ -131,6 +149,7 @@ pub struct Feed {
     batches: Receiver<Batch>,
     reader: JoinHandle<Result<Reading, SourceError>>,
     secret: Key,
+    start: Start,
 }
 
 /// What there is of the journal's secret.
@@ -170,27 +189,42 @@ impl Feed {
     /// `HEAD` or the list of segments cannot be read.
     pub fn start(source: &Source) -> Result<Feed, SourceError> {
         let head = source.head()?;
-        let segments = source.segments()?;
+        let mut segments = source.segments()?;
+        let first = segments.first().copied().unwrap_or(1);
+        let start = Start::find(source, head.journal, first)?;
+        let survey = match &start.cursor {
+            Some(cursor) => Survey::after(head, cursor),
+            None => Survey::new(head),
+        };
+        // Segments that a drop has left for the next one to finish are no part of it.
+        segments.retain(|number| start.cursor.is_none_or(|cursor| *number > cursor.segment));
+        let begin = start.seq;
         let secret = key_of(source, head.journal, &segments)?;
         let (sender, batches) = sync_channel(BATCHES_MAX);
         let source = source.clone();
         let reader = Builder::new().name("read".into()).spawn(move || {
             let mut reader = Reader::new(source, sender);
-            reader.read(Survey::new(head), segments).map(|(verdict, segments, bytes)| Reading {
+            reader.read(survey, segments).map(|(verdict, segments, bytes)| Reading {
                 journal: head.journal,
                 verdict,
                 segments,
                 bytes,
                 head: head.durable_upto,
+                start: begin,
             })
         });
         let reader = reader.map_err(SourceError::no_thread)?;
-        Ok(Feed { batches, reader, secret })
+        Ok(Feed { batches, reader, secret, start })
     }
 
     /// The next committed records; `None` at the end.
     pub fn take(&mut self) -> Option<Batch> {
         self.batches.recv().ok()
+    }
+
+    /// What the journal begins with; the second time, nothing.
+    pub fn begin(&mut self) -> Start {
+        std::mem::take(&mut self.start)
     }
 
     /// What there is of the secret.
@@ -203,7 +237,7 @@ impl Feed {
     /// # Errors
     /// A file could not be read.
     pub fn finish(self) -> Result<Reading, SourceError> {
-        let Feed { batches, reader, secret: _ } = self;
+        let Feed { batches, reader, secret: _, start: _ } = self;
         while batches.recv().is_ok() {}
         match reader.join() {
             Ok(reading) => reading,

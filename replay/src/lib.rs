@@ -6,12 +6,26 @@
 //! verb of the command line is a module that takes a feed and makes a report.
 #![forbid(unsafe_code)]
 
+pub mod align;
+pub mod builds;
+pub mod bundle;
+pub mod chart;
 pub mod cli;
+pub mod corpus;
 pub mod diff;
+pub mod export;
 pub mod feed;
+pub mod made;
 pub mod play;
+pub mod recast;
+pub mod records;
+pub mod redact;
 pub mod show;
+pub mod shrink;
 pub mod source;
+pub mod start;
 pub mod stats;
 pub mod status;
+pub mod step;
 pub mod verify;
+pub mod what_if;

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use pi_server_core::record::{DecodeError, Place, decode_kind};
 use pi_server_core::{Input, Output, Outputs, Seq, State};
 
 use crate::feed::{Feed, Item, Key, Reading};
 use crate::source::{Source, SourceError};
+use crate::start::Start;
 use crate::status::Status;
 
 /// A step that was just done.
@@ -41,6 +43,8 @@ pub enum PlayError {
     NoInput {
         /// The one that was asked for.
         asked: Seq,
+        /// The first there is.
+        first: Seq,
         /// The last there is.
         last: Seq,
     },
@@ -51,6 +55,17 @@ pub enum PlayError {
     },
     /// What was found could not be written.
     Write(io::Error),
+    /// A file for a result could not be made.
+    Create {
+        /// Which.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The journal is damaged, where only a whole one will do.
+    Damaged(String),
+    /// What was asked for makes no sense for this journal.
+    Unfit(String),
 }
 
 impl PlayError {
@@ -58,12 +73,14 @@ impl PlayError {
     pub fn status(&self) -> Status {
         match self {
             PlayError::Source(error) => error.status(),
-            PlayError::Unreadable { .. } => Status::Damaged,
+            PlayError::Unreadable { .. } | PlayError::Damaged(_) => Status::Damaged,
             // Whoever reads has seen enough, as `head` has.
             PlayError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Good,
-            PlayError::NoInput { .. } | PlayError::NoConnection { .. } | PlayError::Write(_) => {
-                Status::Usage
-            }
+            PlayError::NoInput { .. }
+            | PlayError::NoConnection { .. }
+            | PlayError::Create { .. }
+            | PlayError::Unfit(_)
+            | PlayError::Write(_) => Status::Usage,
         }
     }
 }
@@ -75,8 +92,8 @@ impl fmt::Display for PlayError {
             PlayError::Unreadable { seq, place, error } => {
                 write!(f, "{place}: input #{seq} cannot be decoded ({error})")
             }
-            PlayError::NoInput { asked, last } => {
-                write!(f, "there is no input #{asked}: the journal has #1 to #{last}")
+            PlayError::NoInput { asked, first, last } => {
+                write!(f, "there is no input #{asked}: the journal has #{first} to #{last}")
             }
             PlayError::NoConnection { conn } => write!(
                 f,
@@ -84,6 +101,10 @@ impl fmt::Display for PlayError {
                  its `open` input)"
             ),
             PlayError::Write(source) => write!(f, "cannot write the result: {source}"),
+            PlayError::Create { path, source } => {
+                write!(f, "cannot make {}: {source}", path.display())
+            }
+            PlayError::Damaged(why) | PlayError::Unfit(why) => f.write_str(why),
         }
     }
 }
@@ -92,10 +113,12 @@ impl std::error::Error for PlayError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             PlayError::Source(error) => Some(error),
-            PlayError::Write(error) => Some(error),
+            PlayError::Write(error) | PlayError::Create { source: error, .. } => Some(error),
             PlayError::Unreadable { .. }
             | PlayError::NoInput { .. }
-            | PlayError::NoConnection { .. } => None,
+            | PlayError::NoConnection { .. }
+            | PlayError::Damaged(_)
+            | PlayError::Unfit(_) => None,
         }
     }
 }
@@ -117,6 +140,8 @@ impl From<io::Error> for PlayError {
 pub struct Ending {
     /// What reading it has told; `None` if `each` had seen enough.
     pub reading: Option<Reading>,
+    /// The first input that there is.
+    pub first: Seq,
     /// The last input that was played.
     pub last: Seq,
     /// What there is of the secret.
@@ -145,8 +170,9 @@ pub fn play(
 ) -> Result<Ending, PlayError> {
     let mut feed = Feed::start(source)?;
     let key = feed.key().clone();
-    let (mut state, mut outputs) = (State::new(), Outputs::new());
-    let mut last = Seq(0);
+    let Start { mut state, seq: mut last, .. } = feed.begin();
+    let first = Seq(last.0 + 1);
+    let mut outputs = Outputs::new();
     while let Some(batch) = feed.take() {
         for item in batch.items().filter(|item| item.mark.is_none()) {
             let header = item.header;
@@ -160,9 +186,9 @@ pub fn play(
             last = input.seq;
             let played = Played { item, input: &input, outputs: outputs.as_slice(), state: &state };
             if each(&played)?.is_break() {
-                return Ok(Ending { reading: None, last, key });
+                return Ok(Ending { reading: None, first, last, key });
             }
         }
     }
-    Ok(Ending { reading: Some(feed.finish()?), last, key })
+    Ok(Ending { reading: Some(feed.finish()?), first, last, key })
 }

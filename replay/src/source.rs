@@ -8,12 +8,15 @@ use std::path::{Path, PathBuf};
 
 use pi_server_core::record::{Head, Secret, read_head};
 
+use crate::bundle::Table;
 use crate::status::Status;
 
 /// The folder of the segments in a data directory.
 pub const SEGMENT_DIR: &str = "journal";
 /// The file that says how far the journal was on disk.
 pub const HEAD_FILE: &str = "HEAD";
+/// The folder of the snapshots in a data directory.
+pub const SNAPSHOT_DIR: &str = "snapshots";
 /// The file with the secret.
 pub const KEY_FILE: &str = "journal.key";
 
@@ -29,6 +32,20 @@ pub enum SourceError {
     NoHead {
         /// The data directory.
         dir: PathBuf,
+    },
+    /// The journal begins with a snapshot, and there is none that this build can use.
+    NoSnapshot {
+        /// The data directory.
+        dir: PathBuf,
+        /// The first segment that is there.
+        first: u64,
+    },
+    /// A file is a bundle, but not a whole one.
+    Bundle {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: &'static str,
     },
     /// A file cannot be read.
     Io {
@@ -51,7 +68,9 @@ impl SourceError {
     pub fn status(&self) -> Status {
         match self {
             SourceError::NoJournal { .. } => Status::Usage,
-            SourceError::NoHead { .. } => Status::Damaged,
+            SourceError::NoHead { .. }
+            | SourceError::NoSnapshot { .. }
+            | SourceError::Bundle { .. } => Status::Damaged,
             SourceError::Io { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Status::Usage,
                 _ => Status::Damaged,
@@ -72,6 +91,15 @@ impl fmt::Display for SourceError {
             SourceError::NoHead { dir } => {
                 write!(f, "{}: there are segments but no readable {HEAD_FILE}", dir.display())
             }
+            SourceError::NoSnapshot { dir, first } => write!(
+                f,
+                "{}: the journal begins with segment {first}, and {SNAPSHOT_DIR}/ has no snapshot \
+                 before it that this build can use",
+                dir.display()
+            ),
+            SourceError::Bundle { path, why } => {
+                write!(f, "{}: not a whole bundle: {why}", path.display())
+            }
             SourceError::Io { operation, path, source } => {
                 write!(f, "cannot {operation} {}: {source}", path.display())
             }
@@ -82,37 +110,48 @@ impl fmt::Display for SourceError {
 impl std::error::Error for SourceError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            SourceError::NoJournal { .. } | SourceError::NoHead { .. } => None,
+            SourceError::NoJournal { .. }
+            | SourceError::NoHead { .. }
+            | SourceError::NoSnapshot { .. }
+            | SourceError::Bundle { .. } => None,
             SourceError::Io { source, .. } => Some(source),
         }
     }
 }
 
-/// A data directory with a journal.
+/// A data directory with a journal, or a bundle of one.
 #[derive(Clone, Debug)]
 pub struct Source {
     dir: PathBuf,
+    bundle: Option<Table>,
 }
 
 impl Source {
-    /// The journal in `dir`: a daemon's data directory, or the folder of segments in it.
+    /// The journal in `dir`: a daemon's data directory, the folder of segments in it, or a bundle.
     ///
     /// # Errors
     /// There is none.
     pub fn open(dir: &Path) -> Result<Source, SourceError> {
+        if dir.is_file() {
+            let source = Source { dir: dir.to_owned(), bundle: Some(Table::read(dir)?) };
+            return source.not_empty();
+        }
         let of_segments = dir.file_name().is_some_and(|name| name == SEGMENT_DIR);
         let data_dir = match dir.parent() {
             Some(parent) if of_segments && parent.join(HEAD_FILE).is_file() => parent,
             Some(_) | None => dir,
         };
-        let source = Source { dir: data_dir.to_owned() };
-        if source.segments()?.is_empty() {
-            return Err(SourceError::NoJournal { dir: dir.to_owned() });
-        }
-        Ok(source)
+        Source { dir: data_dir.to_owned(), bundle: None }.not_empty()
     }
 
-    /// The data directory.
+    fn not_empty(self) -> Result<Source, SourceError> {
+        if self.segments()?.is_empty() {
+            return Err(SourceError::NoJournal { dir: self.dir });
+        }
+        Ok(self)
+    }
+
+    /// The data directory, or the file of the bundle.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
@@ -123,22 +162,47 @@ impl Source {
     /// # Errors
     /// It cannot be read, or is no `HEAD`.
     pub fn head(&self) -> Result<Head, SourceError> {
-        let path = self.dir.join(HEAD_FILE);
-        match std::fs::read(&path) {
-            Ok(bytes) => {
-                read_head(&bytes).ok_or_else(|| SourceError::NoHead { dir: self.dir.clone() })
-            }
-            Err(source) if source.kind() == io::ErrorKind::NotFound => {
-                Err(SourceError::NoHead { dir: self.dir.clone() })
-            }
-            Err(source) => Err(SourceError::Io { operation: "read", path, source }),
+        let bytes = self.head_bytes()?;
+        read_head(&bytes).ok_or_else(|| SourceError::NoHead { dir: self.dir.clone() })
+    }
+
+    /// The bytes of `HEAD`.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn head_bytes(&self) -> Result<Vec<u8>, SourceError> {
+        let none = || SourceError::NoHead { dir: self.dir.clone() };
+        if let Some(bundle) = &self.bundle {
+            return bundle.head().ok_or_else(none);
         }
+        let path = self.dir.join(HEAD_FILE);
+        std::fs::read(&path).map_err(|source| match source.kind() {
+            io::ErrorKind::NotFound => none(),
+            _ => SourceError::Io { operation: "read", path, source },
+        })
     }
 
     /// The journal's secret; `None` if its file is not there or is nothing for us.
     pub fn secret(&self) -> Option<Secret> {
-        let bytes = std::fs::read(self.dir.join(KEY_FILE)).ok()?;
-        <[u8; 32]>::try_from(bytes).ok().map(Secret::new)
+        <[u8; 32]>::try_from(self.key_bytes()?).ok().map(Secret::new)
+    }
+
+    /// The bytes of the file with the secret, if it can be read.
+    pub fn key_bytes(&self) -> Option<Vec<u8>> {
+        match &self.bundle {
+            Some(bundle) => bundle.key(),
+            None => std::fs::read(self.dir.join(KEY_FILE)).ok(),
+        }
+    }
+
+    /// What the maker of a bundle says is in it.
+    pub fn info(&self) -> Option<Vec<u8>> {
+        self.bundle.as_ref().and_then(Table::info)
+    }
+
+    /// Whether it is a bundle.
+    pub fn is_bundle(&self) -> bool {
+        self.bundle.is_some()
     }
 
     /// The numbers of the segments that are there, in order.
@@ -146,6 +210,9 @@ impl Source {
     /// # Errors
     /// The folder cannot be read.
     pub fn segments(&self) -> Result<Vec<u64>, SourceError> {
+        if let Some(bundle) = &self.bundle {
+            return Ok(bundle.segments());
+        }
         let path = self.dir.join(SEGMENT_DIR);
         let failed = |source| SourceError::Io { operation: "list", path: path.clone(), source };
         let entries = match std::fs::read_dir(&path) {
@@ -164,6 +231,36 @@ impl Source {
         Ok(numbers)
     }
 
+    /// The numbers of the snapshots that are there, in order: that of the last segment each covers.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn snapshots(&self) -> Result<Vec<u64>, SourceError> {
+        if self.bundle.is_some() {
+            // A bundle has segments only.
+            return Ok(Vec::new());
+        }
+        let path = self.dir.join(SNAPSHOT_DIR);
+        let failed = |source| SourceError::Io { operation: "list", path: path.clone(), source };
+        let entries = match std::fs::read_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed)?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(failed)?.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_suffix(".snap"));
+            numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The path of a snapshot.
+    pub fn snapshot_path(&self, number: u64) -> PathBuf {
+        self.dir.join(SNAPSHOT_DIR).join(format!("{number:08}.snap"))
+    }
+
     /// Reads a whole segment into `bytes`, whose memory is used again.
     ///
     /// # Errors
@@ -171,8 +268,11 @@ impl Source {
     pub fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
         let path = self.segment_path(number);
         bytes.clear();
-        let read = File::open(&path).and_then(|mut file| file.read_to_end(bytes));
-        read.map(drop).map_err(|source| SourceError::Io { operation: "read", path, source })
+        let read = match &self.bundle {
+            Some(bundle) => bundle.read_segment(number, bytes),
+            None => File::open(&path).and_then(|mut file| file.read_to_end(bytes).map(drop)),
+        };
+        read.map_err(|source| SourceError::Io { operation: "read", path, source })
     }
 
     /// Reads a part of a segment.
@@ -181,11 +281,14 @@ impl Source {
     /// It cannot be read.
     pub fn read_part(&self, number: u64, at: u64, bytes: &mut [u8]) -> Result<(), SourceError> {
         let path = self.segment_path(number);
-        let read = File::open(&path).and_then(|file| file.read_exact_at(bytes, at));
+        let read = match &self.bundle {
+            Some(bundle) => bundle.read_part(number, at, bytes),
+            None => File::open(&path).and_then(|file| file.read_exact_at(bytes, at)),
+        };
         read.map_err(|source| SourceError::Io { operation: "read", path, source })
     }
 
-    /// The path of a segment.
+    /// The path of a segment, as messages name it.
     pub fn segment_path(&self, number: u64) -> PathBuf {
         self.dir.join(SEGMENT_DIR).join(format!("{number:08}.seg"))
     }

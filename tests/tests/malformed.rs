@@ -5,6 +5,7 @@ use std::process::Output;
 
 use pi_server_core::input::{InputKind, JsonProblem, Malformed};
 use pi_server_tests::daemon::fails_to_start;
+#[cfg(feature = "mounts")]
 use pi_server_tests::disk::with_mounts;
 use pi_server_tests::frames::{count, refused, session};
 use pi_server_tests::journal::Journal;
@@ -387,19 +388,21 @@ fn a_port_that_is_taken_a_journal_that_is_locked_and_a_socket_that_is_used_are_n
 }
 
 /// How a daemon is started in a script, with its directory as `$0` and the program as `$1`.
+#[cfg(feature = "mounts")]
 const SERVE: &str = "\"$1\" serve --agent demo --no-listen --unix --data-dir \"$0\"";
 
+#[cfg(feature = "mounts")]
 #[test]
 fn a_directory_that_cannot_be_written_is_named() {
     let dir = tempfile::tempdir().expect("a directory");
     let script = format!("mount -t tmpfs -o ro none \"$0\" && exec {SERVE}");
-    let Some(mut command) = with_mounts(&script, dir.path()) else { return };
-    let output = command.output().expect("what ran a moment ago runs again");
+    let output = with_mounts(&script, dir.path()).output().expect("`unshare` runs");
     let (code, text) = complaint(&output);
     assert_eq!(code, Some(6), "{text}");
     assert!(text.contains(dir.path().to_str().expect("a path in UTF-8")), "{text}");
 }
 
+#[cfg(feature = "mounts")]
 #[test]
 fn a_disk_that_is_full_at_the_start_is_named_and_a_later_start_succeeds() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -408,8 +411,7 @@ fn a_disk_that_is_full_at_the_start_is_named_and_a_later_start_succeeds() {
         "mount -t tmpfs -o size=1m none \"$0\" && {SERVE}; echo $? && mount -o remount,size=128m \
          \"$0\" && timeout -s TERM 2 {SERVE} --quiet; echo $?"
     );
-    let Some(mut command) = with_mounts(&script, dir.path()) else { return };
-    let output = command.output().expect("what ran a moment ago runs again");
+    let output = with_mounts(&script, dir.path()).output().expect("`unshare` runs");
     let text = String::from_utf8_lossy(&output.stderr);
     let codes = String::from_utf8_lossy(&output.stdout);
     let codes: Vec<&str> = codes.lines().collect();

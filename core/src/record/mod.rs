@@ -19,6 +19,7 @@ mod mark;
 mod read;
 mod secret;
 mod segment;
+mod snapshot;
 mod survey;
 
 pub use code::{
@@ -33,6 +34,7 @@ pub use secret::{Hasher, Secret};
 pub use segment::{
     FORMAT_VERSION, JournalId, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader,
 };
+pub use snapshot::{SNAPSHOT_HEADER_BYTES, SNAPSHOT_VERSION, Snapshot, SnapshotFault};
 pub use survey::{Damage, Evidence, Place, Survey, Tail, Verdict};
 
 #[cfg(test)]

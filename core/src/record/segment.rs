@@ -124,6 +124,14 @@ impl SegmentHeader {
     /// Both copies must be good and equal, what surrounds them zeros, and the file as long as
     /// they say.
     pub fn parse(bytes: &[u8]) -> Result<SegmentHeader, SegmentFault> {
+        SegmentHeader::parse_start(bytes, u64::try_from(bytes.len()).unwrap_or(u64::MAX))
+    }
+
+    /// Reads the header of a segment that begins with `bytes` and is `actual` bytes long.
+    ///
+    /// # Errors
+    /// As [`SegmentHeader::parse`].
+    pub fn parse_start(bytes: &[u8], actual: u64) -> Result<SegmentHeader, SegmentFault> {
         let region = bytes.get(..SEGMENT_HEADER_BYTES).ok_or(SegmentFault::Short)?;
         let (first, second) = region.split_at(COPY_AT);
         let header = match (parse_copy(first), parse_copy(second)) {
@@ -135,7 +143,6 @@ impl SegmentHeader {
         if version != FORMAT_VERSION {
             return Err(SegmentFault::Version { found: version });
         }
-        let actual = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         if u64::from(header.capacity) != actual {
             return Err(SegmentFault::FileLength { stated: header.capacity, actual });
         }

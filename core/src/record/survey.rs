@@ -72,6 +72,8 @@ pub enum Evidence {
     Commit(Place),
     /// The file `HEAD`.
     Head,
+    /// A snapshot, which is only written when the segment behind it has begun on disk.
+    Snapshot,
 }
 
 /// Why a journal is not to be gone on with.
@@ -147,6 +149,7 @@ impl fmt::Display for Damage {
                 match evidence {
                     Evidence::Commit(place) => write!(f, " (commit at {place} proves it)")?,
                     Evidence::Head => f.write_str(" (HEAD proves it)")?,
+                    Evidence::Snapshot => f.write_str(" (a snapshot proves it)")?,
                 }
                 match resumes {
                     Some(place) => write!(f, "; good records again before {place}"),
@@ -185,12 +188,28 @@ pub struct Survey {
 impl Survey {
     /// Of the journal that `head` belongs to.
     pub fn new(head: Head) -> Survey {
-        let cursor = Cursor::start(head.journal);
+        Survey::at(head, Cursor::start(head.journal), head.durable_upto, Evidence::Head)
+    }
+
+    /// Of the journal that `head` belongs to, from behind a snapshot on: the first segment to be
+    /// given is the one after the snapshot's. A snapshot is written only when an input behind it
+    /// was known to be on disk, so it proves that much.
+    pub fn after(head: Head, snapshot: &Cursor) -> Survey {
+        let proven = Seq(snapshot.seq.0.saturating_add(1));
+        let (floor, evidence) = if head.durable_upto >= proven {
+            (head.durable_upto, Evidence::Head)
+        } else {
+            (proven, Evidence::Snapshot)
+        };
+        Survey::at(head, *snapshot, floor, evidence)
+    }
+
+    fn at(head: Head, cursor: Cursor, floor: Seq, evidence: Evidence) -> Survey {
         Survey {
             framer: Framer::new(head.journal),
             head,
             key_check: None,
-            given: 0,
+            given: cursor.segment,
             cursor,
             stopped: false,
             broken: None,
@@ -199,8 +218,8 @@ impl Survey {
             prefix_stopped: false,
             dirty_upto: 0,
             litter: false,
-            floor: head.durable_upto,
-            evidence: Evidence::Head,
+            floor,
+            evidence,
             resumes: None,
         }
     }

@@ -25,6 +25,13 @@ pub(super) struct Dialog {
     until: Option<Micros>,
 }
 
+impl Dialog {
+    /// The body of the event that asked it.
+    pub(super) fn event(&self) -> BodyRef {
+        self.event
+    }
+}
+
 impl State {
     pub(super) fn dialog_opened(
         &mut self,

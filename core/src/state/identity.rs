@@ -10,8 +10,8 @@ use bincode::{Decode, Encode};
 
 use super::forgotten::Forgotten;
 use crate::failure::Failure;
-use crate::frame::Outcome;
-use crate::ids::{CommandNo, Micros, Text};
+use crate::frame::{Data, Outcome};
+use crate::ids::{BodyRef, CommandNo, Micros, Text};
 use crate::input::Envelope;
 use crate::limits::Limits;
 
@@ -199,6 +199,26 @@ impl Identity {
         if let Some(stored) = self.outcomes.get_mut(&number) {
             stored.outcome = outcome;
         }
+    }
+
+    /// The bodies that stored outcomes answer with.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = BodyRef> + '_ {
+        self.outcomes.values().filter_map(|stored| match &stored.outcome.result {
+            Ok(Data::Body(body)) => Some(*body),
+            Ok(
+                Data::None
+                | Data::Sessions(_)
+                | Data::Created(_)
+                | Data::Deleted
+                | Data::Switched { .. }
+                | Data::State(_)
+                | Data::Health(_)
+                | Data::Recovery(_)
+                | Data::Capabilities(_)
+                | Data::Cancelled { .. },
+            )
+            | Err(_) => None,
+        })
     }
 
     pub(super) fn outcome_count(&self) -> u64 {

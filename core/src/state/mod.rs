@@ -42,6 +42,10 @@ use session::Session;
 
 pub use view::{CommandView, LaneView, Metrics, SessionView};
 
+/// Which layout [`State::encode`] writes. It changes whenever the encoding of any part of the state
+/// does, so that no build takes another's snapshot for its own.
+pub const STATE_LAYOUT: u32 = 1;
+
 /// Everything the machine knows.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub struct State {

@@ -3,11 +3,12 @@
 use alloc::vec::Vec;
 
 use super::admission::count;
+use super::dialog::Dialog;
 use super::lane::{Lane, LaneKey, Slot};
 use super::{Life, Stage, State};
 use crate::command::CommandKind;
 use crate::frame::{Recovery, SessionInfo};
-use crate::ids::{CommandNo, Micros, Text};
+use crate::ids::{BodyRef, CommandNo, Micros, Text};
 
 /// What the core counts. Counts of events are since the last boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -177,6 +178,14 @@ impl State {
     /// What the last boot found and did.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// The bodies that may still be asked for: frames of commands in flight, answers of stored
+    /// outcomes, questions of open dialogs. In no particular order.
+    pub fn bodies(&self) -> impl Iterator<Item = BodyRef> + '_ {
+        let frames = self.commands.values().map(|command| command.frame);
+        let dialogs = self.sessions.values().flat_map(|session| session.dialogs.values());
+        frames.chain(self.identity.bodies()).chain(dialogs.map(Dialog::event))
     }
 
     /// Whether new commands are taken.

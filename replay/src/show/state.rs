@@ -31,7 +31,7 @@ pub fn state_at(
         Ok(ControlFlow::Break(()))
     })?;
     let Some(picture) = found else {
-        return Err(PlayError::NoInput { asked: at, last: ending.last });
+        return Err(PlayError::NoInput { asked: at, first: ending.first, last: ending.last });
     };
     if json {
         writeln!(out, "{}", picture.to_json())?;
@@ -39,6 +39,16 @@ pub fn state_at(
         write!(out, "{picture}")?;
     }
     Ok(ending)
+}
+
+/// A state as people read it.
+pub fn state_text(at: Seq, state: &State, session: Option<&str>) -> String {
+    Picture::take(at, state, session).to_string()
+}
+
+/// A state as `show --at --json` has it.
+pub fn state_json(at: Seq, state: &State, session: Option<&str>) -> Value {
+    Picture::take(at, state, session).to_json()
 }
 
 /// A state, for people.

@@ -78,12 +78,18 @@ pub(super) struct Found {
     pub(super) frame: Option<Divergence>,
 }
 
-/// Checks every batch.
-pub(super) fn run(batches: &Receiver<Stepped>, secret: Option<&Secret>) -> Found {
+/// Checks every batch. `limits` are the bounds that are in force before it, `last` is the input
+/// before it and the digest of its outputs.
+pub(super) fn run(
+    batches: &Receiver<Stepped>,
+    secret: Option<&Secret>,
+    limits: Limits,
+    last: (Seq, Digest),
+) -> Found {
     let mut checker = Checker {
         secret,
-        limits: Limits::default(),
-        last: (Seq(0), Digest::default()),
+        limits,
+        last,
         stepped: true,
         found: Found {
             counts: Counts::default(),

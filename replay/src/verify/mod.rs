@@ -95,11 +95,13 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
     let key = feed.key().clone();
     let (sender, stepped) = sync_channel::<Stepped>(BATCHES_MAX);
     let secret = key.secret().cloned();
+    let begin = feed.begin();
+    let (limits, last) = (begin.state.limits().clone(), (begin.seq, begin.outputs));
     let checker = Builder::new()
         .name("check".into())
-        .spawn(move || checks::run(&stepped, secret.as_ref()))
+        .spawn(move || checks::run(&stepped, secret.as_ref(), limits, last))
         .map_err(SourceError::no_thread)?;
-    let mut state = Stepper::new();
+    let mut state = Stepper::new(begin.state);
     while let Some(batch) = feed.take() {
         let stepped = state.batch(batch);
         progress(state.inputs);
@@ -161,14 +163,8 @@ struct Stepper {
 }
 
 impl Stepper {
-    fn new() -> Stepper {
-        Stepper {
-            state: State::new(),
-            outputs: Outputs::new(),
-            inputs: 0,
-            unreadable: None,
-            expected_bytes: 0,
-        }
+    fn new(state: State) -> Stepper {
+        Stepper { state, outputs: Outputs::new(), inputs: 0, unreadable: None, expected_bytes: 0 }
     }
 
     fn batch(&mut self, batch: Batch) -> Stepped {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pi_server_core::Seq;
 use pi_server_core::record::{Tail, Verdict};
 use serde_json::{Value, json};
 
@@ -48,6 +49,7 @@ impl Report {
             "exitStatus": self.status().code(),
             "journal": self.reading.journal.to_string(),
             "records": self.counts.records,
+            "snapshot": (self.reading.start > Seq(0)).then_some(self.reading.start.0),
             "inputs": self.counts.inputs,
             "commits": self.counts.commits,
             "boots": self.counts.boots,
@@ -121,6 +123,9 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { reading, counts, checks, elapsed, .. } = self;
         writeln!(f, "{}: {} inputs, {} boots", self.verdict(), counts.inputs, counts.boots)?;
+        if reading.start > Seq(0) {
+            writeln!(f, "  begins    behind #{}, with a snapshot", reading.start)?;
+        }
         if let Some(damage) = self.damage() {
             writeln!(f, "  damage    {damage}")?;
         }

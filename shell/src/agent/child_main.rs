@@ -1,6 +1,6 @@
-//! What the hidden subcommand does, in two roles: it stands between the daemon and each agent, so that
-//! the agent ends when the daemon dies; and it watches over all of them, so that nothing that they
-//! run is left over.
+//! What the hidden subcommand does, in two roles: it stands between the daemon and each agent, so
+//! that the agent ends when the daemon dies; and it watches over all of them, so that nothing that
+//! they run is left over.
 
 use std::ffi::OsString;
 use std::io::{self, Read};

@@ -48,8 +48,8 @@ pub struct Config {
     /// The user's own agent folder, from which each session's is made; `None` for the one that pi
     /// would take by itself (`PI_CODING_AGENT_DIR`, or `~/.pi/agent`).
     pub pi_folder: Option<PathBuf>,
-    /// The program whose subcommand [`CHILD_COMMAND`] calls [`child_main`]: the daemon's own, so that
-    /// agents end when it is killed. Without it an agent only notices that its input ends.
+    /// The program whose subcommand [`CHILD_COMMAND`] calls [`child_main`]: the daemon's own, so
+    /// that agents end when it is killed. Without it an agent only notices that its input ends.
     pub wrapper: Option<PathBuf>,
     /// The daemon's data directory: extension, agent folders and the mark of its children are
     /// derived from it.

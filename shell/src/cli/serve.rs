@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use pi_server_core::Limits;
@@ -82,6 +83,13 @@ pub struct Serve {
     /// Size of a journal file, in bytes.
     #[arg(long, value_name = "N")]
     segment_bytes: Option<u32>,
+    /// How much of the journal to keep: bytes, or with K, M, G. What is older is dropped, in whole
+    /// files; stored outcomes stay. 0 keeps everything.
+    #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = size)]
+    retain_bytes: u64,
+    /// How long to keep the journal: a number of days (30d) or hours (12h). 0 keeps it for ever.
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = age)]
+    retain_age: Duration,
     /// Say nothing on standard error but errors.
     #[arg(long, short)]
     quiet: bool,
@@ -185,6 +193,8 @@ impl Serve {
             },
             limits: limits(&self.set)?,
             segment_bytes: self.segment_bytes,
+            retain_bytes: self.retain_bytes,
+            retain_age: self.retain_age,
             quiet: self.quiet,
         })
     }
@@ -200,6 +210,31 @@ fn address(text: &str) -> Result<SocketAddr, String> {
         None => text.to_owned(),
     };
     text.parse().map_err(|_| "must be IP:PORT, localhost:PORT or PORT".to_owned())
+}
+
+/// A number of bytes.
+fn size(text: &str) -> Result<u64, String> {
+    let units = [('K', 1 << 10), ('M', 1 << 20), ('G', 1 << 30)];
+    number_with_unit(text, &units).ok_or_else(|| "must be bytes, or like 512M or 4G".to_owned())
+}
+
+/// A length of time.
+fn age(text: &str) -> Result<Duration, String> {
+    let units = [('d', 86_400), ('h', 3_600)];
+    match number_with_unit(text, &units) {
+        Some(0) => Ok(Duration::ZERO),
+        Some(seconds) if text.ends_with(['d', 'h']) => Ok(Duration::from_secs(seconds)),
+        Some(_) | None => Err("must be like 30d or 12h, or 0".to_owned()),
+    }
+}
+
+fn number_with_unit(text: &str, units: &[(char, u64)]) -> Option<u64> {
+    let unit = units.iter().find(|(unit, _)| text.ends_with(*unit));
+    let (digits, factor) = match unit {
+        Some((unit, factor)) => (text.strip_suffix(*unit)?, *factor),
+        None => (text, 1),
+    };
+    digits.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 /// The bounds, with what `--set` says applied in order.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use bincode::{Decode, Encode};
 use pi_server_core::frame::Frame;
 use pi_server_core::input::{AgentSaid, InputKind};
 use pi_server_core::output::{Ask, Output};
@@ -12,12 +13,12 @@ use pi_server_core::{AgentNo, Input, Seq, Text};
 const AGENTS_MAX: usize = 100_000;
 
 /// The agents of the whole journal, the newest ones.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Authors {
     agents: BTreeMap<AgentNo, Author>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
 struct Author {
     session: Text,
     /// The first event that made no frame: its session was gone, or the agent given up.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
-use super::machine::Divergence;
+use super::past::Divergence;
 use super::token::TokenError;
 use crate::cli::Status;
 use crate::journal::{AppendError, JournalError, OpenError, ReadError};
@@ -56,6 +56,8 @@ impl Error {
                 OpenError::Unwritable { .. } => Status::NotWritable,
                 OpenError::DiskFull { .. } => Status::DiskFull,
                 OpenError::Damaged { .. }
+                | OpenError::NoSnapshot { .. }
+                | OpenError::BadPack { .. }
                 | OpenError::NewerFormat { .. }
                 | OpenError::MissingKey { .. }
                 | OpenError::WrongKey { .. } => Status::JournalDamaged,

@@ -19,6 +19,7 @@ use pi_server_core::{ConnId, Text};
 
 use super::error::Error;
 use super::hands::Hands;
+use super::keeper::Keeper;
 use super::machine::Machine;
 use super::signals::Signals;
 use crate::agent::Heard;
@@ -52,6 +53,7 @@ pub(super) struct EventLoop {
     pub(super) signals: Signals,
     pub(super) machine: Machine,
     pub(super) hands: Hands,
+    pub(super) keeper: Keeper,
     /// Standard input is the only way in: its end is the end.
     pub(super) only_stdio: bool,
     pub(super) turn: Turn,
@@ -151,6 +153,8 @@ impl EventLoop {
     fn take_in(&mut self) -> Result<(), Error> {
         self.turn.inputs = 0;
         self.machine.journal_mut().poll()?;
+        self.keeper.attend(self.machine.journal_mut());
+        self.hands.stats.keeper = self.keeper.report();
         let writable = self.machine.journal().writable();
         if writable != self.turn.writable {
             self.turn.writable = writable;
@@ -344,6 +348,7 @@ impl EventLoop {
         }
         self.say_goodbye()?;
         self.hands.agents.stop_all();
+        drop(self.keeper);
         self.machine.into_journal().close()?;
         Ok(())
     }

@@ -9,6 +9,7 @@ use pi_server_core::input::{AgentSaid, InputKind};
 use pi_server_core::output::{Audience, Output};
 use pi_server_core::wire::render;
 use pi_server_core::{ConnId, Seq};
+use serde_json::json;
 
 use super::links::Links;
 use super::machine::Machine;
@@ -164,6 +165,17 @@ impl Hands {
     ) {
         let journal = machine.journal();
         let mut room = true;
+        let first = journal.first_seq();
+        if position.0.saturating_add(1) < first.0 {
+            position = Seq(first.0.saturating_sub(1));
+            for (session, from, to) in self.spans.lose(conn, first) {
+                let data = json!({
+                    "kind": "events", "sessionId": &*session, "fromSeq": from.0, "toSeq": to.0,
+                });
+                let gap = json!({ "type": "gap", "data": data }).to_string();
+                room &= self.net.feed(link, position, gap.as_bytes());
+            }
+        }
         for scanned in journal.scan_from(Seq(position.0.saturating_add(1))) {
             let Ok(Scanned { input, .. }) = scanned else {
                 // Nothing is left out in silence: without its events the client is sent away.

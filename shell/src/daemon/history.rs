@@ -8,6 +8,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{Decode, Encode};
 use pi_server_core::command::{CommandKind, Target};
 use pi_server_core::failure::ErrorCode;
 use pi_server_core::frame::{Frame, Outcome, Phase};
@@ -25,7 +29,7 @@ const ERROR_BYTES_MAX: usize = 512;
 const PAGE_MAX: u32 = 500;
 
 /// The newest commands, in the order of their admission.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct History {
     commands: VecDeque<Entry>,
     capacity: usize,
@@ -34,7 +38,7 @@ pub(super) struct History {
 }
 
 /// One command.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
 struct Entry {
     command: CommandNo,
     envelope: Arc<Envelope>,
@@ -47,14 +51,14 @@ struct Entry {
 }
 
 /// When something happened, on both clocks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 struct Moment {
     seq: Seq,
     at: Micros,
 }
 
 /// How a command ended: what the history tells of its outcome.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Encode, Decode)]
 struct Ending {
     failure: Option<(ErrorCode, Box<str>, bool)>,
     session_version: Option<u64>,
@@ -171,6 +175,21 @@ impl History {
     fn entry(&mut self, command: CommandNo) -> Option<&mut Entry> {
         let place = self.commands.binary_search_by_key(&command, |entry| entry.command).ok()?;
         self.commands.get_mut(place)
+    }
+}
+
+/// How many commands it can hold is this build's choice and not part of it.
+impl Encode for History {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.commands.encode(encoder)?;
+        self.forgotten.encode(encoder)
+    }
+}
+
+impl<Context> Decode<Context> for History {
+    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<History, DecodeError> {
+        let commands = VecDeque::decode(decoder)?;
+        Ok(History { commands, forgotten: bool::decode(decoder)?, ..History::new() })
     }
 }
 

@@ -1,14 +1,15 @@
 //! The pure machine with the journal in front of it: no input reaches [`State::step`] before it is
 //! written, and no output leaves before its input is durable (laws 1, 2 and 8).
 
-use pi_server_core::input::{Input, InputKind};
+use pi_server_core::input::InputKind;
 use pi_server_core::record::digest_outputs;
-use pi_server_core::{Digest, Micros, Output, Outputs, Seq, State};
+use pi_server_core::{Digest, Output, Outputs, Seq, State};
 
 use super::authors::Authors;
 use super::clock::Clock;
 use super::held::Held;
 use super::history::History;
+use super::past::Past;
 use crate::journal::{AppendError, Durable, Journal, JournalError};
 
 /// The state, its journal, and what is derived from the outputs of every step.
@@ -98,84 +99,21 @@ impl Machine {
         &self.authors
     }
 
+    /// Lets the next record say that the last step put out something else.
+    #[cfg(test)]
+    pub(super) fn pretend(&mut self, digest: Digest) {
+        self.digest = digest;
+    }
+
+    /// Digest of the outputs of the last step.
+    #[cfg(test)]
+    pub(super) fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// The journal, to be closed.
     pub(super) fn into_journal(self) -> Journal {
         self.journal
-    }
-}
-
-/// What feeding a journal's inputs again builds up.
-#[derive(Debug)]
-pub(super) struct Past {
-    state: State,
-    outputs: Outputs,
-    digest: Digest,
-    scratch: Vec<u8>,
-    history: History,
-    authors: Authors,
-    at: Micros,
-    clean: bool,
-}
-
-/// An input whose outputs are not those that the journal has on record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Divergence {
-    /// The input after whose step the outputs differ.
-    pub seq: Seq,
-    /// What the journal has on record.
-    pub recorded: Digest,
-    /// What the step put out.
-    pub computed: Digest,
-}
-
-impl Past {
-    /// Before the first input.
-    pub(super) fn new() -> Past {
-        Past {
-            state: State::new(),
-            outputs: Outputs::new(),
-            digest: Digest::default(),
-            scratch: Vec::new(),
-            history: History::new(),
-            authors: Authors::new(),
-            at: Micros(0),
-            // There was no life before the first one that could have ended badly.
-            clean: true,
-        }
-    }
-
-    /// Feeds an input again, with outputs off. `previous` is the recorded digest of the step
-    /// before.
-    ///
-    /// # Errors
-    /// The step before has put out something else than it did when it was recorded.
-    pub(super) fn feed(&mut self, input: &Input, previous: Digest) -> Result<(), Divergence> {
-        self.check(Seq(input.seq.0.saturating_sub(1)), previous)?;
-        self.state.step(input, &mut self.outputs);
-        let outputs = self.outputs.as_slice();
-        self.digest = digest_outputs(outputs, &mut self.scratch);
-        self.history.note(input.seq, input.at, outputs);
-        self.authors.note(input, outputs);
-        self.at = input.at;
-        self.clean = input.kind == InputKind::Stop;
-        Ok(())
-    }
-
-    /// Compares the outputs of the last step with what is on record for it.
-    ///
-    /// # Errors
-    /// They differ.
-    pub(super) fn check(&self, seq: Seq, recorded: Digest) -> Result<(), Divergence> {
-        if recorded == self.digest {
-            Ok(())
-        } else {
-            Err(Divergence { seq, recorded, computed: self.digest })
-        }
-    }
-
-    /// Whether the last life ended with a stop.
-    pub(super) fn is_clean(&self) -> bool {
-        self.clean
     }
 }
 

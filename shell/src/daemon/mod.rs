@@ -12,9 +12,11 @@ mod greeting;
 mod hands;
 mod held;
 mod history;
+mod keeper;
 mod links;
 mod machine;
 mod options;
+mod past;
 mod program;
 mod query;
 mod signals;
@@ -23,8 +25,8 @@ mod start;
 pub mod token;
 
 pub use error::Error;
-pub use machine::Divergence;
 pub use options::{AgentChoice, Options};
+pub use past::Divergence;
 
 /// Runs a daemon until it is told to stop.
 ///

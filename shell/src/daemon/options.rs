@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use pi_server_core::Limits;
 use pi_server_core::input::RecoveryPolicy;
@@ -39,6 +40,10 @@ pub struct Options {
     pub limits: Limits,
     /// Size of a journal file in bytes; `None` for the default.
     pub segment_bytes: Option<u32>,
+    /// Bytes of journal that are kept, about; 0 for all.
+    pub retain_bytes: u64,
+    /// How long inputs are kept, at least; zero for ever.
+    pub retain_age: Duration,
     /// Whether to say nothing on standard error but errors.
     pub quiet: bool,
 }

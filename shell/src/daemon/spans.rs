@@ -93,6 +93,22 @@ impl Spans {
         )
     }
 
+    /// What a lagging connection cannot be served any more, because the journal begins at `first`:
+    /// sessions, each with the first and the last place that may have been missed.
+    pub(super) fn lose(&mut self, conn: ConnId, first: Seq) -> Vec<(Text, Seq, Seq)> {
+        let Some(reader) = self.readers.get_mut(&conn) else { return Vec::new() };
+        let before = Seq(first.0.saturating_sub(1));
+        let mut lost = Vec::new();
+        for (session, span) in &mut reader.sessions {
+            let upto = span.until.map_or(before, |until| until.min(before));
+            if span.after < upto {
+                lost.push((session.clone(), Seq(span.after.0.saturating_add(1)), upto));
+                span.after = upto;
+            }
+        }
+        lost
+    }
+
     /// A lagging connection has been served up to this place.
     pub(super) fn served(&mut self, conn: ConnId, position: Seq) {
         if let Some(reader) = self.readers.get_mut(&conn) {

@@ -7,20 +7,22 @@ use std::sync::Arc;
 use std::{env, io};
 
 use mio::{Events, Poll, Waker};
-use pi_server_core::input::{Boot, InputKind, JournalFacts, RuleSet};
+use pi_server_core::input::{Boot, InputKind, RuleSet};
 
 use super::error::Error;
 use super::event_loop::{AGENTS, CLIENTS, EVENTS, EventLoop, SIGNALS, Turn, WAKER};
 use super::greeting::Greeting;
 use super::hands::Hands;
-use super::machine::{Machine, Past};
+use super::keeper::{Keeper, Retention};
+use super::machine::Machine;
 use super::options::Options;
+use super::past::Past;
 use super::program::{self, Program};
 use super::query::{Places, Queries};
 use super::signals::Signals;
 use super::token::{self, Token};
 use crate::agent::{self, Agents};
-use crate::journal::{self, Journal};
+use crate::journal::{self, Journal, Opened, SNAPSHOT_DIR};
 use crate::net::{self, Auth, Net, Secret};
 
 /// Brings a daemon up.
@@ -33,14 +35,16 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     let waker = Waker::new(poll.registry(), WAKER).map_err(system("make a waker"))?;
     let waker = Arc::new(waker);
     let signals = Signals::catch(poll.registry(), SIGNALS).map_err(system("catch signals"))?;
-    let (journal, facts) = open_journal(options, &waker)?;
+    let (journal, past, facts) = open_journal(options, &waker)?;
+    let bad = facts.rejected.iter().map(|(number, _)| *number).collect();
+    let facts = facts.journal_facts();
     let token = if options.auth && options.listen.is_some() {
         Some(token::read_or_make(&options.data_dir).map_err(Error::Token)?)
     } else {
         None
     };
     let net = bind(options, token.as_ref(), poll.registry())?;
-    let past = feed(&journal, options)?;
+    let past = feed(&journal, past, options)?;
     let agents = agents(options, &program, poll.registry())?;
     let default_cwd = default_cwd();
     let journal_path = options.data_dir.join("journal");
@@ -62,6 +66,12 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         default_cwd: default_cwd.as_str().into(),
         journal_path: path_text.into(),
         journal: facts.clone(),
+    };
+    let keeper = {
+        let waker = Arc::clone(&waker);
+        let retention = Retention { bytes: options.retain_bytes, age: options.retain_age };
+        Keeper::start(&journal, retention, bad, move || wake(&waker))
+            .map_err(system("start a thread"))?
     };
     let mut machine = Machine::new(journal, past);
     machine.take(InputKind::Boot(Box::new(boot)), &[])?;
@@ -85,13 +95,18 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         events: Events::with_capacity(EVENTS),
         signals,
         machine,
+        keeper,
         hands: Hands::new(net, agents, queries),
         only_stdio: options.stdio && options.listen.is_none() && options.unix.is_none(),
         turn: Turn::new(),
     })
 }
 
-fn open_journal(options: &Options, waker: &Arc<Waker>) -> Result<(Journal, JournalFacts), Error> {
+/// Opens the journal, and takes in the newest snapshot of it that is good.
+fn open_journal(
+    options: &Options,
+    waker: &Arc<Waker>,
+) -> Result<(Journal, Past, journal::Facts), Error> {
     let waker = Arc::clone(waker);
     let mut settings = journal::Options::new(&options.data_dir);
     settings.durability = options.durability;
@@ -100,14 +115,21 @@ fn open_journal(options: &Options, waker: &Arc<Waker>) -> Result<(Journal, Journ
     if let Some(bytes) = options.segment_bytes {
         settings.segment_bytes = bytes;
     }
-    let opened = Journal::open(&settings).map_err(Error::Open)?;
-    Ok((opened.journal, opened.facts.journal_facts()))
+    let mut past = Past::new();
+    let opened = Journal::open_with(&settings, &mut |snapshot| {
+        past = Past::restore(snapshot)?;
+        Ok(())
+    });
+    let Opened { journal, facts } = opened.map_err(Error::Open)?;
+    for (number, error) in &facts.rejected {
+        eprintln!("pi-server: {SNAPSHOT_DIR}/{number:08}.snap cannot be used: {error}");
+    }
+    Ok((journal, past, facts))
 }
 
-/// Feeds the journal's inputs to a new state, with outputs off, and compares what the steps put
+/// Feeds the journal's inputs behind the snapshot, with outputs off, and compares what the steps put
 /// out with what they put out when they were recorded.
-fn feed(journal: &Journal, options: &Options) -> Result<Past, Error> {
-    let mut past = Past::new();
+fn feed(journal: &Journal, mut past: Past, options: &Options) -> Result<Past, Error> {
     let mut diverged = None;
     journal
         .replay(|input, previous| {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use pi_server_core::record::{Damage, FORMAT_VERSION, INPUT_BYTES_MAX};
+use pi_server_core::record::{Damage, FORMAT_VERSION, INPUT_BYTES_MAX, SnapshotFault};
 
 /// Why a journal could not be opened. Nothing was changed, except where a torn tail had been set
 /// aside before the operation that failed.
@@ -59,6 +59,20 @@ pub enum OpenError {
     WrongKey {
         /// Where the key is.
         path: PathBuf,
+    },
+    /// The journal begins with a snapshot, and none can be used.
+    NoSnapshot {
+        /// The data directory.
+        dir: PathBuf,
+        /// The snapshots that are there, by their numbers, and what is wrong with each.
+        rejected: Vec<(u64, SnapshotError)>,
+    },
+    /// Bodies that outlived their segments cannot be read.
+    BadPack {
+        /// The data directory.
+        dir: PathBuf,
+        /// Why not.
+        source: io::Error,
     },
     /// Any other operation failed.
     Io {
@@ -119,6 +133,21 @@ impl fmt::Display for OpenError {
                 "{} is not the key that the journal was made with: restore the right one",
                 path.display()
             ),
+            OpenError::NoSnapshot { dir, rejected } => {
+                let path = dir.join(super::SNAPSHOT_DIR);
+                write!(f, "the journal in {} begins with a snapshot, ", dir.display())?;
+                write!(f, "and {} has none that can be used", path.display())?;
+                for (number, error) in rejected {
+                    write!(f, "; {number:08}.snap: {error}")?;
+                }
+                f.write_str("; nothing was changed: restore it from a copy")
+            }
+            OpenError::BadPack { dir, source } => write!(
+                f,
+                "the bodies in {} cannot be read ({source}); nothing was changed: restore them \
+                 from a copy",
+                dir.join(super::BODIES_DIR).display()
+            ),
             OpenError::Io { operation, dir, source } => {
                 write!(f, "cannot {operation} in {}: {source}", dir.display())
             }
@@ -129,12 +158,15 @@ impl fmt::Display for OpenError {
 impl Error for OpenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            OpenError::Unwritable { source, .. } | OpenError::Io { source, .. } => Some(source),
+            OpenError::Unwritable { source, .. }
+            | OpenError::BadPack { source, .. }
+            | OpenError::Io { source, .. } => Some(source),
             OpenError::Locked { .. }
             | OpenError::DiskFull { .. }
             | OpenError::UnsafeFileSystem { .. }
             | OpenError::Damaged { .. }
             | OpenError::NewerFormat { .. }
+            | OpenError::NoSnapshot { .. }
             | OpenError::MissingKey { .. }
             | OpenError::WrongKey { .. } => None,
         }
@@ -184,6 +216,45 @@ impl Error for JournalError {
                 Some(&**source)
             }
             JournalError::Full(full) => Some(full),
+        }
+    }
+}
+
+/// Why a snapshot cannot be used.
+#[derive(Debug)]
+pub enum SnapshotError {
+    /// The file.
+    Io(io::Error),
+    /// The bytes.
+    Fault(SnapshotFault),
+    /// It belongs to another journal, or has another number than its name.
+    Foreign,
+    /// The segment behind it does not go on where it ends.
+    Chain,
+    /// What is in it cannot be decoded.
+    Payload,
+}
+
+impl fmt::Display for SnapshotError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SnapshotError::Io(error) => error.fmt(f),
+            SnapshotError::Fault(fault) => fault.fmt(f),
+            SnapshotError::Foreign => f.write_str("it belongs elsewhere"),
+            SnapshotError::Chain => f.write_str("the segment behind it does not continue it"),
+            SnapshotError::Payload => f.write_str("what is in it cannot be decoded"),
+        }
+    }
+}
+
+impl Error for SnapshotError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            SnapshotError::Io(error) => Some(error),
+            SnapshotError::Fault(_)
+            | SnapshotError::Foreign
+            | SnapshotError::Chain
+            | SnapshotError::Payload => None,
         }
     }
 }
@@ -276,6 +347,8 @@ pub enum ReadFault {
     Io(io::Error),
     /// The record is not what was written.
     Record(pi_server_core::record::Fault),
+    /// The header of the segment is not what was written.
+    Segment(pi_server_core::record::SegmentFault),
     /// The input in it is none that this build knows.
     Input(pi_server_core::record::DecodeError),
 }
@@ -286,6 +359,7 @@ impl fmt::Display for ReadError {
         match &self.fault {
             ReadFault::Io(error) => error.fmt(f),
             ReadFault::Record(fault) => fault.fmt(f),
+            ReadFault::Segment(fault) => fault.fmt(f),
             ReadFault::Input(error) => error.fmt(f),
         }
     }
@@ -295,7 +369,7 @@ impl Error for ReadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.fault {
             ReadFault::Io(error) => Some(error),
-            ReadFault::Record(_) | ReadFault::Input(_) => None,
+            ReadFault::Record(_) | ReadFault::Segment(_) | ReadFault::Input(_) => None,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! DIR/journal/00000001.seg …   segments      DIR/HEAD         how far it is known to be on disk
 //! DIR/journal.key              the secret    DIR/lock         held by the daemon that writes
 //! DIR/quarantine/…             torn tails that were set aside
+//! DIR/snapshots/00000001.snap  the state at the end of a segment
+//! DIR/bodies/00000001.pack     bodies of dropped segments that are still needed
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -18,7 +20,7 @@ use super::error::OpenError;
 use super::map::{MapSegment, MapView};
 use super::options::Backend;
 use super::pwrite::{PwriteSegment, ReadView};
-use super::storage::{Disk, Segment, View};
+use super::storage::{Disk, Segment, Shelf, View};
 
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
@@ -31,6 +33,10 @@ pub const HEAD_FILE: &str = "HEAD";
 pub const LOCK_FILE: &str = "lock";
 /// Name of the directory of segments in the data directory.
 pub const SEGMENT_DIR: &str = "journal";
+/// Name of the directory of snapshots in the data directory.
+pub const SNAPSHOT_DIR: &str = "snapshots";
+/// Name of the directory of bodies that outlive their segments in the data directory.
+pub const BODIES_DIR: &str = "bodies";
 const QUARANTINE_DIR: &str = "quarantine";
 
 /// Name of a segment's file.
@@ -43,6 +49,21 @@ pub fn segment_number(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".seg")?;
     let number = digits.parse().ok()?;
     (segment_file(number) == name).then_some(number)
+}
+
+impl Shelf {
+    fn dir_and_suffix(self) -> (&'static str, &'static str) {
+        match self {
+            Shelf::Snapshots => (SNAPSHOT_DIR, ".snap"),
+            Shelf::Bodies => (BODIES_DIR, ".pack"),
+        }
+    }
+
+    /// The path of a file on the shelf, in a data directory.
+    fn path(self, dir: &Path, number: u64) -> PathBuf {
+        let (name, suffix) = self.dir_and_suffix();
+        dir.join(name).join(format!("{number:08}{suffix}"))
+    }
 }
 
 /// The journal's files, locked for this process as long as the value lives.
@@ -73,6 +94,9 @@ impl FileDisk {
         let disk = FileDisk { dir: dir.to_owned(), mapped, no_copy_on_write, _lock: lock };
         // Left by a life that ended while it built a segment.
         let _ = std::fs::remove_file(disk.temporary());
+        for shelf in [Shelf::Snapshots, Shelf::Bodies] {
+            let _ = std::fs::remove_file(disk.shelf_temporary(shelf));
+        }
         Ok(disk)
     }
 
@@ -92,6 +116,10 @@ impl FileDisk {
 
     fn temporary(&self) -> PathBuf {
         self.dir.join(SEGMENT_DIR).join("next.tmp")
+    }
+
+    fn shelf_temporary(&self, shelf: Shelf) -> PathBuf {
+        self.dir.join(shelf.dir_and_suffix().0).join("next.tmp")
     }
 
     fn open_file(&self, segment: u64) -> io::Result<File> {
@@ -167,6 +195,73 @@ impl Disk for FileDisk {
             let _ = std::fs::remove_file(&temporary);
         }
         built
+    }
+
+    fn read_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64> {
+        let file = File::open(self.segment_path(segment))?;
+        let length = file.metadata()?.len();
+        let there = usize::try_from(length).map_or(bytes.len(), |length| length.min(bytes.len()));
+        file.read_exact_at(&mut bytes[..there], 0)?;
+        Ok(length)
+    }
+
+    fn drop_segment(&self, segment: u64) -> io::Result<()> {
+        std::fs::remove_file(self.segment_path(segment))?;
+        // One by one, so that no power cut leaves a gap in the row of segments.
+        sync_dir(&self.dir.join(SEGMENT_DIR))
+    }
+
+    fn kept(&self, shelf: Shelf) -> io::Result<Vec<u64>> {
+        let (name, suffix) = shelf.dir_and_suffix();
+        let entries = match std::fs::read_dir(self.dir.join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_suffix(suffix));
+            numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn view_kept(&self, shelf: Shelf, number: u64) -> io::Result<Box<dyn View>> {
+        let path = shelf.path(&self.dir, number);
+        Ok(if self.mapped {
+            Box::new(MapView::open(&File::open(path)?)?)
+        } else {
+            Box::new(ReadView(std::fs::read(path)?))
+        })
+    }
+
+    fn keep(
+        &self,
+        shelf: Shelf,
+        number: u64,
+        write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let path = shelf.path(&self.dir, number);
+        let dir = self.dir.join(shelf.dir_and_suffix().0);
+        make_dir(&dir)?;
+        let temporary = self.shelf_temporary(shelf);
+        let kept = (|| {
+            let mut file = io::BufWriter::new(create(&temporary)?);
+            write(&mut file)?;
+            file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+            std::fs::rename(&temporary, &path)?;
+            sync_dir(&dir)
+        })();
+        if kept.is_err() {
+            // Gives the room back.
+            let _ = std::fs::remove_file(&temporary);
+        }
+        kept
+    }
+
+    fn discard(&self, shelf: Shelf, number: u64) -> io::Result<()> {
+        std::fs::remove_file(shelf.path(&self.dir, number))
     }
 
     fn open(&self, segment: u64) -> io::Result<Box<dyn Segment>> {

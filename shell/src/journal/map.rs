@@ -75,15 +75,15 @@ impl Segment for MapSegment {
     }
 }
 
-/// A sealed segment, mapped for reading.
+/// A sealed segment or another finished file, mapped for reading.
 pub(super) struct MapView(Mmap);
 
 impl MapView {
     /// Maps a whole file.
     pub(super) fn open(file: &File) -> io::Result<MapView> {
         catch_bus_errors();
-        // SAFETY: a sealed segment is not written by this process any more except by the erasure of
-        // bodies, which the single thread that owns the journal does while it holds no view; the
+        // SAFETY: a sealed segment, like a file on a shelf, is not written by this process any more
+        // except by the erasure of bodies, which the single thread that owns the journal does while it holds no view; the
         // lock keeps other writers away, and nothing shrinks the file.
         let map = unsafe { Mmap::map(file)? };
         Ok(MapView(map))

@@ -4,6 +4,7 @@
 //! outputs are released only against a [`Durable`], which only the journal can make. The bytes are
 //! those of [`pi_server_core::record`]; this module knows about files, syncs and room.
 
+mod archive;
 mod error;
 mod files;
 mod index;
@@ -11,6 +12,7 @@ mod index;
 mod map;
 mod open;
 mod options;
+mod pack;
 mod pwrite;
 mod read;
 mod spare;
@@ -27,13 +29,18 @@ use pi_server_core::record::{
 };
 use pi_server_core::{BodyRef, Digest, Input, InputKind, Micros, Seq};
 
-pub use error::{AppendError, Full, JournalError, OpenError, ReadError, ReadFault};
-pub use files::{HEAD_FILE, KEY_FILE, LOCK_FILE, SEGMENT_DIR, segment_file, segment_number};
-pub use open::{Facts, Opened, Origin};
+pub use archive::Archive;
+pub use error::{AppendError, Full, JournalError, OpenError, ReadError, ReadFault, SnapshotError};
+pub use files::{
+    BODIES_DIR, HEAD_FILE, KEY_FILE, LOCK_FILE, SEGMENT_DIR, SNAPSHOT_DIR, segment_file,
+    segment_number,
+};
+pub use open::{Facts, Opened, Origin, Restore};
 pub use options::{Backend, Durability, Options, Settings, UnknownName, Waker};
 pub use read::{Scan, Scanned};
 
 use index::Index;
+use pack::Pack;
 use spare::Spare;
 use storage::{Disk, Segment, View};
 use sync::Syncer;
@@ -72,7 +79,11 @@ pub struct Journal {
     /// Where the next record goes in `active`.
     offset: usize,
     index: Index,
-    /// Sealed segments, opened on demand; the last place is that of `active` and stays empty.
+    /// The last segment of the snapshot that the journal was opened with; 0 if there was none.
+    base: u64,
+    /// Bodies of dropped segments.
+    pack: Option<Pack>,
+    /// Segments that are there, opened on demand; the last place is that of `active` and stays empty.
     views: Vec<OnceCell<Box<dyn View>>>,
     views_open: Cell<usize>,
     committed: Seq,
@@ -213,6 +224,36 @@ impl Journal {
         self.cursor.segment
     }
 
+    /// The first segment that is known to be on disk not in full: those before it are sealed, on
+    /// disk as they are, and every input in them was committed.
+    pub fn settled(&self) -> u64 {
+        self.syncer.settled()
+    }
+
+    /// The first input that can still be read again; older ones were dropped.
+    pub fn first_seq(&self) -> Seq {
+        self.index.first_seq()
+    }
+
+    /// What is settled, for a thread beside the loop.
+    pub fn archive(&self) -> Archive {
+        Archive::new(self.disk.clone(), self.cursor.journal, self.settings.segment_bytes)
+    }
+
+    /// Forgets the segments up to `segment`, before they are dropped: from here on their bodies are
+    /// those of the pack of that number.
+    ///
+    /// # Errors
+    /// The pack cannot be read; nothing has changed then.
+    pub fn let_go(&mut self, segment: u64) -> io::Result<()> {
+        self.pack = Some(Pack::open(&*self.disk, self.cursor.journal, segment)?);
+        let dropped = self.index.let_go(segment);
+        let opened = self.views.drain(..dropped.min(self.views.len()));
+        let closed = opened.filter(|cell| cell.get().is_some()).count();
+        self.views_open.set(self.views_open.get().saturating_sub(closed));
+        Ok(())
+    }
+
     /// Syncs everything that was committed, on this thread.
     ///
     /// # Errors
@@ -229,6 +270,12 @@ impl Journal {
     pub fn close(self) -> Result<(), JournalError> {
         self.check()?;
         self.syncer.stop()
+    }
+
+    /// Whether so many bytes of records fit into the segment that is being written.
+    #[cfg(test)]
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
+        self.offset + bytes + RESERVE <= self.active.bytes().len()
     }
 
     fn check(&self) -> Result<(), JournalError> {
@@ -355,7 +402,7 @@ fn span(header: &Header) -> usize {
 const _: () = assert!(RESERVE.is_multiple_of(RECORD_STEP));
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 impl pi_server_core::wire::Bodies for Journal {
     fn body(&self, body: BodyRef) -> Option<&[u8]> {

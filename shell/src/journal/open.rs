@@ -8,17 +8,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pi_server_core::input::JournalFacts;
 use pi_server_core::record::{
-    Damage, FORMAT_VERSION, Framer, Head, JournalId, Mark, Place, Recovered, SEGMENT_BYTES_MIN,
-    SEGMENT_HEADER_BYTES, Secret, SegmentFault, SegmentHeader, Survey, Tail, Verdict, read_head,
+    Cursor, Damage, FORMAT_VERSION, Framer, Head, JournalId, Mark, Place, Recovered,
+    SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, Secret, SegmentFault, SegmentHeader, Snapshot, Survey,
+    Tail, Verdict, read_head, record_at,
 };
 use pi_server_core::{Digest, Micros, Seq};
 
-use super::error::{JournalError, OpenError};
+use super::archive::{Archive, SEGMENT_START_BYTES};
+use super::error::{JournalError, OpenError, SnapshotError};
 use super::files::{FileDisk, KEY_FILE};
 use super::index::Index;
 use super::options::{Options, Settings};
+use super::pack::Pack;
 use super::spare::Spare;
-use super::storage::Disk;
+use super::storage::{Disk, Shelf};
 use super::sync::Syncer;
 use super::{Journal, RESERVE};
 
@@ -50,7 +53,14 @@ pub struct Facts {
     pub durability: &'static str,
     /// `map` or `pwrite`.
     pub backend: &'static str,
+    /// The last input of the snapshot that was used.
+    pub snapshot: Option<Seq>,
+    /// Newer snapshots that cannot be used, by their numbers, and why.
+    pub rejected: Vec<(u64, String)>,
 }
+
+/// Takes a snapshot in; an error if what is in it cannot be decoded.
+pub type Restore<'a> = dyn FnMut(&Snapshot<'_>) -> Result<(), SnapshotError> + 'a;
 
 impl Facts {
     /// As they go into the input that begins a daemon life.
@@ -92,11 +102,21 @@ impl Origin {
 
 impl Journal {
     /// Opens the journal in a data directory: makes it if there is none, and sets a torn tail
-    /// aside. Takes the directory's lock first, and keeps it.
+    /// aside. Takes the directory's lock first, and keeps it. Reads everything: snapshots are left
+    /// alone.
     ///
     /// # Errors
     /// Nothing was changed, unless a torn tail had been set aside already.
     pub fn open(options: &Options) -> Result<Opened, OpenError> {
+        Journal::open_with(options, &mut |_| Err(SnapshotError::Payload))
+    }
+
+    /// As [`Journal::open`], but begins to read behind the newest snapshot that is good and that
+    /// `restore` takes in. It is offered the newest first.
+    ///
+    /// # Errors
+    /// As [`Journal::open`].
+    pub fn open_with(options: &Options, restore: &mut Restore<'_>) -> Result<Opened, OpenError> {
         let disk = FileDisk::open(&options.dir, options.backend)?;
         let backend = disk.backend_name();
         let origin = Origin::random().map_err(|source| OpenError::Io {
@@ -105,7 +125,7 @@ impl Journal {
             source,
         })?;
         let opener = Opener { dir: options.dir.clone(), disk: Arc::new(disk), backend };
-        opener.open(options.settings(), &origin)
+        opener.open(options.settings(), &origin, restore)
     }
 
     /// Opens the journal on a disk of the caller's choice, for simulations.
@@ -116,8 +136,10 @@ impl Journal {
         disk: Arc<dyn Disk>,
         settings: Settings,
         origin: &Origin,
+        restore: &mut Restore<'_>,
     ) -> Result<Opened, OpenError> {
-        Opener { dir: PathBuf::new(), disk, backend: "simulated" }.open(settings, origin)
+        let opener = Opener { dir: PathBuf::new(), disk, backend: "simulated" };
+        opener.open(settings, origin, restore)
     }
 }
 
@@ -134,11 +156,26 @@ struct Found {
     verdict: Verdict,
     index: Index,
     key_check: Option<Digest>,
+    base: Base,
+    pack: Option<Pack>,
+}
+
+/// What reading begins with.
+#[derive(Default)]
+struct Base {
+    /// The chain behind the snapshot that was taken in.
+    cursor: Option<Cursor>,
+    rejected: Vec<(u64, SnapshotError)>,
 }
 
 impl Opener {
-    fn open(&self, settings: Settings, origin: &Origin) -> Result<Opened, OpenError> {
-        let (found, first) = match self.survey()? {
+    fn open(
+        &self,
+        settings: Settings,
+        origin: &Origin,
+        restore: &mut Restore<'_>,
+    ) -> Result<Opened, OpenError> {
+        let (found, first) = match self.survey(restore)? {
             Some(found) => (found, false),
             None => (self.create(&settings, origin)?, true),
         };
@@ -154,6 +191,9 @@ impl Opener {
         }
         let verdict = found.verdict;
         let healed = self.set_aside(&found, &secret)?;
+        let rejected = found.base.rejected.iter();
+        let rejected = rejected.map(|(number, error)| (*number, error.to_string())).collect();
+        let snapshot = found.base.cursor.map(|cursor| cursor.seq);
         let durability = settings.durability.name();
         let journal = self.assemble(settings, found, secret, key_check, healed)?;
         let facts = Facts {
@@ -164,12 +204,15 @@ impl Opener {
             torn_bytes: healed.map_or(0, |(bytes, _)| bytes),
             durability,
             backend: self.backend,
+            snapshot,
+            rejected,
         };
         Ok(Opened { journal, facts })
     }
 
-    /// Reads everything; `None` if there is no journal, or one that was never begun.
-    fn survey(&self) -> Result<Option<Found>, OpenError> {
+    /// Reads what the newest good snapshot does not cover; `None` if there is no journal, or one
+    /// that was never begun.
+    fn survey(&self, restore: &mut Restore<'_>) -> Result<Option<Found>, OpenError> {
         let segments =
             self.disk.segments().map_err(|source| self.failed("list the segments", source))?;
         let head = self.disk.read_head().map_err(|source| self.failed("read HEAD", source))?;
@@ -182,10 +225,18 @@ impl Opener {
         if segments.is_empty() && head.durable_upto == Seq(0) {
             return Ok(None);
         }
-        let mut survey = Survey::new(head);
-        let mut index = Index::default();
+        let base = self.base(head, &segments, restore)?;
+        let (mut index, covered) = match &base.cursor {
+            Some(cursor) => self.covered(head, &segments, cursor)?,
+            None => (Index::default(), None),
+        };
+        let mut survey = match &base.cursor {
+            Some(cursor) => Survey::after(head, cursor),
+            None => Survey::new(head),
+        };
+        let read_from = base.cursor.map_or(0, |cursor| cursor.segment + 1);
         let mut bytes = Vec::new();
-        for segment in &segments {
+        for segment in segments.iter().filter(|segment| **segment >= read_from) {
             let settled = *segment < head.segment;
             let read = self.disk.read(*segment, settled, &mut bytes);
             read.map_err(|source| self.failed("read a segment", source))?;
@@ -197,10 +248,100 @@ impl Opener {
             surveyed.map_err(|damage| self.damaged(damage))?;
         }
         let key_check = survey.key_check();
+        if let (Some(covered), Some(other)) = (covered, key_check)
+            && covered != other
+        {
+            let segment = index.first_segment();
+            return Err(self.damaged(Damage::Foreign { segment, found: head.journal }));
+        }
         let verdict = survey.finish().map_err(|damage| self.damaged(damage))?;
         index.cut(verdict.end.segment, verdict.cursor.seq);
-        let segments = segments.len() as u64;
-        Ok(Some(Found { head, segments, verdict, index, key_check }))
+        let pack = self.pack(head, index.first_segment())?;
+        let segments = segments.last().copied().unwrap_or(0);
+        Ok(Some(Found { head, segments, verdict, index, key_check, base, pack }))
+    }
+
+    /// Finds the newest snapshot that can be used.
+    fn base(
+        &self,
+        head: Head,
+        segments: &[u64],
+        restore: &mut Restore<'_>,
+    ) -> Result<Base, OpenError> {
+        let archive = Archive::new(self.disk.clone(), head.journal, 0);
+        let list = archive.snapshots();
+        let numbers = list.map_err(|source| self.failed("list the snapshots", source))?;
+        let first = segments.first().copied().unwrap_or(1);
+        let mut base = Base::default();
+        for number in numbers.into_iter().rev().filter(|number| number + 1 >= first) {
+            let taken = archive.load(number, |snapshot| {
+                restore(snapshot)?;
+                Ok(snapshot.cursor)
+            });
+            match taken {
+                Ok(cursor) => {
+                    base.cursor = Some(cursor);
+                    return Ok(base);
+                }
+                Err(error) => base.rejected.push((number, error)),
+            }
+        }
+        if first > 1 {
+            return Err(OpenError::NoSnapshot { dir: self.dir.clone(), rejected: base.rejected });
+        }
+        Ok(base)
+    }
+
+    /// Looks at how the segments begin that a snapshot covers: they are there for what is asked
+    /// about the past. Also what they say about the key.
+    fn covered(
+        &self,
+        head: Head,
+        segments: &[u64],
+        cursor: &Cursor,
+    ) -> Result<(Index, Option<Digest>), OpenError> {
+        let framer = Framer::new(head.journal);
+        let first = segments.first().copied().unwrap_or(1);
+        let mut firsts = Vec::new();
+        let mut key_check = None;
+        for (number, segment) in (first..=cursor.segment).zip(segments) {
+            let mut bytes = [0; SEGMENT_START_BYTES];
+            let read = self.disk.read_start(*segment, &mut bytes);
+            let length = read.map_err(|source| self.failed("read a segment", source))?;
+            let header = SegmentHeader::parse_start(&bytes, length)
+                .map_err(|fault| self.damaged(Damage::Segment { segment: *segment, fault }))?;
+            let key_check = *key_check.get_or_insert(header.key_check);
+            if *segment != number {
+                return Err(self.damaged(Damage::Missing { segment: number }));
+            }
+            if header.journal != head.journal || header.key_check != key_check {
+                let found = header.journal;
+                return Err(self.damaged(Damage::Foreign { segment: number, found }));
+            }
+            if header.number != number {
+                let found = header.number;
+                return Err(self.damaged(Damage::Renamed { segment: number, found }));
+            }
+            let at = Place { segment: number, offset: SEGMENT_HEADER_BYTES };
+            let begin = record_at(&framer, &bytes, SEGMENT_HEADER_BYTES)
+                .map_err(|fault| self.damaged(Damage::Misplaced { at, fault }))?;
+            firsts.push(Seq(begin.header.seq.0 + 1));
+        }
+        let end = Seq(cursor.seq.0 + 1);
+        Ok((Index::unread(first, &firsts, end), key_check))
+    }
+
+    /// Opens the bodies of segments that were dropped, if any were.
+    fn pack(&self, head: Head, first: u64) -> Result<Option<Pack>, OpenError> {
+        if first <= 1 {
+            return Ok(None);
+        }
+        let bad = |source| OpenError::BadPack { dir: self.dir.clone(), source };
+        let packs = self.disk.kept(Shelf::Bodies).map_err(bad)?;
+        // The newest has all that is needed; an older one only if nothing was dropped since.
+        let newest = packs.into_iter().rev().find(|number| number + 1 >= first);
+        let number = newest.ok_or_else(|| bad(io::Error::from(io::ErrorKind::NotFound)))?;
+        Pack::open(&*self.disk, head.journal, number).map(Some).map_err(bad)
     }
 
     /// Makes a journal: the key first and the first segment last, so that an interrupted first
@@ -233,7 +374,8 @@ impl Opener {
                 self.failed("build the first segment", source)
             }
         })?;
-        self.survey()?.ok_or_else(|| self.damaged(Damage::NoHead))
+        let nothing = &mut |_: &Snapshot<'_>| Err(SnapshotError::Payload);
+        self.survey(nothing)?.ok_or_else(|| self.damaged(Damage::NoHead))
     }
 
     /// Copies what follows the last commit to the quarantine and clears it. How many bytes, and
@@ -285,7 +427,7 @@ impl Opener {
         key_check: Digest,
         healed: Option<(u64, Digest)>,
     ) -> Result<Journal, OpenError> {
-        let Found { head, segments, verdict, index, key_check: _ } = found;
+        let Found { head, segments, verdict, index, key_check: _, base, pack } = found;
         let Place { segment, offset } = verdict.end;
         let number = segment.max(1);
         let active =
@@ -304,7 +446,7 @@ impl Opener {
             created: Micros(0),
             key_check,
         };
-        let views = (0..segment).map(|_| std::cell::OnceCell::new()).collect();
+        let views = (index.first_segment()..=segment).map(|_| std::cell::OnceCell::new()).collect();
         let mut journal = Journal {
             framer: Framer::new(head.journal),
             disk: self.disk.clone(),
@@ -315,6 +457,8 @@ impl Opener {
             active,
             offset: offset.max(SEGMENT_HEADER_BYTES),
             index,
+            base: base.cursor.map_or(0, |cursor| cursor.segment),
+            pack,
             views,
             views_open: Cell::new(0),
             committed: verdict.cursor.seq,

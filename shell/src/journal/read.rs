@@ -2,7 +2,7 @@
 
 use std::io;
 
-use pi_server_core::record::{Fault, RECORD_HEADER_BYTES, RecordKind, peek, record_at};
+use pi_server_core::record::{Fault, Header, RECORD_HEADER_BYTES, RecordKind, peek, record_at};
 use pi_server_core::record::{SEGMENT_HEADER_BYTES, decode_kind};
 use pi_server_core::{BodyRef, Digest, Input, Seq};
 
@@ -15,7 +15,10 @@ impl Journal {
         if body.is_empty() {
             return Some(&[]);
         }
-        let hint = self.index.find(body.seq)?;
+        if body.seq < self.index.first_seq() {
+            return self.pack.as_ref()?.body(body);
+        }
+        let hint = self.index.find(body.seq, |segment| self.offsets(segment))?;
         let bytes = self.bytes(hint.segment).ok()?;
         let mut offset = hint.offset;
         loop {
@@ -25,7 +28,7 @@ impl Journal {
                 if header.erased || !same {
                     return None;
                 }
-                let at = offset + RECORD_HEADER_BYTES + usize::try_from(header.input_len).ok()?;
+                let at = offset + body_offset(&header);
                 return bytes.get(at..at + usize::try_from(header.body_len).ok()?);
             }
             if header.seq > body.seq {
@@ -35,15 +38,17 @@ impl Journal {
         }
     }
 
-    /// The inputs from `from` on, in order. A sealed segment that it comes to is opened, and stays
+    /// The inputs from `from` on, in order; none if `from` is before [`Journal::first_seq`]. A sealed segment that it comes to is opened, and stays
     /// open until the next commit.
     pub fn scan_from(&self, from: Seq) -> Scan<'_> {
         let from = from.max(Seq(1));
-        let place = self.index.find(from).map(|hint| (hint.segment, hint.offset));
+        let hint = self.index.find(from, |segment| self.offsets(segment));
+        let place = hint.map(|hint| (hint.segment, hint.offset));
         Scan { journal: self, place, from }
     }
 
-    /// Feeds every committed input to `each`, in order, from the beginning, with the recorded
+    /// Feeds every committed input to `each`, in order, from the snapshot on with which the journal
+    /// was opened, or from the beginning, with the recorded
     /// digest of the outputs of the step *before* it. Each segment is read into one buffer, so that
     /// memory does not grow with the journal. How many there were.
     ///
@@ -53,7 +58,7 @@ impl Journal {
     pub fn replay(&self, mut each: impl FnMut(&Input, Digest)) -> Result<u64, ReadError> {
         let mut count = 0;
         let mut bytes = Vec::new();
-        for segment in 1..=self.cursor.segment {
+        for segment in self.base + 1..=self.cursor.segment {
             let is_active = segment == self.cursor.segment;
             let failed = |offset, fault| ReadError { segment, offset, fault };
             if !is_active {
@@ -91,9 +96,9 @@ impl Journal {
         if segment == self.cursor.segment {
             return Ok(self.active.bytes());
         }
-        let place = usize::try_from(segment).ok().and_then(|number| number.checked_sub(1));
+        let place = segment.checked_sub(self.index.first_segment());
         let cell = place
-            .and_then(|place| self.views.get(place))
+            .and_then(|place| self.views.get(usize::try_from(place).ok()?))
             .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
         if let Some(view) = cell.get() {
             return Ok(view.bytes());
@@ -101,6 +106,11 @@ impl Journal {
         let view = self.disk.view(segment)?;
         self.views_open.set(self.views_open.get() + 1);
         Ok(cell.get_or_init(|| view).bytes())
+    }
+
+    /// Where inputs are in a sealed segment that was not read yet.
+    fn offsets(&self, segment: u64) -> Option<Vec<u32>> {
+        Some(super::index::offsets(self.bytes(segment).ok()?))
     }
 
     /// Closes sealed segments if too many are open. Nobody can hold a part of them here.
@@ -112,6 +122,11 @@ impl Journal {
             self.views_open.set(0);
         }
     }
+}
+
+/// Where the body of a record begins, from the record's beginning on.
+pub(super) fn body_offset(header: &Header) -> usize {
+    RECORD_HEADER_BYTES + usize::try_from(header.input_len).unwrap_or(usize::MAX / 2)
 }
 
 /// An input that was read again.

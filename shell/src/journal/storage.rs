@@ -16,6 +16,13 @@ pub trait Disk: Send + Sync {
     /// because an earlier sync failed is not to be trusted. `settled` segments were synced before.
     fn read(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()>;
 
+    /// Reads the first bytes of a segment, as many as `bytes` has or the segment is long. How long
+    /// the segment is.
+    fn read_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64>;
+
+    /// Drops a segment.
+    fn drop_segment(&self, segment: u64) -> io::Result<()>;
+
     /// Builds an unused segment: its header and zeros. Appears under its number all at once;
     /// replaces an unused one of the same number.
     fn build(&self, header: &SegmentHeader) -> io::Result<()>;
@@ -32,6 +39,24 @@ pub trait Disk: Send + Sync {
     /// Keeps bytes that were set aside, under a name of the caller's choice.
     fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
 
+    /// Numbers of the files on a shelf, ascending.
+    fn kept(&self, shelf: Shelf) -> io::Result<Vec<u64>>;
+
+    /// Opens a file on a shelf.
+    fn view_kept(&self, shelf: Shelf, number: u64) -> io::Result<Box<dyn View>>;
+
+    /// Puts a file on a shelf: `write` makes its bytes. It appears there all at once, in place of
+    /// one with the same number.
+    fn keep(
+        &self,
+        shelf: Shelf,
+        number: u64,
+        write: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
+    ) -> io::Result<()>;
+
+    /// Drops a file from a shelf.
+    fn discard(&self, shelf: Shelf, number: u64) -> io::Result<()>;
+
     /// The bytes of `HEAD`; none if there is no such file.
     fn read_head(&self) -> io::Result<Vec<u8>>;
 
@@ -45,7 +70,16 @@ pub trait Disk: Send + Sync {
     fn write_key(&self, key: &[u8; 32]) -> io::Result<()>;
 }
 
-/// A segment that is only read.
+/// Files that are made of segments. The number of each is that of the last segment it covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shelf {
+    /// `snapshots/NNNNNNNN.snap`: [`pi_server_core::record::Snapshot`].
+    Snapshots,
+    /// `bodies/NNNNNNNN.pack`: bodies of dropped segments that are still needed.
+    Bodies,
+}
+
+/// A file that is only read.
 pub trait View: Send {
     /// The whole segment.
     fn bytes(&self) -> &[u8];

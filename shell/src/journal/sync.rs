@@ -28,6 +28,8 @@ struct Shared {
     changed: Condvar,
     /// The last input that is on disk; read without the lock after every commit.
     durable: AtomicU64,
+    /// The segment that `HEAD` names.
+    settled: AtomicU64,
     disk: Arc<dyn Disk>,
     waker: Waker,
     durability: Durability,
@@ -91,6 +93,7 @@ impl Syncer {
             }),
             changed: Condvar::new(),
             durable: AtomicU64::new(durable.0),
+            settled: AtomicU64::new(head.segment),
             disk,
             waker: settings.waker.clone(),
             durability: settings.durability,
@@ -108,6 +111,11 @@ impl Syncer {
     /// The last input that is known to be on disk.
     pub(super) fn durable(&self) -> Seq {
         Seq(self.shared.durable.load(Ordering::Acquire))
+    }
+
+    /// The segment in which the last input is that `HEAD` says is on disk.
+    pub(super) fn settled(&self) -> u64 {
+        self.shared.settled.load(Ordering::Acquire)
     }
 
     /// A commit was written to `segment`: everything up to `seq` is wanted on disk.
@@ -264,6 +272,7 @@ impl Shared {
             let written = self.disk.write_head(head.slot(), &head.encode());
             written.map_err(|source| self.fail("HEAD", source))?;
             self.lock().head = head;
+            self.settled.store(segment, Ordering::Release);
         }
         Ok(target > before)
     }

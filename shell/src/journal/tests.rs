@@ -1,7 +1,7 @@
 //! Tests of the journal as its users see it.
 
 mod crash;
-mod fake;
+pub(crate) mod fake;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use pi_server_core::ids::ConnId;
-use pi_server_core::record::{Damage, JournalId, Tail, read_head};
+use pi_server_core::record::{Damage, JournalId, Snapshot, Tail, read_head};
 
 use super::files::FileDisk;
 use super::*;
@@ -33,6 +33,11 @@ fn origin() -> Origin {
 
 fn settings(durability: Durability) -> Settings {
     Settings { durability, segment_bytes: SMALL, background: false, waker: Arc::new(|| {}) }
+}
+
+/// Takes no snapshot in.
+fn from_the_start(_: &Snapshot<'_>) -> Result<(), SnapshotError> {
+    Err(SnapshotError::Payload)
 }
 
 fn fill(journal: &mut Journal, count: u64, body: usize) -> Vec<(Input, Vec<u8>)> {
@@ -149,7 +154,8 @@ fn the_map_and_its_twin_write_the_same_bytes() {
         let script = |bodies| {
             let disk = Arc::new(FileDisk::open(&data, backend).unwrap());
             let settings = settings(Durability::Process);
-            let mut journal = Journal::open_on(disk, settings, &origin()).unwrap().journal;
+            let mut journal =
+                Journal::open_on(disk, settings, &origin(), &mut from_the_start).unwrap().journal;
             fill(&mut journal, 300, bodies);
             journal.sync().unwrap();
             journal.poll().unwrap();
@@ -303,7 +309,14 @@ fn a_data_directory_that_cannot_be_written_is_named() {
 fn a_full_disk_at_the_first_start_is_named_and_leaves_nothing_half_made() {
     let disk = FakeDisk::new();
     disk.faults().full = true;
-    let open = || Journal::open_on(disk.clone(), settings(Durability::Process), &origin());
+    let open = || {
+        Journal::open_on(
+            disk.clone(),
+            settings(Durability::Process),
+            &origin(),
+            &mut from_the_start,
+        )
+    };
     let error = open().err().unwrap();
     assert!(matches!(error, OpenError::DiskFull { .. }), "{error}");
     disk.faults().full = false;
@@ -313,7 +326,12 @@ fn a_full_disk_at_the_first_start_is_named_and_leaves_nothing_half_made() {
 #[test]
 fn a_full_disk_refuses_new_inputs_ends_the_turn_and_recovers_by_itself() {
     let disk = FakeDisk::new();
-    let opened = Journal::open_on(disk.clone(), settings(Durability::Process), &origin());
+    let opened = Journal::open_on(
+        disk.clone(),
+        settings(Durability::Process),
+        &origin(),
+        &mut from_the_start,
+    );
     let mut journal = opened.unwrap().journal;
     fill(&mut journal, 10, 10);
     disk.faults().full = true;
@@ -364,7 +382,8 @@ fn a_spare_that_cannot_be_built_closes_the_journal_for_new_work_until_it_can() {
     let bell = Arc::new(Bell::default());
     let settings = Settings { background: true, waker: bell.waker(), ..settings(Durability::None) };
     disk.faults().full_from = 2;
-    let mut journal = Journal::open_on(disk.clone(), settings, &origin()).unwrap().journal;
+    let mut journal =
+        Journal::open_on(disk.clone(), settings, &origin(), &mut from_the_start).unwrap().journal;
     while journal.writable() {
         bell.wait();
     }
@@ -378,7 +397,7 @@ fn a_spare_that_cannot_be_built_closes_the_journal_for_new_work_until_it_can() {
 #[test]
 fn in_power_outputs_wait_for_the_sync() {
     let disk = FakeDisk::new();
-    let open = Journal::open_on(disk, settings(Durability::Power), &origin());
+    let open = Journal::open_on(disk, settings(Durability::Power), &origin(), &mut from_the_start);
     let mut journal = open.unwrap().journal;
     fill(&mut journal, 5, 10);
     assert_eq!(journal.durable().seq(), Seq(0));
@@ -414,7 +433,9 @@ fn a_failed_sync_is_the_last_thing_that_happens() {
         let disk = FakeDisk::new();
         let bell = Arc::new(Bell::default());
         let settings = Settings { background, waker: bell.waker(), ..settings(Durability::Power) };
-        let mut journal = Journal::open_on(disk.clone(), settings, &origin()).unwrap().journal;
+        let mut journal = Journal::open_on(disk.clone(), settings, &origin(), &mut from_the_start)
+            .unwrap()
+            .journal;
         disk.faults().failing_syncs = 1;
         fill(&mut journal, 1, 10);
         if background {
@@ -462,7 +483,12 @@ fn a_clean_stop_puts_everything_on_disk_and_says_so_in_head() {
 #[test]
 fn every_failing_operation_of_a_start_leaves_a_journal_that_opens_later() {
     let written = |disk: &Arc<FakeDisk>| {
-        let opened = Journal::open_on(disk.clone(), settings(Durability::Process), &origin());
+        let opened = Journal::open_on(
+            disk.clone(),
+            settings(Durability::Process),
+            &origin(),
+            &mut from_the_start,
+        );
         let mut journal = opened.unwrap().journal;
         let written = fill(&mut journal, 300, 700);
         journal.append(Micros(0), closed(1), b"torn", NOTHING).unwrap();
@@ -473,7 +499,14 @@ fn every_failing_operation_of_a_start_leaves_a_journal_that_opens_later() {
         let disk = FakeDisk::new();
         let count = written(&disk);
         disk.faults().fail_operation = Some(operation);
-        let open = || Journal::open_on(disk.clone(), settings(Durability::Process), &origin());
+        let open = || {
+            Journal::open_on(
+                disk.clone(),
+                settings(Durability::Process),
+                &origin(),
+                &mut from_the_start,
+            )
+        };
         let first = open();
         if disk.faults().fail_operation.is_some() {
             assert!(first.is_ok());

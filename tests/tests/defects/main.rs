@@ -3,6 +3,8 @@
 //! [`TABLE`] says for each of them where the evidence is, and what is not better yet.
 
 mod durability;
+#[cfg(feature = "mounts")]
+mod full_disk;
 mod ordering_identity;
 mod resources;
 mod rough_edges;

@@ -320,7 +320,7 @@ const TABLE: [Defect; 87] = [
         82,
         &[
             "w82_nothing_but_protocol_is_on_standard_output_whatever_an_agent_prints",
-            "tests/tests/determinism.rs::\
+            "tests/tests/determinism/main.rs::\
              the_same_inputs_give_the_same_outputs_in_every_environment",
         ],
         "of its own list, order across lanes is not promised here either, but by dependencies",
@@ -340,10 +340,11 @@ const TABLE: [Defect; 87] = [
 ];
 
 /// The tests of this folder.
-const HERE: [&str; 6] = [
+const HERE: [&str; 7] = [
     include_str!("severe.rs"),
     include_str!("ordering_identity.rs"),
     include_str!("durability.rs"),
+    include_str!("full_disk.rs"),
     include_str!("resources.rs"),
     include_str!("security.rs"),
     include_str!("rough_edges.rs"),

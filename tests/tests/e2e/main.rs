@@ -7,7 +7,9 @@ mod lanes;
 mod looking;
 mod many;
 mod operator;
+#[cfg(feature = "real-pi")]
 mod real_pi;
+mod retention;
 mod timeouts;
 mod transports;
 mod turns;

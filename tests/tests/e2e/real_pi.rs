@@ -1,6 +1,6 @@
 //! The daemon with the real agent: `PI_SERVER_TEST_PI` lists the programs, separated by colons
-//! (`scripts/install-pi.sh` installs them). Without the list these tests say loudly that they did not
-//! run.
+//! (`scripts/install-pi.sh` installs them). They exist only with the feature `real-pi`, so that none
+//! passes without having run.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -48,18 +48,14 @@ impl Stage {
 fn with_each_pi(test: fn(&mut Stage)) {
     let list = std::env::var_os("PI_SERVER_TEST_PI").unwrap_or_default();
     let programs = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
-    let mut ran = false;
+    let programs: Vec<_> = programs.collect();
+    assert!(!programs.is_empty(), "set PI_SERVER_TEST_PI to the real agent's programs");
     for program in programs {
-        ran = true;
         eprintln!("with {}", program.display());
         let mut stage = stage(&program);
         test(&mut stage);
         stage.daemon.stop();
         stage.daemon.verify();
-    }
-    if !ran {
-        let name = std::thread::current().name().unwrap_or("a test").to_owned();
-        eprintln!("NOT RUN: {name}: set PI_SERVER_TEST_PI to the real agent's programs");
     }
 }
 
@@ -80,7 +76,8 @@ fn last_text(client: &mut Client) -> Value {
     client.ok(command)["data"]["text"].clone()
 }
 
-/// Process ids of the agents of a daemon and of all that they run, by the mark in their environment.
+/// Process ids of the agents of a daemon and of all that they run, by the mark in their
+/// environment.
 fn marked(daemon: &Daemon) -> Vec<String> {
     let parent = daemon.dir().canonicalize().expect("a directory");
     let folder = format!("PI_CODING_AGENT_DIR={}", parent.display());

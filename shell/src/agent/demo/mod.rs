@@ -2,7 +2,8 @@
 //! deterministic answers with the full sequence of events that a real agent sends, and does what
 //! the directives in a prompt say ([`script`]), so that every path can be tried by hand.
 //!
-//! Its conversations live in memory only: a session that is started again begins empty, and says so.
+//! Its conversations live in memory only: a session that is started again begins empty, and says
+//! so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;

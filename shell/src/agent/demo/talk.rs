@@ -1,5 +1,5 @@
-//! The demo agent's conversation: entries in a tree, as a real agent's session file has them, but in
-//! memory only.
+//! The demo agent's conversation: entries in a tree, as a real agent's session file has them, but
+//! in memory only.
 
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 // It registers one command, which the daemon calls with a prompt:
 //   /pi-server-bridge {"id":"7","op":"tree"}
 // and answers with a status that no client is shown:
-//   {"method":"setStatus","statusKey":"pi-server-bridge:7","statusText":"{\"ok\":true,\"data\":...}"}
+//   {"method":"setStatus","statusKey":"pi-server-bridge:7","statusText":"{\"ok\":true,...}"}
 // It calls no model, and writes nothing to the session but what a navigation asks for.
 import * as fs from "node:fs/promises";
 import * as path from "node:path";
@@ -148,7 +148,8 @@ async function files(manager: any): Promise<unknown> {
 	const names = await fs.readdir(directory).catch(() => [] as string[]);
 	const found: any[] = [];
 	// The names begin with the time, so that these are the newest ones.
-	for (const name of names.filter((it) => it.endsWith(".jsonl")).sort().reverse().slice(0, FILES_MAX)) {
+	const newest = names.filter((it) => it.endsWith(".jsonl")).sort().reverse();
+	for (const name of newest.slice(0, FILES_MAX)) {
 		const file = await describe(path.join(directory, name), manager.getCwd()).catch(() => undefined);
 		if (file) found.push(file);
 	}

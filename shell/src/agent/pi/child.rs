@@ -321,8 +321,8 @@ impl Child {
     }
 }
 
-/// Takes out of a child's environment what a package manager that started the daemon has left in it,
-/// and what belongs to a pi that the daemon may run under.
+/// Takes out of a child's environment what a package manager that started the daemon has left in
+/// it, and what belongs to a pi that the daemon may run under.
 pub(super) fn clean_environment(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

@@ -66,8 +66,8 @@ pub(super) fn is_session(path: &Path) -> bool {
     serde_json::from_slice::<Header>(line).is_ok_and(|header| header.kind == "session")
 }
 
-/// Ends the last line of a session file. A pi that was killed may have left half a line, to which the
-/// next one would append without a line break.
+/// Ends the last line of a session file. A pi that was killed may have left half a line, to which
+/// the next one would append without a line break.
 pub(super) fn end_last_line(path: &Path) -> std::io::Result<()> {
     let mut file = File::options().read(true).write(true).open(path)?;
     if file.seek(SeekFrom::End(0))? == 0 {

@@ -61,7 +61,8 @@ impl Hold {
         self.queue.front().and_then(|held| held.until).map(|(_, due)| due)
     }
 
-    /// The question `id` is answered, and with it all before; `inner` is pi's id of the conversation.
+    /// The question `id` is answered, and with it all before; `inner` is pi's id of the
+    /// conversation.
     pub(super) fn answered(&mut self, id: u64, inner: Option<&str>) {
         for held in &mut self.queue {
             if held.until.is_some_and(|(at, _)| at <= id) {

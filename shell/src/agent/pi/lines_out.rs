@@ -162,10 +162,13 @@ fn is_bridge(message: &str) -> bool {
 fn message(name: &str, fields: &Fields) -> Value {
     let mut line = json!({ "type": name, "message": fields.message });
     if let Some(images) = &fields.images {
-        let image = |image: &Image| json!({ "type": "image", "data": image.data, "mimeType": image.mime_type });
-        line["images"] = images.iter().map(image).collect();
+        line["images"] = images.iter().map(block).collect();
     }
     line
+}
+
+fn block(image: &Image) -> Value {
+    json!({ "type": "image", "data": image.data, "mimeType": image.mime_type })
 }
 
 fn bash(fields: &Fields, version: Version) -> Plan {

@@ -399,8 +399,8 @@ fn watch(wrapper: &Path, life: &str) -> io::Result<std::process::Child> {
     command.process_group(0).spawn()
 }
 
-/// Makes a session file ready to go on from. One that does not exist is as good: pi begins it there,
-/// as it does when a session ends before its first answer.
+/// Makes a session file ready to go on from. One that does not exist is as good: pi begins it
+/// there, as it does when a session ends before its first answer.
 fn resumable(file: &Path) -> Result<PathBuf, String> {
     if file.exists() {
         if !files::is_session(file) {

@@ -1,5 +1,5 @@
-//! A JSON object taken apart one level deep, its values left as they are: for changing a few keys of
-//! a line without reading, or being limited by the depth of, the rest.
+//! A JSON object taken apart one level deep, its values left as they are: for changing a few keys
+//! of a line without reading, or being limited by the depth of, the rest.
 
 use std::borrow::Cow;
 use std::fmt;

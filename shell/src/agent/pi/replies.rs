@@ -223,8 +223,8 @@ fn skills(text: &str) -> Result<Value, String> {
     Ok(json!({ "skills": skills.collect::<Vec<_>>() }))
 }
 
-/// Leaves out of a model (or whatever holds models) what may be a credential: request headers, keys,
-/// and those parts of an address that may hold one.
+/// Leaves out of a model (or whatever holds models) what may be a credential: request headers,
+/// keys, and those parts of an address that may hold one.
 pub(super) fn without_secrets(value: Value) -> Value {
     match value {
         Value::Object(members) => {

@@ -26,8 +26,8 @@ mod answers;
 /// How long a statement is held for pi's answer to what the session looks like.
 const HOLD_MAX: Duration = Duration::from_secs(5);
 
-/// How long after stopping shell commands it is tried again while one still runs: a command that has
-/// just been given is not running yet, and then pi stops nothing.
+/// How long after stopping shell commands it is tried again while one still runs: a command that
+/// has just been given is not running yet, and then pi stops nothing.
 const STOP_AGAIN: Duration = Duration::from_millis(200);
 
 /// The protocol with one pi.

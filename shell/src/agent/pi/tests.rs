@@ -2,9 +2,11 @@
 //! supervision with small fake children, and the real programs where they are installed.
 
 mod kit;
+#[cfg(feature = "real-pi")]
 #[path = "../../../../tests/src/provider.rs"]
 #[expect(unreachable_pub, reason = "it is part of a public harness as well")]
 mod provider;
+#[cfg(feature = "real-pi")]
 mod real;
 mod session;
 mod supervision;

@@ -70,3 +70,19 @@ fn limits_are_set_by_name_and_only_within_their_range() {
     assert!(set("limits.sessions_max=many").is_err());
     assert!(set("limits.rate=1").is_err());
 }
+
+#[test]
+fn what_is_kept_is_said_with_units() {
+    let defaults = options(&[]).expect("options");
+    assert_eq!(defaults.retain_bytes, 4 << 30);
+    assert_eq!(defaults.retain_age, Duration::from_secs(30 * 86_400));
+    let kept = options(&["--retain-bytes", "512M", "--retain-age", "12h"]).expect("options");
+    assert_eq!((kept.retain_bytes, kept.retain_age.as_secs()), (512 << 20, 43_200));
+    let all = options(&["--retain-bytes", "0", "--retain-age", "0"]).expect("options");
+    assert_eq!((all.retain_bytes, all.retain_age), (0, Duration::ZERO));
+    for bad in
+        [["--retain-bytes", "4X"], ["--retain-age", "30"], ["--retain-bytes", "99999999999G"]]
+    {
+        assert!(options(&bad).is_err(), "{bad:?}");
+    }
+}

@@ -3,6 +3,7 @@ use std::path::Path;
 use pi_server_core::input::{Boot, Opened};
 use pi_server_core::{ConnId, Limits};
 
+use super::super::past::Divergence;
 use super::*;
 use crate::journal::{Durability, Options};
 

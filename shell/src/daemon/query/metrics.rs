@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::keeper::Report;
 use super::super::machine::Machine;
 
 /// What the loop counts about itself, since its start.
@@ -20,6 +21,8 @@ pub(in crate::daemon) struct LoopStats {
     pub(in crate::daemon) links: u64,
     /// Connections that lag behind and have room for what they missed.
     pub(in crate::daemon) links_lagging: u64,
+    /// What the keeper has done.
+    pub(in crate::daemon) keeper: Report,
 }
 
 impl LoopStats {
@@ -82,7 +85,7 @@ pub(super) fn render(machine: &Machine, stats: &LoopStats, journal_path: &str) -
                 "pendingCount": core.dialogs,
                 "maxPendingRequests": limits.dialogs_max,
             },
-            "journal": journal(machine, journal_path),
+            "journal": journal(machine, &stats.keeper, journal_path),
         },
         "circuitBreakers": circuits,
         "loop": {
@@ -98,7 +101,7 @@ pub(super) fn render(machine: &Machine, stats: &LoopStats, journal_path: &str) -
     })
 }
 
-fn journal(machine: &Machine, journal_path: &str) -> Value {
+fn journal(machine: &Machine, keeper: &Report, journal_path: &str) -> Value {
     let journal = machine.journal();
     json!({
         "enabled": true,
@@ -108,5 +111,10 @@ fn journal(machine: &Machine, journal_path: &str) -> Value {
         "lastSeq": journal.last_seq().0,
         "durableSeq": journal.durable().seq().0,
         "writable": journal.writable(),
+        "firstSeq": journal.first_seq().0,
+        "verifiedSeq": keeper.verified.0,
+        "snapshotSeq": keeper.snapshot.map(|seq| seq.0),
+        "divergences": keeper.divergences,
+        "keeperFailures": keeper.failures,
     })
 }

@@ -38,7 +38,7 @@ struct World {
 }
 
 fn open(disk: &Arc<FakeDisk>, durability: Durability) -> Result<Opened, OpenError> {
-    Journal::open_on(disk.clone(), settings(durability), &origin())
+    Journal::open_on(disk.clone(), settings(durability), &origin(), &mut from_the_start)
 }
 
 /// Runs a life until it ends without warning.

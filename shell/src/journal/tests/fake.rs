@@ -6,23 +6,23 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use pi_server_core::record::{HEAD_BYTES, HEAD_SLOT_BYTES, SegmentHeader};
 
-use crate::journal::storage::{Disk, Segment, SyncFile, View};
+use crate::journal::storage::{Disk, Segment, Shelf, SyncFile, View};
 
 const SECTOR: usize = 512;
 
 /// What goes wrong, and what happened.
 #[derive(Default)]
-pub(super) struct Faults {
+pub(crate) struct Faults {
     /// No segment can be built.
-    pub(super) full: bool,
+    pub(crate) full: bool,
     /// No segment of this number or a higher one can be built; 0 for no such bound.
-    pub(super) full_from: u64,
+    pub(crate) full_from: u64,
     /// So many syncs fail from here on.
-    pub(super) failing_syncs: u32,
+    pub(crate) failing_syncs: u32,
     /// How many syncs were asked for.
-    pub(super) syncs: u32,
+    pub(crate) syncs: u32,
     /// This operation from here on fails, once.
-    pub(super) fail_operation: Option<u32>,
+    pub(crate) fail_operation: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -59,23 +59,24 @@ struct Contents {
     head: Vec<u8>,
     key: Option<[u8; 32]>,
     set_aside: Vec<(String, Vec<u8>)>,
+    kept: BTreeMap<(Shelf, u64), Vec<u8>>,
 }
 
 /// The disk.
 #[derive(Default)]
-pub(super) struct FakeDisk {
+pub(crate) struct FakeDisk {
     contents: Mutex<Contents>,
     faults: Arc<Mutex<Faults>>,
 }
 
 impl FakeDisk {
-    pub(super) fn new() -> Arc<FakeDisk> {
+    pub(crate) fn new() -> Arc<FakeDisk> {
         let disk = FakeDisk::default();
         disk.faults().full_from = u64::MAX;
         Arc::new(disk)
     }
 
-    pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         self.faults.lock().unwrap()
     }
 
@@ -101,7 +102,7 @@ impl FakeDisk {
     }
 
     /// The power goes: of every sector that was not synced, `keep` says whether it got to the disk.
-    pub(super) fn lose_power(&self, mut keep: impl FnMut() -> bool) {
+    pub(crate) fn lose_power(&self, mut keep: impl FnMut() -> bool) {
         for file in self.contents.lock().unwrap().segments.values() {
             let file = &mut *file.lock().unwrap();
             for sector in std::mem::take(&mut file.dirty) {
@@ -116,15 +117,36 @@ impl FakeDisk {
     }
 
     /// Changes bytes behind the journal's back, in what was written and in what is durable.
-    pub(super) fn damage(&self, segment: u64, change: impl Fn(&mut [u8])) {
+    pub(crate) fn damage(&self, segment: u64, change: impl Fn(&mut [u8])) {
         let file = self.file(segment).unwrap();
         let mut file = file.lock().unwrap();
         change(&mut file.live);
         change(&mut file.durable);
     }
 
+    /// Numbers of the files on a shelf.
+    pub(crate) fn kept_numbers(&self, shelf: Shelf) -> Vec<u64> {
+        let contents = self.contents.lock().unwrap();
+        contents.kept.keys().filter(|key| key.0 == shelf).map(|key| key.1).collect()
+    }
+
+    /// Numbers of the segments.
+    pub(crate) fn segment_numbers(&self) -> Vec<u64> {
+        self.contents.lock().unwrap().segments.keys().copied().collect()
+    }
+
+    /// Changes the bytes of a file on a shelf.
+    pub(crate) fn damage_kept(
+        &self,
+        shelf: Shelf,
+        number: u64,
+        mut change: impl FnMut(&mut Vec<u8>),
+    ) {
+        change(self.contents.lock().unwrap().kept.get_mut(&(shelf, number)).unwrap());
+    }
+
     /// The bytes of every segment, as they are on the disk.
-    pub(super) fn segments_durable(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn segments_durable(&self) -> Vec<Vec<u8>> {
         let contents = self.contents.lock().unwrap();
         contents.segments.values().map(|file| file.lock().unwrap().durable.clone()).collect()
     }
@@ -161,6 +183,56 @@ impl Disk for FakeDisk {
         let file = Arc::new(Mutex::new(file));
         self.contents.lock().unwrap().segments.insert(header.number, file);
         Ok(())
+    }
+
+    fn read_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64> {
+        self.operation()?;
+        let file = self.file(segment)?;
+        let live = &file.lock().unwrap().live;
+        let there = live.len().min(bytes.len());
+        bytes[..there].copy_from_slice(&live[..there]);
+        Ok(live.len() as u64)
+    }
+
+    fn drop_segment(&self, segment: u64) -> io::Result<()> {
+        self.operation()?;
+        let dropped = self.contents.lock().unwrap().segments.remove(&segment);
+        dropped.map(drop).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    fn kept(&self, shelf: Shelf) -> io::Result<Vec<u64>> {
+        self.operation()?;
+        let contents = self.contents.lock().unwrap();
+        Ok(contents.kept.keys().filter(|key| key.0 == shelf).map(|key| key.1).collect())
+    }
+
+    fn view_kept(&self, shelf: Shelf, number: u64) -> io::Result<Box<dyn View>> {
+        self.operation()?;
+        let bytes = self.contents.lock().unwrap().kept.get(&(shelf, number)).cloned();
+        let bytes = bytes.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok(Box::new(FakeView(bytes)))
+    }
+
+    fn keep(
+        &self,
+        shelf: Shelf,
+        number: u64,
+        write: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.operation()?;
+        if self.faults().full {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        let mut bytes = Vec::new();
+        write(&mut bytes)?;
+        self.contents.lock().unwrap().kept.insert((shelf, number), bytes);
+        Ok(())
+    }
+
+    fn discard(&self, shelf: Shelf, number: u64) -> io::Result<()> {
+        self.operation()?;
+        let dropped = self.contents.lock().unwrap().kept.remove(&(shelf, number));
+        dropped.map(drop).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
     fn open(&self, segment: u64) -> io::Result<Box<dyn Segment>> {

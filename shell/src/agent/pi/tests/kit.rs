@@ -11,6 +11,7 @@ use pi_server_core::input::{AgentKind, AgentReady, AgentSaid, Reply};
 use pi_server_core::output::Ask;
 use serde_json::Value;
 
+#[cfg(feature = "real-pi")]
 use crate::agent::pi::sweep;
 use crate::agent::testkit::{Frames, body, word};
 use crate::agent::{Agents, Config, Heard};
@@ -57,6 +58,7 @@ impl Host {
     }
 
     /// How the variable begins that marks the children of this host.
+    #[cfg(feature = "real-pi")]
     pub(super) fn mark(&self) -> String {
         let data_dir = self.dir.path().join("data");
         format!("{}={}:", sweep::MARK, sweep::data_dir_mark(&data_dir))
@@ -133,6 +135,7 @@ impl Host {
     }
 
     /// Prompts agent 1 and waits until the run is over.
+    #[cfg(feature = "real-pi")]
     pub(super) fn prompt(&mut self, message: &str) -> Vec<String> {
         let from = self.heard.len();
         self.call(CommandKind::Prompt, &serde_json::json!({ "message": message }));
@@ -141,6 +144,7 @@ impl Host {
     }
 
     /// Waits until a run is over: settled, or ended for an agent that never says so.
+    #[cfg(feature = "real-pi")]
     pub(super) fn until_over(&mut self) {
         let settles = self
             .heard

@@ -162,7 +162,8 @@ fn a_fork_carries_the_new_inner_id() {
 #[test]
 fn an_abort_empties_the_queue_and_dismisses_dialogs_old_and_new() {
     let mut puppet = Puppet::new(NEW);
-    let dialog = |id: &str| json!({ "type": "extension_ui_request", "id": id, "method": "confirm", "title": "?" });
+    let dialog =
+        |id: &str| json!({ "type": "extension_ui_request", "id": id, "method": "confirm" });
     puppet.says(&dialog("d1"));
     puppet.lines();
     puppet.hears();

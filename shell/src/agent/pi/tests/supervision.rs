@@ -263,7 +263,8 @@ fn the_users_settings_arrive_and_the_sessions_own_stay() {
 #[test]
 fn only_a_few_start_at_a_time() {
     let (_dir, path) = program(
-        "#!/bin/sh\n[ \"$1\" = --version ] && exec echo 1.5.2\necho '{\"type\":\"begun\"}'\nread line\nread line\nexec sleep 600\n",
+        "#!/bin/sh\n[ \"$1\" = --version ] && exec echo 1.5.2\n\
+         echo '{\"type\":\"begun\"}'\nread line\nread line\nexec sleep 600\n",
     );
     let mut host = Host::new(&path, &[]);
     for agent in 1..=40 {

@@ -1,22 +1,19 @@
 //! The same inputs give the same outputs, to the bit: in every process, environment and build.
 //! DESIGN's third law; PROTOCOL.md section 10 rests on it.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output as Ran};
+use std::path::Path;
+use std::process::Command;
 
 use pi_server_core::record::{Secret, digest_outputs};
 use pi_server_core::wire::{Bodies, decode, render};
 use pi_server_core::{BodyRef, Digest, Limits, Output, Outputs, State};
 use pi_server_tests::frames::{get_state, prompt, rename, session, with};
 use pi_server_tests::journal::{Journal, Recorded};
-use pi_server_tests::programs::program;
 use pi_server_tests::{Client, Daemon, Setup};
 use serde_json::json;
 
 /// Names the data directory whose inputs a copy of this test binary is to step.
 const STEP_THIS: &str = "PI_SERVER_TEST_STEP_THIS";
-/// Set where the programs of both profiles have been built from this source: see `.ci/run`.
-const BOTH_PROFILES: &str = "PI_SERVER_TEST_BOTH_PROFILES";
 /// How a line of the stream begins, among what else a test binary prints.
 const MARK: &str = "step ";
 
@@ -214,49 +211,5 @@ fn what_a_client_writes_is_no_part_of_a_decision_but_for_its_fingerprint() {
     }
 }
 
-/// The folder of this build's programs, and that of the other profile.
-fn profiles() -> [PathBuf; 2] {
-    let own = program("pi-server").parent().expect("a program lies in a folder").to_owned();
-    let other = if own.ends_with("release") { "debug" } else { "release" };
-    let other = own.with_file_name(other);
-    [own, other]
-}
-
-fn verified(programs: &Path, dir: &Path) -> Ran {
-    Command::new(programs.join("pi-replay"))
-        .arg("verify")
-        .arg(dir)
-        .output()
-        .expect("pi-replay can be run")
-}
-
-#[test]
-fn a_journal_of_a_release_build_verifies_with_a_debug_build_and_the_reverse() {
-    if std::env::var_os(BOTH_PROFILES).is_none() {
-        eprintln!(
-            "SKIPPED: needs the programs of both profiles, built from this source: \
-             cargo build && cargo build --release, then set {BOTH_PROFILES}=1 as .ci/run does"
-        );
-        return;
-    }
-    let [own, other] = profiles();
-    for (writer, reader) in [(&own, &other), (&other, &own)] {
-        let mut daemon = busy_lives(Setup::new().programs(writer));
-        let output = verified(reader, daemon.dir());
-        assert!(
-            output.status.success(),
-            "{} differs from {}:\n{}{}",
-            reader.display(),
-            writer.display(),
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
-        // The other build goes on where the one has stopped, and the one takes it back.
-        daemon.restart_with_programs(reader);
-        session(&mut daemon.websocket(), "later");
-        daemon.kill9();
-        daemon.restart_with_programs(writer);
-        daemon.websocket().ok(get_state("", "later"));
-        assert!(verified(reader, daemon.dir()).status.success());
-    }
-}
+#[cfg(feature = "both-profiles")]
+mod both_profiles;

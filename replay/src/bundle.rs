@@ -1,0 +1,268 @@
+//! A journal in one file, to be sent to somebody else, and the proof that it is complete and
+//! unedited. Every verb takes a bundle in the place of a data directory.
+//!
+//! ```text
+//! 0   "pi-bndl1"
+//! 8   entries: kind u8 │ number u64 │ length u64 │ stored u64 │ stored bytes
+//!       1 INFO   what is in it, JSON, for people
+//!       2 HEAD   the file HEAD
+//!       3 KEY    the file journal.key, if it was asked for
+//!       4 SEGMENT of that number; zeros at its end are not stored
+//!       5 END    nothing follows but the seal
+//!     32 bytes: BLAKE3 of everything before
+//! ```
+//!
+//! The seal finds every change that is not made by a forger, who can make it anew: whoever must
+//! exclude that compares the seal with the one that `bundle` printed, got by another way. There is
+//! no signature.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::source::{Source, SourceError};
+use crate::stats::Stats;
+
+const MAGIC: &[u8; 8] = b"pi-bndl1";
+const ENTRY_BYTES: u64 = 25;
+const SEAL_BYTES: u64 = 32;
+/// No file of a journal is longer; a segment's length is a `u32`.
+const LENGTH_MAX: u64 = 1 << 32;
+
+const INFO: u8 = 1;
+const HEAD: u8 = 2;
+const KEY: u8 = 3;
+const SEGMENT: u8 = 4;
+const END: u8 = 5;
+
+/// Where the files of a bundle are in it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    path: PathBuf,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    kind: u8,
+    number: u64,
+    length: u64,
+    stored: u64,
+    at: u64,
+}
+
+impl Table {
+    /// Reads where everything is. The seal is not checked.
+    ///
+    /// # Errors
+    /// The file is no bundle, or ends too early.
+    pub(crate) fn read(path: &Path) -> Result<Table, SourceError> {
+        let io = |source| SourceError::Io { operation: "read", path: path.to_owned(), source };
+        let broken = |why| SourceError::Bundle { path: path.to_owned(), why };
+        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        let length = file.get_ref().metadata().map_err(io)?.len();
+        let mut magic = [0; 8];
+        if file.read_exact(&mut magic).is_err() || magic != *MAGIC {
+            return Err(SourceError::NoJournal { dir: path.to_owned() });
+        }
+        let end = length.checked_sub(SEAL_BYTES).ok_or(broken("it ends too early"))?;
+        let (mut at, mut entries) = (8, Vec::new());
+        loop {
+            if at + ENTRY_BYTES > end {
+                return Err(broken("it ends too early"));
+            }
+            let mut head = [0; 25];
+            file.read_exact(&mut head).map_err(io)?;
+            let number = |at: usize| {
+                let mut bytes = [0; 8];
+                bytes.copy_from_slice(&head[at..at + 8]);
+                u64::from_le_bytes(bytes)
+            };
+            at += ENTRY_BYTES;
+            let entry = Entry {
+                kind: head[0],
+                number: number(1),
+                length: number(9),
+                stored: number(17),
+                at,
+            };
+            if entry.kind == END {
+                if at != end || entry.stored != 0 {
+                    return Err(broken("something follows its end"));
+                }
+                return Ok(Table { path: path.to_owned(), entries });
+            }
+            let fits = entry.stored <= entry.length && entry.length <= LENGTH_MAX;
+            if !(INFO..END).contains(&entry.kind) || !fits || at + entry.stored > end {
+                return Err(broken("an entry makes no sense"));
+            }
+            at += entry.stored;
+            file.seek(SeekFrom::Start(at)).map_err(io)?;
+            entries.push(entry);
+        }
+    }
+
+    pub(crate) fn head(&self) -> Option<Vec<u8>> {
+        self.small(HEAD)
+    }
+
+    pub(crate) fn key(&self) -> Option<Vec<u8>> {
+        self.small(KEY)
+    }
+
+    /// What its maker says is in it.
+    pub(crate) fn info(&self) -> Option<Vec<u8>> {
+        self.small(INFO)
+    }
+
+    fn small(&self, kind: u8) -> Option<Vec<u8>> {
+        let entry = self.entries.iter().find(|entry| entry.kind == kind)?;
+        let mut bytes = Vec::new();
+        self.read_whole(entry, &mut bytes).ok()?;
+        Some(bytes)
+    }
+
+    pub(crate) fn segments(&self) -> Vec<u64> {
+        let segments = self.entries.iter().filter(|entry| entry.kind == SEGMENT);
+        segments.map(|entry| entry.number).collect()
+    }
+
+    fn segment(&self, number: u64) -> io::Result<&Entry> {
+        let found =
+            self.entries.iter().find(|entry| entry.kind == SEGMENT && entry.number == number);
+        found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+    }
+
+    pub(crate) fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        self.read_whole(self.segment(number)?, bytes)
+    }
+
+    fn read_whole(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {
+        let long = |length: u64| usize::try_from(length).map_err(io::Error::other);
+        bytes.clear();
+        bytes.resize(long(entry.length)?, 0);
+        let stored = &mut bytes[..long(entry.stored)?];
+        File::open(&self.path)?.read_exact_at(stored, entry.at)
+    }
+
+    pub(crate) fn read_part(&self, number: u64, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let entry = self.segment(number)?;
+        let long = u64::try_from(bytes.len()).map_err(io::Error::other)?;
+        if at.checked_add(long).is_none_or(|end| end > entry.length) {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
+        }
+        bytes.fill(0);
+        let stored = entry.stored.saturating_sub(at).min(long);
+        let stored = usize::try_from(stored).map_err(io::Error::other)?;
+        File::open(&self.path)?.read_exact_at(&mut bytes[..stored], entry.at + at)
+    }
+}
+
+/// Writes a journal as a bundle, with its key if that is wanted. Returns the seal.
+///
+/// # Errors
+/// A file cannot be read, or the bundle cannot be written.
+pub fn bundle(source: &Source, with_key: bool, out: &mut dyn Write) -> Result<String, BundleError> {
+    // In the order that a reader of a live journal must keep: HEAD before the segments.
+    let head = source.head_bytes()?;
+    let (stats, reading) = Stats::count(source)?;
+    let info = json!({
+        "journal": reading.journal.to_string(),
+        "counts": stats.to_json(),
+        "withKey": with_key,
+        "by": concat!("pi-replay ", env!("CARGO_PKG_VERSION")),
+    });
+    let mut sealed = Sealed { out, hasher: blake3::Hasher::new() };
+    sealed.put(MAGIC)?;
+    sealed.entry(INFO, 0, info.to_string().as_bytes())?;
+    sealed.entry(HEAD, 0, &head)?;
+    if with_key {
+        let key = source.key_bytes().ok_or(BundleError::NoKey)?;
+        sealed.entry(KEY, 0, &key)?;
+    }
+    let mut bytes = Vec::new();
+    for number in source.segments()? {
+        source.read_segment(number, &mut bytes)?;
+        sealed.entry(SEGMENT, number, &bytes)?;
+    }
+    sealed.entry(END, 0, &[])?;
+    let seal = sealed.hasher.finalize();
+    sealed.out.write_all(seal.as_bytes())?;
+    Ok(seal.to_hex().to_string())
+}
+
+struct Sealed<'a> {
+    out: &'a mut dyn Write,
+    hasher: blake3::Hasher,
+}
+
+impl Sealed<'_> {
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.out.write_all(bytes)
+    }
+
+    fn entry(&mut self, kind: u8, number: u64, bytes: &[u8]) -> io::Result<()> {
+        let stored = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        self.put(&[kind])?;
+        self.put(&number.to_le_bytes())?;
+        self.put(&(bytes.len() as u64).to_le_bytes())?;
+        self.put(&(stored as u64).to_le_bytes())?;
+        self.put(&bytes[..stored])
+    }
+}
+
+/// Why there is no bundle, or nothing in it.
+#[derive(Debug)]
+pub enum BundleError {
+    /// The journal cannot be read.
+    Source(SourceError),
+    /// The key was asked for and there is none.
+    NoKey,
+    /// The bundle cannot be written.
+    Write(io::Error),
+}
+
+impl From<SourceError> for BundleError {
+    fn from(error: SourceError) -> BundleError {
+        BundleError::Source(error)
+    }
+}
+
+impl From<io::Error> for BundleError {
+    fn from(error: io::Error) -> BundleError {
+        BundleError::Write(error)
+    }
+}
+
+/// Whether a bundle is as it was made: the seal that it has, and the one that it should have.
+///
+/// # Errors
+/// It cannot be read.
+pub fn seals(path: &Path) -> Result<[String; 2], SourceError> {
+    let io = |source| SourceError::Io { operation: "read", path: path.to_owned(), source };
+    let mut file = File::open(path).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let Some(sealed) = length.checked_sub(SEAL_BYTES) else {
+        return Err(SourceError::Bundle { path: path.to_owned(), why: "it ends too early" });
+    };
+    let mut hasher = blake3::Hasher::new();
+    let mut left = sealed;
+    let mut buffer = vec![0; 1 << 16];
+    while left > 0 {
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = file.read(&mut buffer[..most]).map_err(io)?;
+        if read == 0 {
+            return Err(io(io::Error::from(io::ErrorKind::UnexpectedEof)));
+        }
+        hasher.update(&buffer[..read]);
+        left = left.saturating_sub(read as u64);
+    }
+    let mut seal = [0; 32];
+    file.read_exact(&mut seal).map_err(io)?;
+    let found = blake3::Hash::from_bytes(seal).to_hex().to_string();
+    Ok([found, hasher.finalize().to_hex().to_string()])
+}

@@ -1,0 +1,198 @@
+//! `pi-replay bundle`, `unbundle`, `verify-bundle` and `redact`.
+
+use std::io::{BufWriter, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::{Progress, print};
+use crate::bundle::{BundleError, bundle, seals};
+use crate::made::Made;
+use crate::play::PlayError;
+use crate::redact::{Policy, redact};
+use crate::source::Source;
+use crate::status::Status;
+use crate::verify::verify;
+
+pub(super) const BUNDLE_EXAMPLES: &str = "\
+Every verb takes a bundle in the place of a data directory. The key is left out unless asked for: with
+it, frames can be decoded again and bodies checked, but guesses of erased texts can be checked too.
+
+Example:
+  pi-replay bundle ~/.local/share/pi-server -o incident.pib";
+
+pub(super) const UNBUNDLE_EXAMPLES: &str = "\
+Example:
+  pi-replay unbundle incident.pib -o incident";
+
+pub(super) const VERIFY_BUNDLE_EXAMPLES: &str = "\
+Checks the seal over every byte, that the journal in it is whole, and replays it bit for bit. The
+seal finds whatever happened by accident; to exclude a forger, compare it with the one that `bundle`
+printed: there is no signature.
+
+Examples:
+  pi-replay verify-bundle incident.pib
+  pi-replay verify-bundle incident.pib --seal 8f4e...";
+
+pub(super) const REDACT_EXAMPLES: &str = "\
+A policy is JSON: rules with conditions (what: command, malformed, event, answer; type; session) and
+what to take out of the bodies that fit (erase; pointers, where * is every member; words). The copy
+replays bit for bit. Ids, session names, paths and the words of failures are no bodies and stay.
+
+  {\"rules\": [
+    {\"what\": \"command\", \"type\": \"prompt\", \"pointers\": [\"/message\", \"/images\"]},
+    {\"what\": \"event\", \"session\": \"private\", \"erase\": true},
+    {\"words\": [\"hunter2\"]}
+  ]}
+
+Example:
+  pi-replay redact DIR --policy policy.json -o redacted && pi-replay verify redacted";
+
+#[derive(Debug, Args)]
+pub(super) struct BundleArgs {
+    /// The daemon's data directory
+    dir: PathBuf,
+    /// The file to make, which must not exist
+    #[arg(short, long, value_name = "FILE")]
+    out: PathBuf,
+    /// Put the key into it
+    #[arg(long)]
+    with_key: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct UnbundleArgs {
+    /// The bundle
+    file: PathBuf,
+    /// The directory to make, which must not exist
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct VerifyBundleArgs {
+    /// The bundle
+    file: PathBuf,
+    /// The seal that it must have, as `bundle` printed it
+    #[arg(long, value_name = "HEX")]
+    seal: Option<String>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RedactArgs {
+    /// The daemon's data directory
+    dir: PathBuf,
+    /// What is to be taken out
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// The directory to make, which must not exist
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Copy the key too
+    #[arg(long)]
+    with_key: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run_bundle(args: &BundleArgs) -> Result<Status, PlayError> {
+    let source = Source::open(&args.dir)?;
+    let mut out = BufWriter::new(super::create(&args.out)?);
+    let made = bundle(&source, args.with_key, &mut out).map_err(|error| match error {
+        BundleError::Source(error) => PlayError::Source(error),
+        BundleError::NoKey => PlayError::Unfit("there is no key to put into the bundle".into()),
+        BundleError::Write(error) => PlayError::Write(error),
+    });
+    let written = made.and_then(|seal| out.flush().map(|()| seal).map_err(PlayError::Write));
+    if written.is_err() {
+        // Half a bundle helps nobody; it was made a moment ago by this process.
+        drop(std::fs::remove_file(&args.out));
+    }
+    let seal = written?;
+    let json = args.json.then(|| json!({ "seal": seal, "withKey": args.with_key }));
+    print(json, &format!("seal {seal}\n"))?;
+    Ok(Status::Good)
+}
+
+pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
+    let source = open_bundle(&args.file)?;
+    let [found, actual] = seals(&args.file)?;
+    if found != actual {
+        return Err(PlayError::Damaged(format!("{}: the seal does not hold", args.file.display())));
+    }
+    let made = Made::new(&args.out)?;
+    let mut bytes = Vec::new();
+    let segments = source.segments()?;
+    for number in &segments {
+        source.read_segment(*number, &mut bytes)?;
+        made.segment(*number, &bytes)?;
+    }
+    made.head(&source.head_bytes()?)?;
+    if let Some(key) = source.key_bytes() {
+        made.key(&key)?;
+    }
+    let json = args.json.then(|| json!({ "segments": segments.len(), "seal": found }));
+    print(json, &format!("{} segments in {}\n", segments.len(), args.out.display()))?;
+    Ok(Status::Good)
+}
+
+fn open_bundle(file: &std::path::Path) -> Result<Source, PlayError> {
+    let source = Source::open(file)?;
+    if !source.is_bundle() {
+        return Err(PlayError::Unfit(format!("{} is no bundle", file.display())));
+    }
+    Ok(source)
+}
+
+pub(super) fn run_verify_bundle(args: &VerifyBundleArgs) -> Result<Status, PlayError> {
+    let source = open_bundle(&args.file)?;
+    let [found, actual] = seals(&args.file)?;
+    let holds = found == actual;
+    let expected = args.seal.as_ref().is_none_or(|seal| seal.eq_ignore_ascii_case(&actual));
+    if !holds || !expected {
+        let why = if holds { "it is whole, but has another seal" } else { "it was changed" };
+        let json = json!({ "verdict": "edited", "why": why, "seal": found, "actualSeal": actual });
+        let text = format!("edited: {why}\n  seal    {found}\n  actual  {actual}\n");
+        print(args.json.then_some(json), &text)?;
+        return Ok(Status::Damaged);
+    }
+    let mut progress = Progress::new();
+    let report = verify(&source, &mut |inputs| progress.show(inputs))?;
+    progress.clear();
+    let info = source.info().and_then(|info| serde_json::from_slice::<Value>(&info).ok());
+    let json = args.json.then(|| {
+        let verdict = report.to_json();
+        json!({ "verdict": verdict["verdict"], "seal": found, "info": info, "replay": verdict })
+    });
+    print(json, &format!("seal {found} holds\n{report}"))?;
+    Ok(report.status())
+}
+
+pub(super) fn run_redact(args: &RedactArgs) -> Result<Status, PlayError> {
+    let source = Source::open(&args.dir)?;
+    let policy = std::fs::read_to_string(&args.policy)
+        .map_err(|error| error.to_string())
+        .and_then(|text| Policy::parse(&text))
+        .map_err(|why| PlayError::Unfit(format!("{}: {why}", args.policy.display())))?;
+    let made = Made::new(&args.out)?;
+    let mut progress = Progress::new();
+    let done = redact(&source, &policy, &made, args.with_key, &mut |it| progress.show(it))?;
+    progress.clear();
+    let json = args
+        .json
+        .then(|| json!({ "bodies": done.bodies, "erased": done.erased, "reduced": done.reduced }));
+    let (bodies, erased, reduced) = (done.bodies, done.erased, done.reduced);
+    print(json, &format!("{bodies} bodies: {erased} erased, {reduced} reduced\n"))?;
+    Ok(Status::Good)
+}

@@ -1,0 +1,67 @@
+//! Data directories that this tool makes. They are always new: nothing is ever written over.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::play::PlayError;
+use crate::source::{HEAD_FILE, KEY_FILE, SEGMENT_DIR};
+
+/// A data directory in the making, with the rights that a daemon's has.
+#[derive(Debug)]
+pub struct Made {
+    dir: PathBuf,
+}
+
+impl Made {
+    /// Makes the directory.
+    ///
+    /// # Errors
+    /// It exists, or cannot be made.
+    pub fn new(dir: &Path) -> Result<Made, PlayError> {
+        for path in [dir.to_owned(), dir.join(SEGMENT_DIR)] {
+            DirBuilder::new()
+                .mode(0o700)
+                .create(&path)
+                .map_err(|source| PlayError::Create { path: path.clone(), source })?;
+        }
+        Ok(Made { dir: dir.to_owned() })
+    }
+
+    /// Writes `HEAD`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn head(&self, bytes: &[u8]) -> Result<(), PlayError> {
+        file(&self.dir.join(HEAD_FILE), bytes)
+    }
+
+    /// Writes the key.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn key(&self, bytes: &[u8]) -> Result<(), PlayError> {
+        file(&self.dir.join(KEY_FILE), bytes)
+    }
+
+    /// Writes a segment; zeros at its end take no room.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn segment(&self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        file(&self.dir.join(SEGMENT_DIR).join(format!("{number:08}.seg")), bytes)
+    }
+}
+
+fn file(path: &Path, bytes: &[u8]) -> Result<(), PlayError> {
+    let write = || -> io::Result<()> {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        file.write_all(&bytes[..used])?;
+        file.set_len(bytes.len() as u64)?;
+        file.sync_all()
+    };
+    write().map_err(|source| PlayError::Create { path: path.to_owned(), source })
+}

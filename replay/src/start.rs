@@ -1,0 +1,57 @@
+//! What a journal begins with: the state before its first input, or, where older segments were
+//! dropped, a snapshot.
+
+use pi_server_core::record::{Cursor, JournalId, Snapshot};
+use pi_server_core::{Digest, Seq, State};
+
+use crate::source::{Source, SourceError};
+
+/// What a journal begins with.
+#[derive(Debug, Default)]
+pub struct Start {
+    /// The state after input `seq`.
+    pub state: State,
+    /// The last input that is not in the journal any more; 0 if all are there.
+    pub seq: Seq,
+    /// Digest of the outputs of that input's step.
+    pub outputs: Digest,
+    /// The chain there; `None` before the first input.
+    pub(crate) cursor: Option<Cursor>,
+}
+
+impl Start {
+    /// What a journal begins with.
+    ///
+    /// # Errors
+    /// A file cannot be read, or a snapshot is needed and there is none.
+    pub fn of(source: &Source) -> Result<Start, SourceError> {
+        let first = source.segments()?.first().copied().unwrap_or(1);
+        Start::find(source, source.head()?.journal, first)
+    }
+
+    /// What the journal begins with whose first segment is `first`: of the snapshots that can be
+    /// used the oldest, so that as much as can be is stepped.
+    ///
+    /// # Errors
+    /// There is none, but one is needed.
+    pub(crate) fn find(
+        source: &Source,
+        journal: JournalId,
+        first: u64,
+    ) -> Result<Start, SourceError> {
+        if first <= 1 {
+            return Ok(Start::default());
+        }
+        for number in source.snapshots()?.into_iter().filter(|number| number + 1 >= first) {
+            let Ok(bytes) = std::fs::read(source.snapshot_path(number)) else { continue };
+            if let Ok(Snapshot { cursor, outputs, state, rest: _ }) = Snapshot::parse(&bytes)
+                && cursor.journal == journal
+                && cursor.segment == number
+                && let Ok(state) = State::decode(state)
+            {
+                return Ok(Start { state, seq: cursor.seq, outputs, cursor: Some(cursor) });
+            }
+        }
+        Err(SourceError::NoSnapshot { dir: source.dir().to_owned(), first })
+    }
+}

@@ -1,0 +1,299 @@
+//! The keeper: a thread that feeds every sealed segment again, to a state of its own.
+//!
+//! That verifies what the daemon did, input by input; it makes the snapshot at the segment's end,
+//! from which the next start goes on; and it makes older segments droppable. The loop never waits
+//! for it. Between segments it holds nothing: it begins with the newest snapshot each time.
+//!
+//! A difference between what a step did and what it does again is an alarm: it is said on standard
+//! error and counted, and from then on nothing is written and nothing dropped, so that the evidence
+//! stays.
+
+mod retain;
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use pi_server_core::Seq;
+use pi_server_core::record::{Cursor, Snapshot};
+
+use super::past::{Divergence, Past};
+use crate::journal::{Archive, Journal, ReadError, SNAPSHOT_DIR, SnapshotError};
+pub(super) use retain::Retention;
+
+/// Steps and decoding need little of it; the loop's own stack is larger.
+const STACK_BYTES: usize = 2 << 20;
+/// How much the thread steps back behind the loop where both want a processor.
+const NICE: i32 = 10;
+
+/// What the keeper has done since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Report {
+    /// The last input that was fed again and did the same.
+    pub(super) verified: Seq,
+    /// The last input of the newest snapshot that was written.
+    pub(super) snapshot: Option<Seq>,
+    /// Inputs that did something else when they were fed again.
+    pub(super) divergences: u64,
+    /// Snapshots that could not be read or written, segments that could not be read or dropped.
+    pub(super) failures: u64,
+}
+
+/// What the loop tells the thread.
+#[derive(Debug)]
+enum Told {
+    /// Segments before this one are settled.
+    Settled(u64),
+    /// The loop reads nothing any more of the segments up to this one.
+    LetGo(u64),
+}
+
+/// The loop's side.
+pub(super) struct Keeper {
+    /// `None` at the end.
+    tell: Option<Sender<Told>>,
+    /// Segments up to which the loop is to let go.
+    droppable: Receiver<u64>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+    settled: u64,
+}
+
+#[derive(Default)]
+struct Shared {
+    report: Mutex<Report>,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    /// Nobody panics while holding the lock, so that a poisoned one holds good values.
+    fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keeper {
+    /// Starts the thread. `bad` are snapshots that a start could not use; they are made again.
+    /// Calls `wake` when the loop is to [`Keeper::attend`].
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub(super) fn start(
+        journal: &Journal,
+        retention: Retention,
+        bad: Vec<u64>,
+        wake: impl Fn() + Send + 'static,
+    ) -> io::Result<Keeper> {
+        let (tell, told) = mpsc::channel();
+        let (droppable_sender, droppable) = mpsc::channel();
+        let shared = Arc::new(Shared::default());
+        let worker = Worker {
+            archive: journal.archive(),
+            retention,
+            bad,
+            droppable: droppable_sender,
+            shared: Arc::clone(&shared),
+            wake: Box::new(wake),
+        };
+        let builder = thread::Builder::new().name("keeper".to_owned()).stack_size(STACK_BYTES);
+        let thread = Some(builder.spawn(move || worker.run(&told))?);
+        Ok(Keeper { tell: Some(tell), droppable, shared, thread, settled: 0 })
+    }
+
+    /// Tells the thread what is settled, and lets go of what it wants to drop.
+    pub(super) fn attend(&mut self, journal: &mut Journal) {
+        let settled = journal.settled();
+        if settled > self.settled {
+            self.settled = settled;
+            self.tell(Told::Settled(settled));
+        }
+        while let Ok(segment) = self.droppable.try_recv() {
+            match journal.let_go(segment) {
+                Ok(()) => self.tell(Told::LetGo(segment)),
+                Err(error) => {
+                    eprintln!("pi-server: cannot read what is kept of segment {segment}: {error}");
+                    self.shared.report().failures += 1;
+                }
+            }
+        }
+    }
+
+    /// What the thread has done.
+    pub(super) fn report(&self) -> Report {
+        *self.shared.report()
+    }
+
+    fn tell(&self, told: Told) {
+        if let Some(tell) = &self.tell {
+            // The thread ends only after this, unless it panicked, which ends the process.
+            let _ = tell.send(told);
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        self.tell = None;
+        if let Some(thread) = self.thread.take() {
+            // It ends by itself; a panic in it has been reported by the runtime.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread's side.
+struct Worker {
+    archive: Archive,
+    retention: Retention,
+    bad: Vec<u64>,
+    droppable: Sender<u64>,
+    shared: Arc<Shared>,
+    wake: Box<dyn Fn() + Send>,
+}
+
+/// Why a segment was not kept.
+enum Trouble {
+    /// The daemon ends.
+    Stopped,
+    /// A step has put out something else.
+    Diverged(Divergence),
+    /// A segment is not what was written.
+    Read(ReadError),
+    /// A file could not be read or written.
+    Io(&'static str, io::Error),
+}
+
+impl Worker {
+    fn run(mut self, told: &Receiver<Told>) {
+        // Where it is not allowed the thread competes as an equal.
+        let _ = rustix::process::setpriority_process(None, NICE);
+        while let Ok(first) = told.recv() {
+            let mut settled = 0;
+            for told in [first].into_iter().chain(told.try_iter()) {
+                match told {
+                    Told::Settled(segment) => settled = segment,
+                    Told::LetGo(segment) => self.drop_up_to(segment),
+                }
+            }
+            let alarmed = self.shared.report().divergences > 0;
+            if settled > 1 && !alarmed {
+                let kept = self.keep(settled - 1).and_then(|()| self.retain());
+                kept.unwrap_or_else(|trouble| self.complain(&trouble));
+                (self.wake)();
+            }
+        }
+    }
+
+    /// Feeds what is settled and not covered by a snapshot, and writes the snapshot at its end.
+    fn keep(&mut self, target: u64) -> Result<(), Trouble> {
+        if self.snapshots()?.last().is_some_and(|newest| *newest >= target) {
+            return Ok(());
+        }
+        let (mut cursor, mut past) = self.base(target)?;
+        while cursor.segment < target {
+            self.feed(&mut cursor, &mut past)?;
+            if cursor.segment == target || self.retention.keeps(cursor.segment, &self.archive) {
+                self.save(cursor, &past)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Snapshots that are there and were not found bad, ascending.
+    fn snapshots(&self) -> Result<Vec<u64>, Trouble> {
+        let list = self.archive.snapshots();
+        let mut numbers = list.map_err(|error| Trouble::Io("list the snapshots", error))?;
+        numbers.retain(|number| !self.bad.contains(number));
+        Ok(numbers)
+    }
+
+    /// Where to begin: the newest good snapshot, or the first input of all.
+    fn base(&mut self, target: u64) -> Result<(Cursor, Past), Trouble> {
+        for number in self.snapshots()?.into_iter().rev().filter(|number| *number <= target) {
+            match self
+                .archive
+                .load(number, |snapshot| Ok((snapshot.cursor, Past::restore(snapshot)?)))
+            {
+                Ok(base) => return Ok(base),
+                Err(error) => {
+                    complain_of_snapshot(number, &error);
+                    self.shared.report().failures += 1;
+                    self.bad.push(number);
+                }
+            }
+        }
+        Ok((self.archive.start(), Past::new()))
+    }
+
+    /// Feeds the segment behind `cursor`.
+    fn feed(&self, cursor: &mut Cursor, past: &mut Past) -> Result<(), Trouble> {
+        let mut diverged = None;
+        let whole = self.archive.feed(cursor, &mut |input, previous| {
+            diverged = past.feed(input, previous).err();
+            if diverged.is_some() || self.shared.stop.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
+        });
+        let whole = whole.map_err(Trouble::Read)?;
+        if diverged.is_none() {
+            // The digest of the last step stands behind the segment's end.
+            let recorded = self.archive.outputs_at(cursor);
+            let recorded = recorded.map_err(|error| Trouble::Io("read a segment", error))?;
+            diverged = recorded.and_then(|recorded| past.check(cursor.seq, recorded).err());
+        }
+        match diverged {
+            _ if !whole && diverged.is_none() => Err(Trouble::Stopped),
+            Some(divergence) => Err(Trouble::Diverged(divergence)),
+            None => {
+                self.shared.report().verified = cursor.seq;
+                Ok(())
+            }
+        }
+    }
+
+    fn save(&mut self, cursor: Cursor, past: &Past) -> Result<(), Trouble> {
+        let (state, rest) = past.encode();
+        let snapshot = Snapshot { cursor, outputs: past.digest, state: &state, rest: &rest };
+        let saved = self.archive.save(&snapshot);
+        saved.map_err(|error| Trouble::Io("write a snapshot", error))?;
+        self.bad.retain(|number| *number != cursor.segment);
+        self.shared.report().snapshot = Some(cursor.seq);
+        Ok(())
+    }
+
+    fn complain(&self, trouble: &Trouble) {
+        let mut report = self.shared.report();
+        match trouble {
+            Trouble::Stopped => {}
+            Trouble::Diverged(Divergence { seq, recorded, computed }) => {
+                report.divergences += 1;
+                eprintln!(
+                    "pi-server: ALARM: input {seq} does not do again what it did: its outputs are \
+                     {computed}, on record is {recorded}; nothing is dropped from the journal any \
+                     more. Look with `pi-replay verify`, and report this"
+                );
+            }
+            Trouble::Read(error) => {
+                report.failures += 1;
+                eprintln!("pi-server: ALARM: the journal is damaged: {error}");
+            }
+            Trouble::Io(operation, error) => {
+                report.failures += 1;
+                eprintln!("pi-server: cannot {operation}: {error}");
+            }
+        }
+    }
+}
+
+fn complain_of_snapshot(number: u64, error: &SnapshotError) {
+    eprintln!("pi-server: {SNAPSHOT_DIR}/{number:08}.snap cannot be used: {error}");
+}
+
+#[cfg(test)]
+mod tests;

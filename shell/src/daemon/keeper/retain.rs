@@ -1,0 +1,117 @@
+//! What of the journal is kept, and for how long.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pi_server_core::State;
+
+use super::{Trouble, Worker};
+use crate::journal::{Archive, SnapshotError};
+
+/// Snapshots between the oldest that is kept and the newest, about.
+const SNAPSHOTS: u64 = 16;
+/// The newest snapshots, which stay with all that follows them: should one be bad, the next serves.
+const NEWEST: usize = 2;
+
+/// How much of the journal is kept. Whole segments go, oldest first, up to a snapshot, once either
+/// bound is exceeded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::daemon) struct Retention {
+    /// Bytes of segments, about; 0 for all.
+    pub(in crate::daemon) bytes: u64,
+    /// Age of inputs, at least; zero for ever.
+    pub(in crate::daemon) age: Duration,
+}
+
+impl Retention {
+    /// Whether the snapshot at the end of a segment stays when it is not among the newest: as many
+    /// stay as give the bytes a fair resolution.
+    pub(super) fn keeps(&self, segment: u64, archive: &Archive) -> bool {
+        let segments = self.bytes / u64::from(archive.segment_bytes().max(1));
+        let stride = if self.bytes == 0 { SNAPSHOTS } else { (segments / SNAPSHOTS).clamp(1, 16) };
+        segment.is_multiple_of(stride)
+    }
+}
+
+impl Worker {
+    /// Drops snapshots that nothing needs, and asks the loop to let go of segments that are not to
+    /// be kept any more.
+    pub(super) fn retain(&mut self) -> Result<(), Trouble> {
+        let snapshots = self.snapshots()?;
+        let Some(older) = snapshots.len().checked_sub(NEWEST) else { return Ok(()) };
+        let segments = self.archive.segments();
+        let segments = segments.map_err(|error| Trouble::Io("list the segments", error))?;
+        let Some(first) = segments.first().copied() else { return Ok(()) };
+        for number in &snapshots[..older] {
+            // The one with which the journal begins is what replays begin with.
+            let begins = number + 1 == first;
+            if !begins && !self.retention.keeps(*number, &self.archive) {
+                let discarded = self.archive.discard(*number);
+                discarded.map_err(|error| Trouble::Io("drop a snapshot", error))?;
+            }
+        }
+        let last = self.expendable(&segments)?;
+        let candidates = self.snapshots()?;
+        let older = candidates.iter().rev().skip(NEWEST - 1);
+        let chosen = older.into_iter().find(|number| **number <= last);
+        match chosen {
+            Some(number) if *number >= first => self.move_bodies(*number),
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// The last segment that need not be kept; 0 if there is none.
+    fn expendable(&self, segments: &[u64]) -> Result<u64, Trouble> {
+        let Retention { bytes, age } = self.retention;
+        let failed = |error| Trouble::Io("read a segment", error);
+        let mut total = 0;
+        for segment in segments {
+            total += self.archive.facts(*segment).map_err(failed)?.0;
+        }
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let mut last = 0;
+        for pair in segments.windows(2) {
+            let [segment, next] = pair else { continue };
+            let (length, _) = self.archive.facts(*segment).map_err(failed)?;
+            // The beginning of the next one tells when this one ended.
+            let (_, ended) = self.archive.facts(*next).map_err(failed)?;
+            let large = bytes > 0 && total > bytes;
+            let old = !age.is_zero() && Duration::from_micros(ended.0).saturating_add(age) < now;
+            if !large && !old {
+                break;
+            }
+            total = total.saturating_sub(length);
+            last = *segment;
+        }
+        Ok(last)
+    }
+
+    /// Moves the bodies along that are still needed of the segments up to `segment`, and asks the
+    /// loop to let go of these.
+    fn move_bodies(&mut self, segment: u64) -> Result<(), Trouble> {
+        let bodies = self.archive.load(segment, |snapshot| {
+            let state = State::decode(snapshot.state).map_err(|_| SnapshotError::Payload)?;
+            Ok(state.bodies().collect())
+        });
+        let bodies = match bodies {
+            Ok(bodies) => bodies,
+            Err(error) => {
+                super::complain_of_snapshot(segment, &error);
+                self.shared.report().failures += 1;
+                self.bad.push(segment);
+                return Ok(());
+            }
+        };
+        let packed = self.archive.pack(segment, bodies);
+        packed.map_err(|error| Trouble::Io("move bodies along", error))?;
+        // The loop ends after the thread, or with it.
+        let _ = self.droppable.send(segment);
+        Ok(())
+    }
+
+    /// Drops the segments that the loop has let go of.
+    pub(super) fn drop_up_to(&mut self, segment: u64) {
+        if let Err(error) = self.archive.drop_up_to(segment) {
+            self.complain(&Trouble::Io("drop a segment", error));
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! A daemon without sockets and agents, on a disk in memory.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+use pi_server_core::frame::{Data, Frame};
+use pi_server_core::input::{
+    AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, InputKind, JournalFacts,
+    Opened, RecoveryPolicy, RuleSet, Transport,
+};
+use pi_server_core::output::Output;
+use pi_server_core::record::JournalId;
+use pi_server_core::wire::decode;
+use pi_server_core::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Limits, Micros, Seq};
+
+use super::super::super::machine::Machine;
+use super::super::super::past::Past;
+use super::super::{Report, Retention, Shared, Worker};
+use crate::journal::storage::Shelf;
+use crate::journal::tests::fake::FakeDisk;
+use crate::journal::{
+    Archive, Durability, Facts, Journal, OpenError, Origin, Settings, SnapshotError,
+};
+
+pub(super) const SEGMENT_BYTES: u32 = 64 << 10;
+pub(super) const KEEP_ALL: Retention = Retention { bytes: 0, age: Duration::ZERO };
+
+pub(super) struct World {
+    pub(super) disk: Arc<FakeDisk>,
+    machine: Option<Machine>,
+    conn: ConnId,
+    count: u64,
+    /// Bodies that stored outcomes answer with, and what is in them.
+    answers: Vec<(BodyRef, String)>,
+    ask: Sender<u64>,
+    pub(super) asked: Receiver<u64>,
+    boundary: u64,
+    archive: Option<Archive>,
+}
+
+impl World {
+    pub(super) fn new() -> World {
+        let (ask, asked) = channel();
+        let mut world = World {
+            disk: FakeDisk::new(),
+            machine: None,
+            conn: ConnId(0),
+            count: 0,
+            answers: Vec::new(),
+            ask,
+            asked,
+            boundary: 0,
+            archive: None,
+        };
+        world.restart();
+        let query = world.frame(r#"{"type":"create_session","id":"c","sessionId":"s"}"#);
+        let answer = Answer::Directory { cwd: "/".into() };
+        world.take(InputKind::Answered { query, answer }, b"");
+        let ready = AgentReady {
+            version: "demo".into(),
+            settles: true,
+            disposition: true,
+            absent: Vec::new(),
+            info: AgentInfo::default(),
+        };
+        world.take(agent(AgentSaid::Ready(Box::new(ready))), b"");
+        world
+    }
+
+    pub(super) fn machine(&self) -> &Machine {
+        self.machine.as_ref().expect("it runs")
+    }
+
+    pub(super) fn journal(&mut self) -> &mut Journal {
+        self.machine.as_mut().expect("it runs").journal_mut()
+    }
+
+    /// Events, and answers that are stored under ids, with large bodies now and then.
+    pub(super) fn work(&mut self, rounds: u64) {
+        for _ in 0..rounds {
+            self.count += 1;
+            let count = self.count;
+            let body = format!(r#"{{"type":"message_update","n":{count}}}"#);
+            for _ in 0..4 {
+                self.take(agent(AgentSaid::Event(AgentEvent::Other)), body.as_bytes());
+            }
+            let query = self.frame(&format!(r#"{{"type":"get_metrics","id":"m{count}"}}"#));
+            let padding = if count.is_multiple_of(50) { 3_000 } else { 10 };
+            let answer = format!(r#"{{"n":{count},"x":"{}"}}"#, "x".repeat(padding));
+            let kind = InputKind::Answered { query, answer: Answer::Data };
+            self.take(kind, answer.as_bytes());
+            self.machine_mut().commit().expect("committed");
+        }
+    }
+
+    /// Puts everything on disk; the last segment that is settled.
+    pub(super) fn settle(&mut self) -> u64 {
+        self.machine_mut().commit().expect("committed");
+        let journal = self.journal();
+        journal.sync().expect("synced");
+        journal.settled() - 1
+    }
+
+    /// What feeding the journal's inputs makes, from the snapshot of a number on or all of them.
+    pub(super) fn replayed(&mut self, snapshot: Option<u64>) -> Past {
+        self.machine = None;
+        let mut past = Past::new();
+        let opened = Journal::open_on(self.disk.clone(), settings(), &origin(), &mut |taken| {
+            if snapshot != Some(taken.cursor.segment) {
+                return Err(SnapshotError::Payload);
+            }
+            past = Past::restore(taken)?;
+            Ok(())
+        });
+        let journal = opened.expect("a journal").journal;
+        let read = journal.replay(|input, previous| past.feed(input, previous).expect("the same"));
+        let read = read.expect("read");
+        assert!(snapshot.is_none() || read < journal.last_seq().0);
+        past.check(journal.last_seq(), journal.last_outputs()).expect("the same");
+        past
+    }
+
+    pub(super) fn restart(&mut self) -> Facts {
+        self.try_restart().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The end of the process and the next start.
+    pub(super) fn try_restart(&mut self) -> Result<Facts, OpenError> {
+        self.machine = None;
+        let mut past = Past::new();
+        let opened = Journal::open_on(self.disk.clone(), settings(), &origin(), &mut |taken| {
+            past = Past::restore(taken)?;
+            Ok(())
+        })?;
+        let read = opened.journal.replay(|input, previous| {
+            past.feed(input, previous).expect("the same");
+        });
+        read.expect("read");
+        self.archive = Some(opened.journal.archive());
+        self.machine = Some(Machine::new(opened.journal, past));
+        self.take(boot(), b"");
+        let opened_kind = Opened { transport: Transport::Unix, client: None };
+        self.conn = ConnId(self.take(InputKind::Opened(opened_kind), b"").0);
+        self.machine_mut().commit().expect("committed");
+        Ok(opened.facts)
+    }
+
+    /// Every answer that is stored is there.
+    pub(super) fn check_answers(&self) {
+        let journal = self.machine().journal();
+        assert!(self.answers.len() > 100);
+        for (body, text) in &self.answers {
+            let found = journal.body(*body).map(String::from_utf8_lossy);
+            assert_eq!(found.as_deref(), Some(&**text), "the body of input {}", body.seq);
+        }
+        let wanted = self.machine().state().bodies().count();
+        assert!(wanted >= self.answers.len(), "{wanted}");
+    }
+
+    pub(super) fn worker(&self, retention: Retention) -> Worker {
+        self.worker_told_bad(retention, Vec::new())
+    }
+
+    pub(super) fn worker_told_bad(&self, retention: Retention, bad: Vec<u64>) -> Worker {
+        let shared = Arc::new(Shared::default());
+        assert_eq!(*shared.report(), Report::default());
+        Worker {
+            archive: self.archive.clone().expect("it has run"),
+            retention,
+            bad,
+            droppable: self.ask.clone(),
+            shared,
+            wake: Box::new(|| {}),
+        }
+    }
+
+    /// Applies retention, as loop and thread do it together.
+    pub(super) fn retain(&mut self, worker: &mut Worker) {
+        worker.retain().ok().expect("retained");
+        while let Ok(segment) = self.asked.try_recv() {
+            self.journal().let_go(segment).expect("let go");
+            worker.drop_up_to(segment);
+        }
+    }
+
+    /// Drops the segments up to this one, and makes a snapshot behind it.
+    pub(super) fn drop_up_to(&mut self, segment: u64) {
+        let mut worker = self.worker(Retention { bytes: 1, ..KEEP_ALL });
+        worker.keep(segment).ok().expect("kept");
+        worker.keep(segment + 1).ok().expect("kept");
+        self.retain(&mut worker);
+        assert_eq!(self.disk.segment_numbers()[0], segment + 1);
+    }
+
+    /// The first input behind a segment.
+    pub(super) fn first_behind(&self, segment: u64) -> Seq {
+        let archive = self.machine().journal().archive();
+        let end = archive.load(segment, |snapshot| Ok(snapshot.cursor.seq));
+        Seq(end.expect("a snapshot").0 + 1)
+    }
+
+    /// Lets the record of an input say that the step before it put out something else.
+    pub(super) fn record_otherwise(&mut self, rounds: u64) {
+        self.work(rounds);
+        self.machine_mut().pretend(Digest([0xee; 16]));
+        self.take(InputKind::Tick, b"");
+    }
+
+    /// The same for the last step of a segment.
+    pub(super) fn record_otherwise_at_a_boundary(&mut self) {
+        let before = self.machine().journal().segment();
+        let record = |world: &mut World| {
+            let digest = world.machine().digest();
+            world.machine_mut().pretend(Digest([0xee; 16]));
+            let kind = agent(AgentSaid::Event(AgentEvent::Other));
+            let body = vec![b' '; 2_000];
+            let room = world.journal().fits(body.len() + 300);
+            if room {
+                world.machine_mut().pretend(digest);
+            }
+            world.take(kind, &body);
+        };
+        while self.machine().journal().segment() == before {
+            record(self);
+        }
+        self.boundary = before;
+    }
+
+    pub(super) fn tampered_boundary(&self) -> u64 {
+        self.boundary
+    }
+
+    fn machine_mut(&mut self) -> &mut Machine {
+        self.machine.as_mut().expect("it runs")
+    }
+
+    fn frame(&mut self, frame: &str) -> CommandNo {
+        let journal = self.machine().journal();
+        let envelope = decode(frame.as_bytes(), self.machine().state().limits(), journal.secret());
+        let envelope = envelope.expect("a command");
+        let kind = InputKind::Command { conn: self.conn, envelope: envelope.into() };
+        CommandNo(self.take(kind, frame.as_bytes()).0)
+    }
+
+    fn take(&mut self, kind: InputKind, body: &[u8]) -> Seq {
+        let is_answer = matches!(kind, InputKind::Answered { answer: Answer::Data, .. });
+        let machine = self.machine_mut();
+        let seq = machine.take(kind, body).expect("taken");
+        machine.commit().expect("committed");
+        let durable = machine.journal().durable();
+        let mut answer = None;
+        while let Some((_, output)) = machine.release(durable) {
+            if let Output::Deliver { frame: Frame::Response { outcome, .. }, .. } = output
+                && let Ok(Data::Body(body)) = outcome.result
+            {
+                answer = Some(body);
+            }
+        }
+        if is_answer {
+            let text = String::from_utf8_lossy(body).into_owned();
+            self.answers.push((answer.expect("an answer"), text));
+        }
+        seq
+    }
+}
+
+fn agent(said: AgentSaid) -> InputKind {
+    InputKind::Agent { agent: AgentNo(1), said }
+}
+
+fn settings() -> Settings {
+    Settings {
+        durability: Durability::Process,
+        segment_bytes: SEGMENT_BYTES,
+        background: false,
+        waker: Arc::new(|| {}),
+    }
+}
+
+fn origin() -> Origin {
+    Origin { journal: JournalId([5; 16]), key: [6; 32], now: Micros(1) }
+}
+
+fn boot() -> InputKind {
+    InputKind::Boot(Box::new(Boot {
+        rules: RuleSet::V1,
+        server_version: "test".into(),
+        limits: Limits { rate: false, ..Limits::default() },
+        entropy: [3; 16],
+        clean: false,
+        recovery: RecoveryPolicy::Resume,
+        agent: AgentKind::Demo,
+        default_cwd: "/".into(),
+        journal_path: "journal".into(),
+        journal: JournalFacts::default(),
+    }))
+}
+
+impl FakeDisk {
+    pub(super) fn bytes_kept(&self, shelf: Shelf, number: u64) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.damage_kept(shelf, number, |kept| bytes.clone_from(kept));
+        bytes
+    }
+}

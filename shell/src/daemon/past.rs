@@ -1,0 +1,131 @@
+//! What the inputs of a journal have made: the state, and what the daemon keeps beside it. Built by
+//! feeding inputs again with outputs off, by a start and by the keeper, and held by snapshots.
+
+use pi_server_core::input::{Input, InputKind};
+use pi_server_core::record::{Snapshot, digest_outputs};
+use pi_server_core::{Digest, Micros, Outputs, Seq, State};
+
+use super::authors::Authors;
+use super::history::History;
+use crate::journal::SnapshotError;
+
+/// Which layout the rest of a snapshot has; changes with any type in [`Rest`].
+const LAYOUT: u32 = 1;
+/// Largest rest of a snapshot that is decoded: bounds what arbitrary bytes can allocate.
+const REST_BYTES_MAX: usize = 1 << 30;
+
+/// What a snapshot holds beside the state.
+type Rest = (History, Authors, bool);
+
+/// What feeding a journal's inputs again builds up.
+#[derive(Debug)]
+pub(super) struct Past {
+    pub(super) state: State,
+    pub(super) outputs: Outputs,
+    /// Digest of the outputs of the last step.
+    pub(super) digest: Digest,
+    pub(super) scratch: Vec<u8>,
+    pub(super) history: History,
+    pub(super) authors: Authors,
+    /// Time of the last input.
+    pub(super) at: Micros,
+    pub(super) clean: bool,
+}
+
+/// An input whose outputs are not those that the journal has on record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// The input after whose step the outputs differ.
+    pub seq: Seq,
+    /// What the journal has on record.
+    pub recorded: Digest,
+    /// What the step put out.
+    pub computed: Digest,
+}
+
+impl Past {
+    /// Before the first input.
+    pub(super) fn new() -> Past {
+        Past {
+            state: State::new(),
+            outputs: Outputs::new(),
+            digest: Digest::default(),
+            scratch: Vec::new(),
+            history: History::new(),
+            authors: Authors::new(),
+            at: Micros(0),
+            // There was no life before the first one that could have ended badly.
+            clean: true,
+        }
+    }
+
+    /// What a snapshot holds.
+    ///
+    /// # Errors
+    /// It was not made by [`Past::encode`] of this build.
+    pub(super) fn restore(snapshot: &Snapshot<'_>) -> Result<Past, SnapshotError> {
+        let state = State::decode(snapshot.state).map_err(|_| SnapshotError::Payload)?;
+        let config = bincode::config::standard().with_limit::<REST_BYTES_MAX>();
+        let ((layout, rest), used): ((u32, Rest), usize) =
+            bincode::decode_from_slice(snapshot.rest, config)
+                .map_err(|_| SnapshotError::Payload)?;
+        if layout != LAYOUT || used != snapshot.rest.len() {
+            return Err(SnapshotError::Payload);
+        }
+        let (history, authors, clean) = rest;
+        Ok(Past {
+            state,
+            history,
+            authors,
+            clean,
+            digest: snapshot.outputs,
+            at: snapshot.cursor.at,
+            ..Past::new()
+        })
+    }
+
+    /// What a snapshot holds: the state, and the rest.
+    pub(super) fn encode(&self) -> (Vec<u8>, Vec<u8>) {
+        let rest = (LAYOUT, (&self.history, &self.authors, self.clean));
+        // Encoding into a growing vector has no way to fail.
+        let rest = bincode::encode_to_vec(rest, bincode::config::standard()).unwrap_or_default();
+        (self.state.encode(), rest)
+    }
+
+    /// Feeds an input again, with outputs off. `previous` is the recorded digest of the step
+    /// before.
+    ///
+    /// # Errors
+    /// The step before has put out something else than it did when it was recorded.
+    pub(super) fn feed(&mut self, input: &Input, previous: Digest) -> Result<(), Divergence> {
+        self.check(Seq(input.seq.0.saturating_sub(1)), previous)?;
+        self.state.step(input, &mut self.outputs);
+        let outputs = self.outputs.as_slice();
+        self.digest = digest_outputs(outputs, &mut self.scratch);
+        self.history.note(input.seq, input.at, outputs);
+        self.authors.note(input, outputs);
+        self.at = input.at;
+        self.clean = input.kind == InputKind::Stop;
+        Ok(())
+    }
+
+    /// Compares the outputs of the last step with what is on record for it.
+    ///
+    /// # Errors
+    /// They differ.
+    pub(super) fn check(&self, seq: Seq, recorded: Digest) -> Result<(), Divergence> {
+        if recorded == self.digest {
+            Ok(())
+        } else {
+            Err(Divergence { seq, recorded, computed: self.digest })
+        }
+    }
+
+    /// Whether the last life ended with a stop.
+    pub(super) fn is_clean(&self) -> bool {
+        self.clean
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Tests of what a snapshot holds.
+
+use pi_server_core::record::{Cursor, JournalId};
+
+use super::*;
+
+fn snapshot<'a>(state: &'a [u8], rest: &'a [u8]) -> Snapshot<'a> {
+    let cursor = Cursor::start(JournalId([1; 16]));
+    Snapshot { cursor, outputs: Digest([2; 16]), state, rest }
+}
+
+#[test]
+fn what_is_no_past_is_not_taken_in() {
+    let (state, rest) = Past::new().encode();
+    let past = Past::restore(&snapshot(&state, &rest)).expect("a past");
+    assert_eq!((past.digest, past.encode()), (Digest([2; 16]), (state.clone(), rest.clone())));
+    for (state, rest) in [
+        (&state[..state.len() - 1], &rest[..]),
+        (&state, &rest[..rest.len() - 1]),
+        (&[&state[..], &[0]].concat(), &rest),
+        (&state, &[&rest[..], &[0]].concat()),
+        (&state, &[&[LAYOUT.to_le_bytes()[0] + 1], &rest[1..]].concat()),
+        (&state, &[]),
+    ] {
+        assert!(Past::restore(&snapshot(state, rest)).is_err());
+    }
+}
+
+/// Should this fail, the layout has changed: count up `STATE_LAYOUT` or `LAYOUT`, so that no build
+/// takes a snapshot of another for its own, and only then write the new digest here.
+#[test]
+fn the_layout_is_the_one_that_has_this_number() {
+    let (state, rest) = Past::new().encode();
+    let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex()[..16].to_owned();
+    let known = (pi_server_core::state::STATE_LAYOUT, LAYOUT, digest(&state), digest(&rest));
+    assert_eq!(known, (1, 1, "52c1a33a82730bb3".to_owned(), "87c5c948e6ca134c".to_owned()));
+}

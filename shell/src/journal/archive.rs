@@ -1,0 +1,304 @@
+//! What is settled of a journal, for a thread beside the loop: sealed segments to be fed again,
+//! snapshots to be written, and segments to be dropped.
+
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use pi_server_core::record::{
+    Cursor, Fault, Framer, JournalId, Mark, Reader, RecordKind, SEGMENT_BYTES_MIN,
+    SEGMENT_HEADER_BYTES, SegmentHeader, Snapshot, decode_kind, peek,
+};
+use pi_server_core::{BodyRef, Digest, Input, Micros};
+
+use super::error::{ReadError, ReadFault, SnapshotError};
+use super::pack::{self, Pack};
+use super::storage::{Disk, Shelf};
+
+/// The settled part of a journal. Nothing here touches the segment that is being written, but to
+/// read its beginning.
+#[derive(Clone)]
+pub struct Archive {
+    disk: Arc<dyn Disk>,
+    framer: Framer,
+    journal: JournalId,
+    segment_bytes: u32,
+}
+
+/// Where a body is that is to be packed.
+struct Located {
+    body: BodyRef,
+    crc: u32,
+}
+
+impl Archive {
+    pub(super) fn new(disk: Arc<dyn Disk>, journal: JournalId, segment_bytes: u32) -> Archive {
+        Archive { disk, framer: Framer::new(journal), journal, segment_bytes }
+    }
+
+    /// The chain before the first record.
+    pub fn start(&self) -> Cursor {
+        Cursor::start(self.journal)
+    }
+
+    /// Size of a segment in bytes, as configured.
+    pub fn segment_bytes(&self) -> u32 {
+        self.segment_bytes
+    }
+
+    /// Numbers of the segments that are there, ascending; unused ones included.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn segments(&self) -> io::Result<Vec<u64>> {
+        self.disk.segments()
+    }
+
+    /// Numbers of the snapshots that are there, ascending: that of the last segment each covers.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn snapshots(&self) -> io::Result<Vec<u64>> {
+        self.disk.kept(Shelf::Snapshots)
+    }
+
+    /// Reads a snapshot.
+    ///
+    /// # Errors
+    /// Why it cannot be used, which may be what `read` says.
+    pub fn load<T>(
+        &self,
+        segment: u64,
+        read: impl FnOnce(&Snapshot<'_>) -> Result<T, SnapshotError>,
+    ) -> Result<T, SnapshotError> {
+        let view = self.disk.view_kept(Shelf::Snapshots, segment).map_err(SnapshotError::Io)?;
+        let snapshot = Snapshot::parse(view.bytes()).map_err(SnapshotError::Fault)?;
+        if snapshot.cursor.journal != self.journal || snapshot.cursor.segment != segment {
+            return Err(SnapshotError::Foreign);
+        }
+        self.compare_with_next(&snapshot.cursor)?;
+        read(&snapshot)
+    }
+
+    /// The segment behind a snapshot must go on where it ends. One that cannot be read says nothing
+    /// about the snapshot; it is found when it is read itself.
+    fn compare_with_next(&self, cursor: &Cursor) -> Result<(), SnapshotError> {
+        let mut bytes = [0; SEGMENT_START_BYTES];
+        let next = cursor.segment + 1;
+        self.disk.read_start(next, &mut bytes).map_err(SnapshotError::Io)?;
+        let mut reader = Reader::new(&self.framer, &bytes);
+        match reader.next(&mut cursor.clone()) {
+            Err(Fault::Chain | Fault::Order) => Err(SnapshotError::Chain),
+            Ok(_)
+            | Err(
+                Fault::Blank
+                | Fault::Length
+                | Fault::Form
+                | Fault::Checksum
+                | Fault::Body
+                | Fault::Padding
+                | Fault::Mark,
+            ) => Ok(()),
+        }
+    }
+
+    /// Writes a snapshot; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// There is none then.
+    pub fn save(&self, snapshot: &Snapshot<'_>) -> io::Result<()> {
+        let Snapshot { cursor, state, rest, outputs: _ } = snapshot;
+        let header = snapshot.header();
+        self.disk.keep(Shelf::Snapshots, cursor.segment, &mut |file| {
+            file.write_all(&header)?;
+            file.write_all(state)?;
+            file.write_all(rest)
+        })
+    }
+
+    /// Feeds the inputs of the sealed segment behind `cursor` to `each`, with the recorded digest of
+    /// the outputs of the step *before* it, and moves the cursor to the segment's end. Every check
+    /// is made that a start makes. `false` if `each` has broken off.
+    ///
+    /// # Errors
+    /// The segment is not what was written.
+    pub fn feed(
+        &self,
+        cursor: &mut Cursor,
+        each: &mut dyn FnMut(&Input, Digest) -> ControlFlow<()>,
+    ) -> Result<bool, ReadError> {
+        let segment = cursor.segment + 1;
+        let failed = |offset, fault| ReadError { segment, offset, fault };
+        let view = self.disk.view(segment).map_err(|error| failed(0, ReadFault::Io(error)))?;
+        let header = SegmentHeader::parse(view.bytes())
+            .map_err(|fault| failed(0, ReadFault::Segment(fault)))?;
+        if header.journal != self.journal || header.number != segment {
+            return Err(failed(0, ReadFault::Record(Fault::Order)));
+        }
+        let mut reader = Reader::new(&self.framer, view.bytes());
+        loop {
+            let offset = reader.offset();
+            let record =
+                reader.next(cursor).map_err(|fault| failed(offset, ReadFault::Record(fault)))?;
+            match record.mark {
+                None => {
+                    let kind = decode_kind(record.input)
+                        .map_err(|error| failed(offset, ReadFault::Input(error)))?;
+                    if each(&record.rebuild(kind), record.header.outputs).is_break() {
+                        return Ok(false);
+                    }
+                }
+                Some(Mark::Seal(_)) => return Ok(true),
+                Some(Mark::Begin(_) | Mark::Commit(_) | Mark::Recovered(_)) => {}
+            }
+        }
+    }
+
+    /// The recorded digest of the outputs of the last step before the end of a segment: the first
+    /// input behind it has it. `None` if that is further in than it ever is.
+    ///
+    /// # Errors
+    /// The segment cannot be read.
+    pub fn outputs_at(&self, cursor: &Cursor) -> io::Result<Option<Digest>> {
+        let mut bytes = vec![0; usize::try_from(SEGMENT_BYTES_MIN).unwrap_or(0)];
+        self.disk.read_start(cursor.segment + 1, &mut bytes)?;
+        let mut offset = SEGMENT_HEADER_BYTES;
+        while let Some(header) = peek(&bytes, offset) {
+            if header.kind == RecordKind::Input {
+                return Ok(Some(header.outputs));
+            }
+            offset = offset.saturating_add(usize::try_from(header.span()).unwrap_or(usize::MAX));
+        }
+        Ok(None)
+    }
+
+    /// Size of a segment in bytes, and the time of the last input before it.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn facts(&self, segment: u64) -> io::Result<(u64, Micros)> {
+        let mut bytes = [0; SEGMENT_START_BYTES];
+        let length = self.disk.read_start(segment, &mut bytes)?;
+        let begin = peek(&bytes, SEGMENT_HEADER_BYTES);
+        Ok((length, begin.map_or(Micros(u64::MAX), |begin| begin.at)))
+    }
+
+    /// Writes the pack of the bodies that are still needed of the segments up to `segment`. Erased
+    /// ones, and such of which nothing is there, are left out.
+    ///
+    /// # Errors
+    /// There is no new pack then.
+    pub fn pack(&self, segment: u64, mut wanted: Vec<BodyRef>) -> io::Result<()> {
+        wanted.retain(|body| !body.is_empty());
+        wanted.sort_unstable_by_key(|body| body.seq);
+        wanted.dedup();
+        let older = match self.disk.kept(Shelf::Bodies)?.last() {
+            Some(number) => Some(Pack::open(&*self.disk, self.journal, *number)?),
+            None => None,
+        };
+        let mut located = Vec::new();
+        self.visit(segment, &wanted, older.as_ref(), &mut |body, bytes| {
+            located.push(Located { body, crc: crc32fast::hash(bytes) });
+            Ok(())
+        })?;
+        let bodies: Vec<BodyRef> = located.iter().map(|found| found.body).collect();
+        let sums: Vec<u32> = located.iter().map(|found| found.crc).collect();
+        let head = pack::head(self.journal, segment, &bodies, &sums);
+        self.disk.keep(Shelf::Bodies, segment, &mut |file| {
+            file.write_all(&head)?;
+            self.visit(segment, &bodies, older.as_ref(), &mut |_, bytes| file.write_all(bytes))
+        })
+    }
+
+    /// Calls `each` with those of the wanted bodies that are there, in order.
+    fn visit(
+        &self,
+        upto: u64,
+        wanted: &[BodyRef],
+        older: Option<&Pack>,
+        each: &mut dyn FnMut(BodyRef, &[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let mut wanted = wanted.iter().copied().peekable();
+        let mut segments = self.disk.segments()?;
+        segments.retain(|segment| *segment <= upto);
+        let first = match segments.first() {
+            Some(first) => self.first_input(*first)?,
+            None => u64::MAX,
+        };
+        while let Some(body) = wanted.next_if(|body| body.seq.0 < first) {
+            if let Some(bytes) = older.and_then(|pack| pack.body(body)) {
+                each(body, bytes)?;
+            }
+        }
+        for segment in segments {
+            let next = self.first_input(segment + 1)?;
+            if wanted.peek().is_none_or(|body| body.seq.0 >= next) {
+                continue;
+            }
+            let view = self.disk.view(segment)?;
+            let mut offset = SEGMENT_HEADER_BYTES;
+            while let Some(header) = peek(view.bytes(), offset) {
+                let Some(body) = wanted
+                    .next_if(|body| header.kind == RecordKind::Input && body.seq <= header.seq)
+                else {
+                    if wanted.peek().is_none() || header.kind == RecordKind::Seal {
+                        break;
+                    }
+                    offset += usize::try_from(header.span()).unwrap_or(usize::MAX - offset);
+                    continue;
+                };
+                let at = offset + super::read::body_offset(&header);
+                let end = at + usize::try_from(header.body_len).unwrap_or(0);
+                if header.body_ref() == body
+                    && !header.erased
+                    && let Some(bytes) = view.bytes().get(at..end)
+                {
+                    each(body, bytes)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The number of the first input in a segment.
+    fn first_input(&self, segment: u64) -> io::Result<u64> {
+        let mut bytes = [0; SEGMENT_START_BYTES];
+        self.disk.read_start(segment, &mut bytes)?;
+        let begin = peek(&bytes, SEGMENT_HEADER_BYTES);
+        let begin = begin.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+        Ok(begin.seq.0 + 1)
+    }
+
+    /// Drops everything up to `segment`, which the loop has let go of: segments, and snapshots and
+    /// packs that need them. From the oldest on, so that what is left is always one row.
+    ///
+    /// # Errors
+    /// Something is left, which the next call drops.
+    pub fn drop_up_to(&self, segment: u64) -> io::Result<()> {
+        for number in self.disk.segments()? {
+            if number <= segment {
+                self.disk.drop_segment(number)?;
+            }
+        }
+        for shelf in [Shelf::Snapshots, Shelf::Bodies] {
+            for number in self.disk.kept(shelf)? {
+                if number < segment {
+                    self.disk.discard(shelf, number)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops one snapshot.
+    ///
+    /// # Errors
+    /// It is still there.
+    pub fn discard(&self, segment: u64) -> io::Result<()> {
+        self.disk.discard(Shelf::Snapshots, segment)
+    }
+}
+
+/// What has to be read of a segment to know how it begins.
+pub(super) const SEGMENT_START_BYTES: usize =
+    SEGMENT_HEADER_BYTES + pi_server_core::record::Begin::SPAN;

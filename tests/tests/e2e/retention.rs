@@ -1,0 +1,93 @@
+//! What is dropped of a journal, and what of it is not missed. PROTOCOL.md section 10.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use pi_server_tests::{Daemon, Setup};
+use serde_json::json;
+
+use crate::{prompt, session};
+
+/// Until something holds of the daemon's files.
+fn wait_until(what: &str, holds: impl Fn() -> bool) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while !holds() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The snapshot of the highest number.
+fn newest_snapshot(daemon: &Daemon) -> Option<PathBuf> {
+    let entries = std::fs::read_dir(daemon.dir().join("snapshots")).ok()?;
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "snap")).max()
+}
+
+#[test]
+fn old_segments_go_and_stored_answers_verification_and_gaps_stay() {
+    let mut daemon =
+        Setup::new().arg("--segment-bytes").arg("65536").arg("--retain-bytes").arg("200K").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let early = json!({ "id": "early", "type": "get_metrics" });
+    client.send(&early);
+    let before = client.response("early");
+    for number in 0..12 {
+        let id = format!("p{number}");
+        client.send(&prompt(&id, "s", "[words:120] [delay:0]"));
+        assert_eq!(client.response(&id)["success"], true);
+    }
+    let first = daemon.dir().join("journal/00000001.seg");
+    wait_until("the first segment is dropped", || !first.exists());
+    for _ in 0..2 {
+        let mut client = daemon.websocket();
+        client.send(&early);
+        let again = client.response("early");
+        assert_eq!(again["replayed"], true);
+        assert_eq!(again["data"], before["data"], "the answer outlives its segment");
+        client.ok(json!({ "type": "switch_session", "sessionId": "s", "cursor": 0 }));
+        let gap = client.expect("a gap", |frame| frame["type"] == "gap");
+        assert_eq!(gap["data"]["kind"], "events");
+        assert_eq!(gap["data"]["sessionId"], "s");
+        let from = gap["data"]["fromSeq"].as_u64().expect("a number");
+        let to = gap["data"]["toSeq"].as_u64().expect("a number");
+        assert!(from == 1 && to > 100, "{gap}");
+        let next = client.expect("an event", |frame| frame["type"] == "event");
+        assert!(next["cursor"].as_u64().is_some_and(|cursor| cursor > to), "{next}");
+        let metrics = client.ok(json!({ "type": "get_metrics" }));
+        let journal = &metrics["data"]["stores"]["journal"];
+        assert_eq!(journal["firstSeq"], to + 1, "{journal}");
+        assert_eq!(journal["divergences"], 0, "{journal}");
+        daemon.verify();
+        daemon.kill9();
+        daemon.restart();
+    }
+    assert!(daemon.stop().success());
+    daemon.verify();
+}
+
+#[test]
+fn a_start_that_cannot_use_the_newest_snapshot_says_so_and_goes_on() {
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    for number in 0..4 {
+        let id = format!("p{number}");
+        client.send(&prompt(&id, "s", "[words:120] [delay:0]"));
+        client.response(&id);
+    }
+    wait_until("a snapshot is written", || newest_snapshot(&daemon).is_some());
+    daemon.kill9();
+    let newest = newest_snapshot(&daemon).expect("a snapshot");
+    let mut bytes = std::fs::read(&newest).expect("a snapshot");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&newest, bytes).expect("written");
+    daemon.restart();
+    assert!(daemon.log().contains("cannot be used: its digest is wrong"), "{}", daemon.log());
+    let mut client = daemon.websocket();
+    client.send(&prompt("p0", "s", "[words:120] [delay:0]"));
+    assert_eq!(client.response("p0")["replayed"], true);
+    daemon.verify();
+}
