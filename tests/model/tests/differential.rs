@@ -18,12 +18,11 @@ fn number(name: &str) -> Option<u64> {
 
 #[test]
 fn random_runs_keep_every_rule() {
-    let seeds = match number("MODEL_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => {
-            let from = number("MODEL_FROM").unwrap_or(0);
-            from..from + number("MODEL_RUNS").unwrap_or(RUNS)
-        }
+    let seeds = if let Some(seed) = number("MODEL_SEED") {
+        seed..seed + 1
+    } else {
+        let from = number("MODEL_FROM").unwrap_or(0);
+        from..from + number("MODEL_RUNS").unwrap_or(RUNS)
     };
     let most =
         number("MODEL_FAILURES").map_or(FAILURES_MAX, |most| usize::try_from(most).unwrap_or(1));

@@ -51,6 +51,9 @@ impl Watch {
         lives::bounds_hold(&self.ledger)?;
         lives::a_dead_daemon_is_silent(&self.ledger, input, outputs)?;
         self.note_waiter(input, &step);
+        if let (Some(before), true) = (before, step.refused) {
+            refusal_leaves_no_trace(before, state)?;
+        }
         time_goes_on(input, state)?;
         before.map_or(Ok(()), |before| snapshot_is_exact(before, input, outputs, state))
     }
@@ -103,6 +106,19 @@ fn time_goes_on(input: &Input, state: &State) -> Rule {
         }
         _ => Ok(()),
     }
+}
+
+/// Section 6.1: nothing is stored of a refusal or a replay. Counts aside, all that can be looked at
+/// is as it was, but for keys that have expired; that nothing else has changed either is what the
+/// model finds out.
+fn refusal_leaves_no_trace(before: &State, state: &State) -> Rule {
+    let same = before.commands().eq(state.commands())
+        && before.lanes().eq(state.lanes())
+        && before.sessions().eq(state.sessions())
+        && before.deadline() == state.deadline()
+        && before.metrics().outcomes >= state.metrics().outcomes
+        && before.metrics().forgotten == state.metrics().forgotten;
+    if same { Ok(()) } else { Err("6.1: a refusal leaves a trace".into()) }
 }
 
 /// DESIGN section 6: a snapshot is the state, and goes on like it.
