@@ -3,6 +3,8 @@
 mod bundle;
 mod compare;
 mod export;
+mod smaller;
+mod step;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -77,6 +79,15 @@ enum Verb {
     /// Copy a journal without what a policy names
     #[command(after_help = bundle::REDACT_EXAMPLES)]
     Redact(bundle::RedactArgs),
+    /// Find the few inputs that are enough to show something
+    #[command(after_help = smaller::SHRINK_EXAMPLES)]
+    Shrink(smaller::ShrinkArgs),
+    /// Make seeds and a script of a journal, or a journal of one of those
+    #[command(after_help = smaller::CORPUS_EXAMPLES)]
+    Corpus(smaller::CorpusArgs),
+    /// Walk through a journal by hand, forwards and backwards
+    #[command(after_help = step::EXAMPLES)]
+    Step(step::StepArgs),
     /// Write what happened for other tools and people: JSON lines, a page, a trace, a report
     #[command(after_help = export::EXAMPLES)]
     Export(export::ExportArgs),
@@ -179,6 +190,9 @@ pub fn main() -> ExitCode {
         Verb::Unbundle(args) => bundle::run_unbundle(args),
         Verb::VerifyBundle(args) => bundle::run_verify_bundle(args),
         Verb::Redact(args) => bundle::run_redact(args),
+        Verb::Shrink(args) => smaller::run_shrink(args),
+        Verb::Corpus(args) => smaller::run_corpus(args),
+        Verb::Step(args) => step::run(args),
         Verb::Export(args) => export::run(args),
     };
     let status = done.unwrap_or_else(|error| {

@@ -13,7 +13,7 @@ use pi_server_core::Seq;
 
 pub use frames::frames;
 pub use script::script;
-pub use state::state_at;
+pub use state::{state_at, state_json, state_text};
 pub use timeline::{Timeline, timeline};
 
 /// From which input to which.

@@ -41,6 +41,16 @@ pub fn state_at(
     Ok(ending)
 }
 
+/// A state as people read it.
+pub fn state_text(at: Seq, state: &State, session: Option<&str>) -> String {
+    Picture::take(at, state, session).to_string()
+}
+
+/// A state as `show --at --json` has it.
+pub fn state_json(at: Seq, state: &State, session: Option<&str>) -> Value {
+    Picture::take(at, state, session).to_json()
+}
+
 /// A state, for people.
 struct Picture {
     seq: Seq,

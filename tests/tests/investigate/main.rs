@@ -4,6 +4,8 @@ mod bundles;
 mod compare;
 mod export;
 mod incident;
+mod smaller;
+mod step;
 
 use std::path::Path;
 use std::process::{Command, Output};

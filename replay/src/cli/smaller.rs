@@ -1,0 +1,124 @@
+//! `pi-replay shrink` and `corpus`.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::print;
+use crate::corpus::{FRAMES, SCRIPT, extract, of_frame, of_script};
+use crate::play::PlayError;
+use crate::shrink::{Target, shrink};
+use crate::source::Source;
+use crate::status::Status;
+
+pub(super) const SHRINK_EXAMPLES: &str = "\
+Leaves out sessions, connections, commands and single inputs for as long as this holds:
+  diverges       this build and --build have different outputs
+  panics         --build, or this build, panics
+  output:TEXT    some output contains TEXT, as `show` prints it
+  exec:PROGRAM   PROGRAM, given the journal's directory, ends with status 0
+The result is a journal, in which every verb can look.
+
+Examples:
+  pi-replay shrink DIR --until diverges --build ./pi-replay-0.2 -o small
+  pi-replay shrink DIR --until 'output:failed dependency_failed' -o small && pi-replay show small";
+
+pub(super) const CORPUS_EXAMPLES: &str = "\
+Of a journal: every distinct frame as a seed of the fuzz target frame_decoder, and the whole as a
+script for core/tests/scripts. The other way: a script, or a frame such as a crash file, as a journal.
+
+Examples:
+  pi-replay corpus DIR -o seeds && cp seeds/frame_decoder/* fuzz/corpus/frame_decoder/
+  pi-replay corpus --script core/tests/scripts/03-identity.txt -o journal
+  pi-replay corpus --frame crash-1f2e -o journal && pi-replay verify journal";
+
+#[derive(Debug, Args)]
+pub(super) struct ShrinkArgs {
+    /// The daemon's data directory
+    dir: PathBuf,
+    /// What must still hold
+    #[arg(long, value_name = "WHAT")]
+    until: String,
+    /// Another build of pi-replay, for diverges and panics
+    #[arg(long, value_name = "BIN")]
+    build: Option<PathBuf>,
+    /// The directory to make, which must not exist
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Most smaller journals to try
+    #[arg(long, value_name = "N", default_value_t = 10_000)]
+    tries: u64,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CorpusArgs {
+    /// The daemon's data directory
+    #[arg(required_unless_present_any = ["script", "frame"])]
+    dir: Option<PathBuf>,
+    /// A script to make a journal of
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "frame"])]
+    script: Option<PathBuf>,
+    /// A frame to make a journal of
+    #[arg(long, value_name = "FILE", conflicts_with = "dir")]
+    frame: Option<PathBuf>,
+    /// The directory to make, which must not exist
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run_shrink(args: &ShrinkArgs) -> Result<Status, PlayError> {
+    let target = Target::parse(&args.until, args.build.clone()).map_err(PlayError::Unfit)?;
+    let source = Source::open(&args.dir)?;
+    if args.out.exists() {
+        return Err(PlayError::Unfit(format!("{} exists", args.out.display())));
+    }
+    let is_terminal = std::io::stderr().is_terminal();
+    let mut progress = |left: usize, tries: u64| {
+        if is_terminal {
+            eprint!("\r{left} inputs after {tries} tries ");
+        }
+    };
+    let found = shrink(&source, &target, args.tries, &args.out, &mut progress)?;
+    if is_terminal {
+        eprint!("\r\x1b[K");
+    }
+    let (before, after, tries) = (found.before, found.after, found.tries);
+    let json = args.json.then(|| {
+        json!({
+            "before": before, "after": after, "tries": tries, "unfinished": found.unfinished,
+        })
+    });
+    let more = if found.unfinished { "; more can go with more --tries" } else { "" };
+    let out = args.out.display();
+    print(json, &format!("{after} of {before} inputs are enough ({tries} tries{more}): {out}\n"))?;
+    Ok(Status::Good)
+}
+
+pub(super) fn run_corpus(args: &CorpusArgs) -> Result<Status, PlayError> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path)
+            .map_err(|error| PlayError::Unfit(format!("cannot read {}: {error}", path.display())))
+    };
+    let out = args.out.display();
+    let inputs = match (&args.dir, &args.script, &args.frame) {
+        (Some(dir), _, _) => {
+            let frames = extract(&Source::open(dir)?, &args.out)?;
+            let text = format!("{frames} frames in {out}/{FRAMES}, a script in {out}/{SCRIPT}\n");
+            print(args.json.then(|| json!({ "frames": frames })), &text)?;
+            return Ok(Status::Good);
+        }
+        (None, Some(script), _) => of_script(&String::from_utf8_lossy(&read(script)?), &args.out)?,
+        (None, None, Some(frame)) => of_frame(&read(frame)?, &args.out)?,
+        (None, None, None) => return Ok(Status::Usage),
+    };
+    print(args.json.then(|| json!({ "inputs": inputs })), &format!("{inputs} inputs in {out}\n"))?;
+    Ok(Status::Good)
+}

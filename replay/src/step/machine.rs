@@ -1,0 +1,141 @@
+//! A state that can go back: states of earlier places are kept, and the way from the nearest one
+//! is stepped again.
+
+use pi_server_core::input::InputKind;
+use pi_server_core::record::{Mark, digest_outputs};
+use pi_server_core::{Digest, Outputs, Seq, State};
+
+use crate::feed::Feed;
+use crate::play::PlayError;
+use crate::records::{Kept, load};
+use crate::source::Source;
+
+/// Inputs between two kept states, at first. Stepping so many takes less than a millisecond.
+const DISTANCE: usize = 512;
+/// Most states that are kept; then every other one goes, and the distance doubles.
+const KEPT_MAX: usize = 256;
+
+pub(super) struct Machine {
+    inputs: Vec<Kept>,
+    /// Digests of the outputs, as recorded; the last may be unknown.
+    recorded: Vec<Option<Digest>>,
+    state: State,
+    outputs: Outputs,
+    /// Inputs that were stepped.
+    at: usize,
+    kept: Vec<(usize, State)>,
+    distance: usize,
+    scratch: Vec<u8>,
+    diverges: bool,
+}
+
+impl Machine {
+    pub(super) fn load(source: &Source) -> Result<Machine, PlayError> {
+        let inputs = load(source, Seq(u64::MAX))?;
+        let recorded = recorded(source, inputs.len())?;
+        Ok(Machine {
+            inputs,
+            recorded,
+            state: State::new(),
+            outputs: Outputs::new(),
+            at: 0,
+            kept: vec![(0, State::new())],
+            distance: DISTANCE,
+            scratch: Vec::new(),
+            diverges: false,
+        })
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.inputs.len()
+    }
+
+    /// The number of the input that was stepped last; 0 before the first.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What was stepped last.
+    pub(super) fn kind(&self) -> Option<&InputKind> {
+        let last = self.at.checked_sub(1)?;
+        self.inputs.get(last).map(|kept| &kept.kind)
+    }
+
+    /// Whether the outputs are not the recorded ones.
+    pub(super) fn diverges(&self) -> bool {
+        self.diverges
+    }
+
+    /// The last step in the notation.
+    pub(super) fn notation(&self) -> (String, Vec<String>) {
+        let last = self.at.checked_sub(1).and_then(|last| self.inputs.get(last));
+        let input =
+            last.map_or_else(String::new, |kept| kept.input(Seq(self.at as u64)).to_string());
+        (input, self.outputs.as_slice().iter().map(ToString::to_string).collect())
+    }
+
+    /// Does the next step, if there is one.
+    pub(super) fn forward(&mut self) -> bool {
+        let Some(kept) = self.inputs.get(self.at) else { return false };
+        self.at += 1;
+        self.state.step(&kept.input(Seq(self.at as u64)), &mut self.outputs);
+        let digest = digest_outputs(self.outputs.as_slice(), &mut self.scratch);
+        let recorded = self.recorded.get(self.at - 1).copied().flatten();
+        self.diverges = recorded.is_some_and(|recorded| recorded != digest);
+        let last = self.kept.last().map_or(0, |(at, _)| *at);
+        if self.at >= last + self.distance {
+            self.kept.push((self.at, self.state.clone()));
+            if self.kept.len() > KEPT_MAX {
+                let mut index = 0;
+                self.kept.retain(|_| {
+                    index += 1;
+                    index % 2 == 1
+                });
+                self.distance *= 2;
+            }
+        }
+        true
+    }
+
+    /// Goes to the state after an input that exists.
+    pub(super) fn go(&mut self, at: usize) {
+        if at < self.at || at == 0 {
+            // The step itself is done again, for its outputs.
+            let before = at.saturating_sub(1);
+            let nearest = self.kept.partition_point(|(kept, _)| *kept <= before);
+            if let Some((kept, state)) = nearest.checked_sub(1).and_then(|at| self.kept.get(at)) {
+                self.at = *kept;
+                self.state = state.clone();
+                self.outputs.clear();
+                self.diverges = false;
+            }
+        }
+        while self.at < at && self.forward() {}
+    }
+}
+
+/// What the journal says about the outputs of each input.
+fn recorded(source: &Source, inputs: usize) -> Result<Vec<Option<Digest>>, PlayError> {
+    let mut recorded = vec![None; inputs];
+    let mut feed = Feed::start(source)?;
+    let mut last = None;
+    while let Some(batch) = feed.take() {
+        for item in batch.items() {
+            let tells = matches!(item.mark, None | Some(Mark::Commit(_)));
+            if let (true, Some(at)) = (tells, last)
+                && let Some(place) = recorded.get_mut(at)
+            {
+                *place = Some(item.header.outputs);
+                last = None;
+            }
+            if item.mark.is_none() {
+                last = usize::try_from(item.header.seq.0).ok().and_then(|seq| seq.checked_sub(1));
+            }
+        }
+    }
+    Ok(recorded)
+}
