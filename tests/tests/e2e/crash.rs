@@ -207,7 +207,9 @@ fn every_accepted_command_has_one_outcome_however_often_the_daemon_is_killed() {
     }
     for round in 0..kills() {
         if let Some(old) = round.checked_sub(ROUNDS_KEPT) {
-            workers.iter_mut().for_each(|worker| worker.forget(old));
+            for worker in &mut workers {
+                worker.forget(old);
+            }
         }
         let mut clients: Vec<Client> =
             workers.iter().map(|worker| worker.connect(&daemon)).collect();
