@@ -2,6 +2,7 @@
 
 mod bundles;
 mod compare;
+mod dropped;
 mod export;
 mod incident;
 mod smaller;
