@@ -4,6 +4,7 @@ mod bundles;
 mod compare;
 mod dropped;
 mod export;
+mod guide;
 mod incident;
 mod smaller;
 mod step;
