@@ -130,9 +130,16 @@ pub fn compare(
             progress(steps);
             continue;
         }
+        // Where older segments were dropped, the first step has not the number 1.
+        let seq = [&one, &two].into_iter().flatten().find_map(|line| number(line));
         let digests = [told(one, &mut left)?, told(two, &mut right)?];
-        return Ok(differ(builds, dir, Seq(steps + 1), digests, steps));
+        return Ok(differ(builds, dir, seq.unwrap_or(Seq(steps + 1)), digests, steps));
     }
+}
+
+/// The number of the step that a line is about.
+fn number(line: &str) -> Option<Seq> {
+    line.split(' ').next().and_then(|number| number.parse().ok()).map(Seq)
 }
 
 /// What a build has to say about a step: its digest, or how it ended without one.

@@ -8,7 +8,8 @@
 //!       2 HEAD   the file HEAD
 //!       3 KEY    the file journal.key, if it was asked for
 //!       4 SEGMENT of that number; zeros at its end are not stored
-//!       5 END    nothing follows but the seal
+//!       5 SNAPSHOT, 6 PACK (of bodies): those files of that number
+//!       7 END    nothing follows but the seal
 //!     32 bytes: BLAKE3 of everything before
 //! ```
 //!
@@ -36,7 +37,9 @@ const INFO: u8 = 1;
 const HEAD: u8 = 2;
 const KEY: u8 = 3;
 const SEGMENT: u8 = 4;
-const END: u8 = 5;
+const SNAPSHOT: u8 = 5;
+const PACK: u8 = 6;
+const END: u8 = 7;
 
 /// Where the files of a bundle are in it.
 #[derive(Clone, Debug, Default)]
@@ -126,18 +129,41 @@ impl Table {
     }
 
     pub(crate) fn segments(&self) -> Vec<u64> {
-        let segments = self.entries.iter().filter(|entry| entry.kind == SEGMENT);
-        segments.map(|entry| entry.number).collect()
+        self.numbers(SEGMENT)
     }
 
-    fn segment(&self, number: u64) -> io::Result<&Entry> {
-        let found =
-            self.entries.iter().find(|entry| entry.kind == SEGMENT && entry.number == number);
+    pub(crate) fn snapshots(&self) -> Vec<u64> {
+        self.numbers(SNAPSHOT)
+    }
+
+    pub(crate) fn packs(&self) -> Vec<u64> {
+        self.numbers(PACK)
+    }
+
+    fn numbers(&self, kind: u8) -> Vec<u64> {
+        let entries = self.entries.iter().filter(|entry| entry.kind == kind);
+        entries.map(|entry| entry.number).collect()
+    }
+
+    fn entry(&self, kind: u8, number: u64) -> io::Result<&Entry> {
+        let found = self.entries.iter().find(|entry| entry.kind == kind && entry.number == number);
         found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
+    pub(crate) fn read_snapshot(&self, number: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_whole(self.entry(SNAPSHOT, number)?, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub(crate) fn read_pack(&self, number: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_whole(self.entry(PACK, number)?, &mut bytes)?;
+        Ok(bytes)
+    }
+
     pub(crate) fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-        self.read_whole(self.segment(number)?, bytes)
+        self.read_whole(self.entry(SEGMENT, number)?, bytes)
     }
 
     fn read_whole(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -149,7 +175,7 @@ impl Table {
     }
 
     pub(crate) fn read_part(&self, number: u64, at: u64, bytes: &mut [u8]) -> io::Result<()> {
-        let entry = self.segment(number)?;
+        let entry = self.entry(SEGMENT, number)?;
         let long = u64::try_from(bytes.len()).map_err(io::Error::other)?;
         if at.checked_add(long).is_none_or(|end| end > entry.length) {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
@@ -187,6 +213,12 @@ pub fn bundle(source: &Source, with_key: bool, out: &mut dyn Write) -> Result<St
     for number in source.segments()? {
         source.read_segment(number, &mut bytes)?;
         sealed.entry(SEGMENT, number, &bytes)?;
+    }
+    for number in source.snapshots()? {
+        sealed.entry(SNAPSHOT, number, &source.read_snapshot(number)?)?;
+    }
+    for number in source.packs()? {
+        sealed.entry(PACK, number, &source.read_pack(number)?)?;
     }
     sealed.entry(END, 0, &[])?;
     let seal = sealed.hasher.finalize();

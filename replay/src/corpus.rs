@@ -12,7 +12,7 @@ use pi_server_core::{ConnId, Digest, Limits, Micros, Seq, Text};
 
 use crate::made::Made;
 use crate::play::PlayError;
-use crate::records::{Kept, load, write};
+use crate::records::{Kept, load, must_be_whole, write};
 use crate::show::script;
 use crate::shrink::step_all;
 use crate::source::Source;
@@ -29,6 +29,7 @@ pub const SCRIPT: &str = "script.txt";
 /// The journal cannot be read, `out` exists, or a file cannot be written.
 pub fn extract(source: &Source, out: &Path) -> Result<usize, PlayError> {
     let create = |path: &Path, source| PlayError::Create { path: path.to_owned(), source };
+    must_be_whole(source)?;
     let inputs = load(source, Seq(u64::MAX))?;
     let mut text = Vec::new();
     script(source, Seq(u64::MAX), &mut text)?;

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::play::PlayError;
-use crate::source::{HEAD_FILE, KEY_FILE, SEGMENT_DIR};
+use crate::source::{HEAD_FILE, KEY_FILE, PACK_DIR, SEGMENT_DIR, SNAPSHOT_DIR};
 
 /// A data directory in the making, with the rights that a daemon's has.
 #[derive(Debug)]
@@ -21,10 +21,7 @@ impl Made {
     /// It exists, or cannot be made.
     pub fn new(dir: &Path) -> Result<Made, PlayError> {
         for path in [dir.to_owned(), dir.join(SEGMENT_DIR)] {
-            DirBuilder::new()
-                .mode(0o700)
-                .create(&path)
-                .map_err(|source| PlayError::Create { path: path.clone(), source })?;
+            make(&path)?;
         }
         Ok(Made { dir: dir.to_owned() })
     }
@@ -45,6 +42,31 @@ impl Made {
         file(&self.dir.join(KEY_FILE), bytes)
     }
 
+    /// Writes a snapshot.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn snapshot(&self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        self.numbered(SNAPSHOT_DIR, &format!("{number:08}.snap"), bytes)
+    }
+
+    /// Writes a pack of bodies.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn pack(&self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        self.numbered(PACK_DIR, &format!("{number:08}.pack"), bytes)
+    }
+
+    /// Writes a file in a folder that is made when it is needed.
+    fn numbered(&self, dir: &str, name: &str, bytes: &[u8]) -> Result<(), PlayError> {
+        let path = self.dir.join(dir);
+        if !path.is_dir() {
+            make(&path)?;
+        }
+        file(&path.join(name), bytes)
+    }
+
     /// Writes a segment; zeros at its end take no room.
     ///
     /// # Errors
@@ -52,6 +74,11 @@ impl Made {
     pub fn segment(&self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
         file(&self.dir.join(SEGMENT_DIR).join(format!("{number:08}.seg")), bytes)
     }
+}
+
+fn make(path: &Path) -> Result<(), PlayError> {
+    let made = DirBuilder::new().mode(0o700).create(path);
+    made.map_err(|source| PlayError::Create { path: path.to_owned(), source })
 }
 
 fn file(path: &Path, bytes: &[u8]) -> Result<(), PlayError> {

@@ -35,8 +35,10 @@ impl Cast {
         }
     }
 
-    /// Who plays in `other` what `agent` plays here; `None` if nobody does.
+    /// Who plays in `other` what `agent` plays here; `None` if nobody does. One that was there
+    /// before the first step has the same number in both.
     pub fn counterpart(&self, agent: AgentNo, other: &Cast) -> Option<AgentNo> {
-        self.parts.get(&agent).and_then(|part| other.agents.get(part)).copied()
+        let Some(part) = self.parts.get(&agent) else { return Some(agent) };
+        other.agents.get(part).copied()
     }
 }

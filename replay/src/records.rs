@@ -11,6 +11,7 @@ use crate::feed::Feed;
 use crate::made::Made;
 use crate::play::PlayError;
 use crate::source::Source;
+use crate::start::Start;
 
 /// An input with its body, on its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,20 @@ impl Kept {
         // The core knows no reference to nothing; the digest of no bytes is all zeros.
         Input { seq, at: self.at, body, kind: self.kind.clone() }
     }
+}
+
+/// Says so if a journal is not there from its first input on.
+///
+/// # Errors
+/// It begins with a snapshot, or cannot be read.
+pub fn must_be_whole(source: &Source) -> Result<(), PlayError> {
+    let Start { seq, .. } = Start::of(source)?;
+    if seq > Seq(0) {
+        return Err(PlayError::Unfit(format!(
+            "the journal begins behind #{seq} with a snapshot; this needs all of its inputs"
+        )));
+    }
+    Ok(())
 }
 
 /// All committed inputs of a journal up to one of them, in order.

@@ -120,6 +120,8 @@ pub fn redact(
     let journal = source.head()?.journal;
     let framer = Framer::new(journal);
     let mut feed = Feed::start(source)?;
+    // Segments that a snapshot stands for are left out, and so are the bodies kept of dropped ones.
+    let covered = feed.begin().cursor.map_or(0, |cursor| cursor.segment);
     let mut redacted = Redacted::default();
     let mut images: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
     while let Some(batch) = feed.take() {
@@ -140,11 +142,14 @@ pub fn redact(
         let words = reading.verdict.err().map(|damage| damage.to_string());
         return Err(PlayError::Damaged(words.unwrap_or_default()));
     }
-    let last = images.keys().next_back().copied().unwrap_or_default();
+    let last = images.keys().next_back().copied().unwrap_or(covered);
     flush(made, &mut images)?;
     // Segments that were built ahead, or hold nothing that was committed.
     for number in source.segments()?.into_iter().filter(|number| *number > last) {
         made.segment(number, &blank(source, number)?)?;
+    }
+    if covered > 0 {
+        made.snapshot(covered, &source.read_snapshot(covered)?)?;
     }
     made.head(&head)?;
     if let (true, Some(key)) = (with_key, source.key_bytes()) {

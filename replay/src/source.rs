@@ -17,6 +17,8 @@ pub const SEGMENT_DIR: &str = "journal";
 pub const HEAD_FILE: &str = "HEAD";
 /// The folder of the snapshots in a data directory.
 pub const SNAPSHOT_DIR: &str = "snapshots";
+/// The folder of the bodies of dropped segments in a data directory.
+pub const PACK_DIR: &str = "bodies";
 /// The file with the secret.
 pub const KEY_FILE: &str = "journal.key";
 
@@ -236,11 +238,26 @@ impl Source {
     /// # Errors
     /// The folder cannot be read.
     pub fn snapshots(&self) -> Result<Vec<u64>, SourceError> {
-        if self.bundle.is_some() {
-            // A bundle has segments only.
-            return Ok(Vec::new());
+        if let Some(bundle) = &self.bundle {
+            return Ok(bundle.snapshots());
         }
-        let path = self.dir.join(SNAPSHOT_DIR);
+        self.numbered(SNAPSHOT_DIR, ".snap")
+    }
+
+    /// The numbers of the packs of bodies whose segments were dropped, in order.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn packs(&self) -> Result<Vec<u64>, SourceError> {
+        if let Some(bundle) = &self.bundle {
+            return Ok(bundle.packs());
+        }
+        self.numbered(PACK_DIR, ".pack")
+    }
+
+    /// The numbers of the files of a folder, which need not be there.
+    fn numbered(&self, dir: &str, suffix: &str) -> Result<Vec<u64>, SourceError> {
+        let path = self.dir.join(dir);
         let failed = |source| SourceError::Io { operation: "list", path: path.clone(), source };
         let entries = match std::fs::read_dir(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -249,11 +266,37 @@ impl Source {
         let mut numbers = Vec::new();
         for entry in entries {
             let name = entry.map_err(failed)?.file_name();
-            let digits = name.to_str().and_then(|name| name.strip_suffix(".snap"));
+            let digits = name.to_str().and_then(|name| name.strip_suffix(suffix));
             numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
         }
         numbers.sort_unstable();
         Ok(numbers)
+    }
+
+    /// The bytes of a snapshot.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_snapshot(&self, number: u64) -> Result<Vec<u8>, SourceError> {
+        let path = self.snapshot_path(number);
+        let read = match &self.bundle {
+            Some(bundle) => bundle.read_snapshot(number),
+            None => std::fs::read(&path),
+        };
+        read.map_err(|source| SourceError::Io { operation: "read", path, source })
+    }
+
+    /// The bytes of a pack.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_pack(&self, number: u64) -> Result<Vec<u8>, SourceError> {
+        let path = self.dir.join(PACK_DIR).join(format!("{number:08}.pack"));
+        let read = match &self.bundle {
+            Some(bundle) => bundle.read_pack(number),
+            None => std::fs::read(&path),
+        };
+        read.map_err(|source| SourceError::Io { operation: "read", path, source })
     }
 
     /// The path of a snapshot.

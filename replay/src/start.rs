@@ -43,7 +43,7 @@ impl Start {
             return Ok(Start::default());
         }
         for number in source.snapshots()?.into_iter().filter(|number| number + 1 >= first) {
-            let Ok(bytes) = std::fs::read(source.snapshot_path(number)) else { continue };
+            let Ok(bytes) = source.read_snapshot(number) else { continue };
             if let Ok(Snapshot { cursor, outputs, state, rest: _ }) = Snapshot::parse(&bytes)
                 && cursor.journal == journal
                 && cursor.segment == number

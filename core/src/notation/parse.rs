@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::print::{PLAIN_ENTROPY, interest_name, method_name};
+use super::print::PLAIN_ENTROPY;
 use crate::command::CommandKind;
 use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text};
 use crate::input::{
@@ -288,11 +288,7 @@ fn parse_detail(word: &str, words: &mut Words, details: &mut Details) -> Parsed<
         ("failed", Details::Reconcile { succeeded, .. }) => *succeeded = false,
         ("note", Details::Reconcile { note, .. }) => *note = words.quoted(),
         (word, Details::Interest(interest)) => {
-            let all = [Interest::All, Interest::Related, Interest::Own, Interest::Nothing];
-            *interest = all
-                .into_iter()
-                .find(|interest| interest_name(*interest) == word)
-                .ok_or("all, related, own or none")?;
+            *interest = Interest::from_name(word).ok_or("all, related, own or none")?;
         }
         _ => return Err("a word that this command knows"),
     }
@@ -300,18 +296,8 @@ fn parse_detail(word: &str, words: &mut Words, details: &mut Details) -> Parsed<
 }
 
 fn parse_method(words: &mut Words) -> Parsed<DialogMethod> {
-    let word = words.word("a dialog method")?;
-    [
-        DialogMethod::Select,
-        DialogMethod::Confirm,
-        DialogMethod::Input,
-        DialogMethod::Editor,
-        DialogMethod::Interview,
-        DialogMethod::Cancelled,
-    ]
-    .into_iter()
-    .find(|method| method_name(*method) == word)
-    .ok_or("a dialog method")
+    let expected = "a dialog method";
+    DialogMethod::from_name(&words.word(expected)?).ok_or(expected)
 }
 
 fn parse_said(words: &mut Words) -> Parsed<AgentSaid> {

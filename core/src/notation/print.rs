@@ -5,9 +5,8 @@ use core::fmt::{self, Display, Formatter, Write as _};
 use crate::frame::{CommandName, Data, DialogEnd, Fate, Frame, Outcome, Phase};
 use crate::ids::{CommandNo, Text};
 use crate::input::{
-    AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Details, DialogMethod,
-    Disposition, Envelope, Input, InputKind, Interest, Malformed, Opened, RecoveryPolicy, Reply,
-    Transport,
+    AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Details, Disposition,
+    Envelope, Input, InputKind, Malformed, Opened, RecoveryPolicy, Reply, Transport,
 };
 use crate::limits::Limits;
 use crate::output::{Ask, Audience, Output, Query};
@@ -151,7 +150,7 @@ fn write_details(f: &mut Formatter<'_>, details: &Details) -> fmt::Result {
         Details::Load { path } => write!(f, " path {}", Quoted(path)),
         Details::Switch { cursor } => cursor.map_or(Ok(()), |cursor| write!(f, " cursor {cursor}")),
         Details::DialogAnswer { request, method } => {
-            write!(f, " answer {} {}", Quoted(request), method_name(*method))
+            write!(f, " answer {} {}", Quoted(request), method.name())
         }
         Details::Cancel { command } => write!(f, " target {}", Quoted(command)),
         Details::Reconcile { command, succeeded, note } => {
@@ -159,7 +158,7 @@ fn write_details(f: &mut Formatter<'_>, details: &Details) -> fmt::Result {
             f.write_str(if *succeeded { " succeeded" } else { " failed" })?;
             optional(f, "note", note.as_ref())
         }
-        Details::Interest(interest) => write!(f, " {}", interest_name(*interest)),
+        Details::Interest(interest) => write!(f, " {}", interest.name()),
         Details::History(filter) if *filter == super::parse::plain_history() => Ok(()),
         Details::History(_) => f.write_str(" filter"),
     }
@@ -240,7 +239,7 @@ fn write_event(f: &mut Formatter<'_>, event: &AgentEvent) -> fmt::Result {
         AgentEvent::RetryScheduled => f.write_str("retry-scheduled"),
         AgentEvent::RetryEnded => f.write_str("retry-ended"),
         AgentEvent::DialogOpened { request, method, timeout_ms } => {
-            write!(f, "dialog {} {}", Quoted(request), method_name(*method))?;
+            write!(f, "dialog {} {}", Quoted(request), method.name())?;
             timeout_ms.map_or(Ok(()), |ms| write!(f, " timeout {ms}"))
         }
         AgentEvent::Other => f.write_str("other"),
@@ -265,7 +264,7 @@ impl Display for Output {
             Output::Unsubscribe { conn, session } => write!(f, "unsubscribe c{conn} s:{session}"),
             Output::Unlist { session } => write!(f, "unlist s:{session}"),
             Output::SetInterest { conn, interest } => {
-                write!(f, "interest c{conn} {}", interest_name(*interest))
+                write!(f, "interest c{conn} {}", interest.name())
             }
             Output::Ask(ask) => write_ask(f, ask),
             Output::Query { query, what } => {
@@ -425,28 +424,6 @@ fn write_data(f: &mut Formatter<'_>, data: &Data) -> fmt::Result {
         Data::Capabilities(_) => f.write_str(" capabilities"),
         Data::Cancelled { started: true } => f.write_str(" cancelled started"),
         Data::Cancelled { started: false } => f.write_str(" cancelled"),
-    }
-}
-
-/// The name of a dialog method, as on the wire.
-pub(super) fn method_name(method: DialogMethod) -> &'static str {
-    match method {
-        DialogMethod::Select => "select",
-        DialogMethod::Confirm => "confirm",
-        DialogMethod::Input => "input",
-        DialogMethod::Editor => "editor",
-        DialogMethod::Interview => "interview",
-        DialogMethod::Cancelled => "cancelled",
-    }
-}
-
-/// The name of an interest, as on the wire.
-pub(super) fn interest_name(interest: Interest) -> &'static str {
-    match interest {
-        Interest::All => "all",
-        Interest::Related => "related",
-        Interest::Own => "own",
-        Interest::Nothing => "none",
     }
 }
 

@@ -195,12 +195,10 @@ fn details(kind: CommandKind, command: &Object<'_>) -> Details {
             succeeded: command.text("outcome") == Some("succeeded"),
             note: optional(command, "note"),
         },
-        C::SetInterest => Details::Interest(match command.text("lifecycle") {
-            Some("related") => Interest::Related,
-            Some("own") => Interest::Own,
-            Some("none") => Interest::Nothing,
-            Some(_) | None => Interest::All,
-        }),
+        C::SetInterest => {
+            let named = command.text("lifecycle").and_then(Interest::from_name);
+            Details::Interest(named.unwrap_or_default())
+        }
         C::GetCommandHistory => Details::History(history(command)),
         C::ListSessions
         | C::DeleteSession

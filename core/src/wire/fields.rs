@@ -8,7 +8,7 @@ use super::json::{Object, Value};
 use super::number::{Decimal, Integer};
 use super::text::{is_blank, is_longer};
 use crate::command::CommandKind;
-use crate::input::{DialogMethod, OneOf, Rule};
+use crate::input::{DialogMethod, Interest, OneOf, Rule};
 use crate::limits::{
     BASH_CHARS_MAX, ERROR_TEXT_MAX, ID_CHARS_MAX, MESSAGE_CHARS_MAX, PATH_CHARS_MAX,
 };
@@ -209,6 +209,24 @@ impl DialogMethod {
             DialogMethod::Cancelled,
         ];
         all.into_iter().find(|method| method.name() == name)
+    }
+}
+
+impl Interest {
+    /// As on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Interest::All => "all",
+            Interest::Related => "related",
+            Interest::Own => "own",
+            Interest::Nothing => "none",
+        }
+    }
+
+    /// The interest that is called `name`.
+    pub fn from_name(name: &str) -> Option<Interest> {
+        let all = [Interest::All, Interest::Related, Interest::Own, Interest::Nothing];
+        all.into_iter().find(|interest| interest.name() == name)
     }
 }
 

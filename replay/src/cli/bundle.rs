@@ -138,6 +138,12 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
         source.read_segment(*number, &mut bytes)?;
         made.segment(*number, &bytes)?;
     }
+    for number in source.snapshots()? {
+        made.snapshot(number, &source.read_snapshot(number)?)?;
+    }
+    for number in source.packs()? {
+        made.pack(number, &source.read_pack(number)?)?;
+    }
     made.head(&source.head_bytes()?)?;
     if let Some(key) = source.key_bytes() {
         made.key(&key)?;

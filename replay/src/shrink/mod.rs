@@ -12,7 +12,7 @@ use pi_server_core::{Digest, Outputs, Seq, State};
 
 use crate::made::Made;
 use crate::play::PlayError;
-use crate::records::{Kept, load, write};
+use crate::records::{Kept, load, must_be_whole, write};
 use crate::source::Source;
 
 pub use target::Target;
@@ -45,6 +45,7 @@ pub fn shrink(
     out: &std::path::Path,
     progress: &mut dyn FnMut(usize, u64),
 ) -> Result<Shrunk, PlayError> {
+    must_be_whole(source)?;
     let key: Option<[u8; 32]> = source.key_bytes().and_then(|key| key.try_into().ok());
     let judge = Judge::new(target, key)?;
     let all = load(source, Seq(u64::MAX))?;

@@ -9,6 +9,7 @@ use crate::feed::Feed;
 use crate::play::PlayError;
 use crate::records::{Kept, load};
 use crate::source::Source;
+use crate::start::Start;
 
 /// Inputs between two kept states, at first. Stepping so many takes less than a millisecond.
 const DISTANCE: usize = 512;
@@ -16,6 +17,8 @@ const DISTANCE: usize = 512;
 const KEPT_MAX: usize = 256;
 
 pub(super) struct Machine {
+    /// Inputs before the first: those that a snapshot stands for.
+    base: usize,
     inputs: Vec<Kept>,
     /// Digests of the outputs, as recorded; the last may be unknown.
     recorded: Vec<Option<Digest>>,
@@ -32,27 +35,36 @@ pub(super) struct Machine {
 impl Machine {
     pub(super) fn load(source: &Source) -> Result<Machine, PlayError> {
         let inputs = load(source, Seq(u64::MAX))?;
-        let recorded = recorded(source, inputs.len())?;
+        let Start { state, seq, .. } = Start::of(source)?;
+        let base = usize::try_from(seq.0).unwrap_or(usize::MAX);
+        let recorded = recorded(source, base, inputs.len())?;
         Ok(Machine {
+            base,
             inputs,
             recorded,
-            state: State::new(),
+            kept: vec![(0, state.clone())],
+            state,
             outputs: Outputs::new(),
             at: 0,
-            kept: vec![(0, State::new())],
             distance: DISTANCE,
             scratch: Vec::new(),
             diverges: false,
         })
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.inputs.len()
+    /// The number of the last input.
+    pub(super) fn last(&self) -> usize {
+        self.base + self.inputs.len()
     }
 
-    /// The number of the input that was stepped last; 0 before the first.
+    /// The number of the first input.
+    pub(super) fn first(&self) -> usize {
+        self.base + 1
+    }
+
+    /// The number of the input that was stepped last, or that stands before the first.
     pub(super) fn at(&self) -> usize {
-        self.at
+        self.base + self.at
     }
 
     pub(super) fn state(&self) -> &State {
@@ -74,7 +86,7 @@ impl Machine {
     pub(super) fn notation(&self) -> (String, Vec<String>) {
         let last = self.at.checked_sub(1).and_then(|last| self.inputs.get(last));
         let input =
-            last.map_or_else(String::new, |kept| kept.input(Seq(self.at as u64)).to_string());
+            last.map_or_else(String::new, |kept| kept.input(Seq(self.at() as u64)).to_string());
         (input, self.outputs.as_slice().iter().map(ToString::to_string).collect())
     }
 
@@ -82,7 +94,8 @@ impl Machine {
     pub(super) fn forward(&mut self) -> bool {
         let Some(kept) = self.inputs.get(self.at) else { return false };
         self.at += 1;
-        self.state.step(&kept.input(Seq(self.at as u64)), &mut self.outputs);
+        let seq = Seq((self.base + self.at) as u64);
+        self.state.step(&kept.input(seq), &mut self.outputs);
         let digest = digest_outputs(self.outputs.as_slice(), &mut self.scratch);
         let recorded = self.recorded.get(self.at - 1).copied().flatten();
         self.diverges = recorded.is_some_and(|recorded| recorded != digest);
@@ -102,7 +115,8 @@ impl Machine {
     }
 
     /// Goes to the state after an input that exists.
-    pub(super) fn go(&mut self, at: usize) {
+    pub(super) fn go(&mut self, number: usize) {
+        let at = number.saturating_sub(self.base);
         if at < self.at || at == 0 {
             // The step itself is done again, for its outputs.
             let before = at.saturating_sub(1);
@@ -119,7 +133,7 @@ impl Machine {
 }
 
 /// What the journal says about the outputs of each input.
-fn recorded(source: &Source, inputs: usize) -> Result<Vec<Option<Digest>>, PlayError> {
+fn recorded(source: &Source, base: usize, inputs: usize) -> Result<Vec<Option<Digest>>, PlayError> {
     let mut recorded = vec![None; inputs];
     let mut feed = Feed::start(source)?;
     let mut last = None;
@@ -133,7 +147,8 @@ fn recorded(source: &Source, inputs: usize) -> Result<Vec<Option<Digest>>, PlayE
                 last = None;
             }
             if item.mark.is_none() {
-                last = usize::try_from(item.header.seq.0).ok().and_then(|seq| seq.checked_sub(1));
+                let seq = usize::try_from(item.header.seq.0).ok();
+                last = seq.and_then(|seq| seq.checked_sub(base + 1));
             }
         }
     }

@@ -50,7 +50,8 @@ pub fn walk(
     let machine = Machine::load(source)?;
     let mut walk = Walk { machine, json, breaks: Vec::new(), watched: Vec::new(), out };
     if !json {
-        writeln!(walk.out, "{} inputs; h for help", walk.machine.len())?;
+        let (first, last) = (walk.machine.first(), walk.machine.last());
+        writeln!(walk.out, "inputs #{first} to #{last}; h for help")?;
     }
     let mut line = String::new();
     loop {
@@ -137,9 +138,9 @@ impl Walk<'_> {
     }
 
     fn go(&mut self, at: usize) -> Result<(), PlayError> {
-        if at > self.machine.len() {
-            let last = self.machine.len();
-            self.say(&format!("there is no input #{at}: the journal has #1 to #{last}"))?;
+        let (first, last) = (self.machine.first(), self.machine.last());
+        if at > last || at + 1 < first {
+            self.say(&format!("there is no input #{at}: the journal has #{first} to #{last}"))?;
             return Ok(());
         }
         self.machine.go(at);
@@ -201,7 +202,7 @@ impl Walk<'_> {
 
     fn show(&mut self) -> Result<(), PlayError> {
         let at = self.machine.at();
-        if at == 0 {
+        if at < self.machine.first() {
             self.say("before the first input")?;
             return Ok(());
         }

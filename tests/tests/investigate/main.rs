@@ -2,7 +2,9 @@
 
 mod bundles;
 mod compare;
+mod dropped;
 mod export;
+mod guide;
 mod incident;
 mod smaller;
 mod step;

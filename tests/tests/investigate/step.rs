@@ -36,7 +36,7 @@ fn steps_go_forwards_and_backwards_and_show_what_the_journal_has() {
     };
     let all = answers(dir, &[], "n 100000\nq\n");
     let (first, rest) = all.split_once('\n').expect("lines");
-    assert!(first.contains(" inputs; h for help"), "{first}");
+    assert!(first.starts_with("inputs #1 to #") && first.ends_with("; h for help"), "{first}");
     assert_eq!(rest, format!("{shown}that was the last input\n"));
     let there_and_back = answers(dir, &[], "g 30\nb 12\nn\nb\nq\n");
     let expected = [step(30), step(18), step(19), step(18)].concat();
