@@ -7,6 +7,8 @@ mod lanes;
 mod looking;
 mod many;
 mod operator;
+#[cfg(feature = "strace")]
+mod power;
 #[cfg(feature = "real-pi")]
 mod real_pi;
 mod retention;

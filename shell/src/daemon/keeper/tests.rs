@@ -1,6 +1,7 @@
 //! The keeper on a disk that fails when told to: what a snapshot and the tail make is what all
 //! inputs make, and nothing that is dropped is missed.
 
+mod large;
 mod world;
 
 use pi_server_core::{Digest, State};
@@ -232,6 +233,27 @@ fn the_last_step_of_a_segment_is_verified_as_well() {
     let mut worker = world.worker(KEEP_ALL);
     let kept = worker.keep(boundary);
     assert!(matches!(kept, Err(Trouble::Diverged(_))));
+}
+
+#[test]
+fn a_full_disk_keeps_snapshots_and_dropping_waiting_and_nothing_else() {
+    let mut world = World::new();
+    world.work(200);
+    let last = world.settle();
+    let mut worker = world.worker(Retention { bytes: 1, ..KEEP_ALL });
+    worker.keep(last - 1).ok().expect("kept");
+    world.disk.faults().full = true;
+    assert!(matches!(worker.keep(last), Err(Trouble::Io(..))));
+    world.check_answers();
+    world.disk.faults().full = false;
+    worker.keep(last).ok().expect("kept");
+    world.disk.faults().full = true;
+    assert!(matches!(worker.retain(), Err(Trouble::Io(..))), "bodies cannot be moved");
+    assert_eq!(world.disk.segment_numbers()[0], 1);
+    world.disk.faults().full = false;
+    world.retain(&mut worker);
+    assert!(world.disk.segment_numbers()[0] > 1);
+    world.check_answers();
 }
 
 #[test]

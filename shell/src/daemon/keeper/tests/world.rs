@@ -163,16 +163,7 @@ impl World {
     }
 
     pub(super) fn worker_told_bad(&self, retention: Retention, bad: Vec<u64>) -> Worker {
-        let shared = Arc::new(Shared::default());
-        assert_eq!(*shared.report(), Report::default());
-        Worker {
-            archive: self.archive.clone().expect("it has run"),
-            retention,
-            bad,
-            droppable: self.ask.clone(),
-            shared,
-            wake: Box::new(|| {}),
-        }
+        worker_of(self.archive.clone().expect("it has run"), retention, bad, self.ask.clone())
     }
 
     /// Applies retention, as loop and thread do it together.
@@ -265,7 +256,19 @@ impl World {
     }
 }
 
-fn agent(said: AgentSaid) -> InputKind {
+/// The thread's side, on a journal of the caller's.
+pub(super) fn worker(journal: &Journal, retention: Retention) -> Worker {
+    worker_of(journal.archive(), retention, Vec::new(), channel().0)
+}
+
+fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<u64>) -> Worker {
+    let shared = Arc::new(Shared::default());
+    assert_eq!(*shared.report(), Report::default());
+    Worker { archive, retention, bad, droppable: ask, shared, wake: Box::new(|| {}) }
+}
+
+/// What is said by the only agent.
+pub(super) fn agent(said: AgentSaid) -> InputKind {
     InputKind::Agent { agent: AgentNo(1), said }
 }
 
@@ -282,7 +285,7 @@ fn origin() -> Origin {
     Origin { journal: JournalId([5; 16]), key: [6; 32], now: Micros(1) }
 }
 
-fn boot() -> InputKind {
+pub(super) fn boot() -> InputKind {
     InputKind::Boot(Box::new(Boot {
         rules: RuleSet::V1,
         server_version: "test".into(),
