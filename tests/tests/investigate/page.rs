@@ -1,11 +1,13 @@
 //! The page that `export` writes, in a real browser. Needs the feature `browser`.
 
-use crate::incident::{incident, prompt};
-use crate::{arg, replay_ends, replay_json};
-use pi_server_tests::Daemon;
-use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
+
+use pi_server_tests::Daemon;
+use serde_json::{Value, json};
+
+use crate::incident::{incident, prompt};
+use crate::{arg, replay_ends, replay_json};
 
 /// What the page's test script found out, which it leaves as one attribute of the body.
 fn in_chromium(page: &Path, script: &str, wait: &str) -> Value {
