@@ -228,8 +228,44 @@ fn diff_finds_the_first_input_that_differs() {
 
 #[test]
 fn every_verb_helps_with_an_example() {
-    for verb in ["verify", "show", "stats", "diff"] {
+    for verb in [
+        "verify",
+        "show",
+        "stats",
+        "diff",
+        "digests",
+        "bisect",
+        "what-if",
+        "bundle",
+        "unbundle",
+        "verify-bundle",
+        "redact",
+        "shrink",
+        "corpus",
+        "step",
+        "export",
+    ] {
         let help = text(&[verb, "--help"], Path::new("--help"));
         assert!(help.contains("Example") && help.contains("pi-replay "), "{help}");
     }
+}
+
+#[test]
+fn stepping_stops_where_an_altered_record_makes_it_diverge() {
+    let dir = tempfile::tempdir().unwrap();
+    two_lives(dir.path());
+    forge(dir.path(), |record: &mut Forged| {
+        if record.mark.is_none() && record.header.seq.0 == 7 {
+            record.header.outputs.0[0] ^= 1;
+        }
+    });
+    let mut out = Vec::new();
+    let source = pi_replay::source::Source::open(dir.path()).unwrap();
+    let mut lines = "break divergence\nc\nb\nq\n".as_bytes();
+    pi_replay::step::walk(&source, false, false, &mut lines, &mut out).unwrap();
+    let said = String::from_utf8(out).unwrap();
+    let altered = said.find("      #6  ").unwrap();
+    let back = said.find("      #5  ").unwrap();
+    let marks: Vec<usize> = said.match_indices("(not the recorded").map(|(at, _)| at).collect();
+    assert!(marks.len() == 1 && altered < marks[0] && marks[0] < back, "{said}");
 }

@@ -8,8 +8,8 @@
 //!
 //! An input stands at the start of a line, its outputs are indented below it. `t` is the time in
 //! milliseconds (`t200.005` has microseconds), `c` a connection, `s:` a session, `a` an agent, `#` a
-//! command; `c` and `#` numbers are the seq of the input that brought them. The grammar, by
-//! example, is in docs/guides/scripts.md.
+//! command; `c` and `#` numbers are the seq of the input that brought them. The scripts in
+//! `core/tests/scripts/` are its examples.
 
 mod parse;
 mod print;

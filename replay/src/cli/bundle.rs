@@ -16,8 +16,9 @@ use crate::status::Status;
 use crate::verify::verify;
 
 pub(super) const BUNDLE_EXAMPLES: &str = "\
-Every verb takes a bundle in the place of a data directory. The key is left out unless asked for: with
-it, frames can be decoded again and bodies checked, but guesses of erased texts can be checked too.
+Every verb takes a bundle in the place of a data directory. The key is left out unless asked for:
+with it, frames can be decoded again and bodies checked, but guesses of erased texts
+can be checked too.
 
 Example:
   pi-replay bundle ~/.local/share/pi-server -o incident.pib";

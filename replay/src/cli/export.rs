@@ -15,8 +15,9 @@ use crate::source::Source;
 use crate::status::Status;
 
 pub(super) const EXAMPLES: &str = "\
-A place in time is an input as #120, or a time as t1700000000123 (milliseconds since 1970), as `show`
-prints them. Texts of prompts and events are in the result: see --no-bodies, and `pi-replay redact`.
+A place in time is an input as #120, or a time as t1700000000123 (milliseconds since 1970), as
+`show` prints them. Texts of prompts and events are in the result: see --no-bodies,
+and `pi-replay redact`.
 
 Examples:
   pi-replay export DIR --format html -o incident.html

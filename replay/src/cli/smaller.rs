@@ -27,7 +27,8 @@ Examples:
 
 pub(super) const CORPUS_EXAMPLES: &str = "\
 Of a journal: every distinct frame as a seed of the fuzz target frame_decoder, and the whole as a
-script for core/tests/scripts. The other way: a script, or a frame such as a crash file, as a journal.
+script for core/tests/scripts. The other way: a script, or a frame such as a crash file, as a
+journal.
 
 Examples:
   pi-replay corpus DIR -o seeds && cp seeds/frame_decoder/* fuzz/corpus/frame_decoder/

@@ -20,8 +20,8 @@ pub(super) struct Machine {
     /// Inputs before the first: those that a snapshot stands for.
     base: usize,
     inputs: Vec<Kept>,
-    /// Digests of the outputs, as recorded; the last may be unknown.
-    recorded: Vec<Option<Digest>>,
+    /// The outputs, as recorded.
+    recorded: Vec<Recorded>,
     state: State,
     outputs: Outputs,
     /// Inputs that were stepped.
@@ -97,8 +97,8 @@ impl Machine {
         let seq = Seq((self.base + self.at) as u64);
         self.state.step(&kept.input(seq), &mut self.outputs);
         let digest = digest_outputs(self.outputs.as_slice(), &mut self.scratch);
-        let recorded = self.recorded.get(self.at - 1).copied().flatten();
-        self.diverges = recorded.is_some_and(|recorded| recorded != digest);
+        let recorded = self.recorded.get(self.at - 1);
+        self.diverges = recorded.is_some_and(|recorded| !recorded.agrees(digest));
         let last = self.kept.last().map_or(0, |(at, _)| *at);
         if self.at >= last + self.distance {
             self.kept.push((self.at, self.state.clone()));
@@ -132,19 +132,38 @@ impl Machine {
     }
 }
 
+/// What the journal says about the outputs of a step: nothing about the last that has no commit,
+/// and it may say it twice, in a commit and in the next input.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recorded {
+    digest: Option<Digest>,
+    /// It contradicts itself.
+    disputed: bool,
+}
+
+impl Recorded {
+    fn tell(&mut self, digest: Digest) {
+        self.disputed |= self.digest.is_some_and(|before| before != digest);
+        self.digest = Some(digest);
+    }
+
+    fn agrees(&self, digest: Digest) -> bool {
+        !self.disputed && self.digest.is_none_or(|recorded| recorded == digest)
+    }
+}
+
 /// What the journal says about the outputs of each input.
-fn recorded(source: &Source, base: usize, inputs: usize) -> Result<Vec<Option<Digest>>, PlayError> {
-    let mut recorded = vec![None; inputs];
+fn recorded(source: &Source, base: usize, inputs: usize) -> Result<Vec<Recorded>, PlayError> {
+    let mut recorded: Vec<Recorded> = vec![Recorded::default(); inputs];
     let mut feed = Feed::start(source)?;
-    let mut last = None;
+    let mut last: Option<usize> = None;
     while let Some(batch) = feed.take() {
         for item in batch.items() {
             let tells = matches!(item.mark, None | Some(Mark::Commit(_)));
             if let (true, Some(at)) = (tells, last)
                 && let Some(place) = recorded.get_mut(at)
             {
-                *place = Some(item.header.outputs);
-                last = None;
+                place.tell(item.header.outputs);
             }
             if item.mark.is_none() {
                 let seq = usize::try_from(item.header.seq.0).ok();

@@ -242,19 +242,20 @@ impl Worker {
         });
         let whole = whole.map_err(Trouble::Read)?;
         if diverged.is_none() {
+            if !whole {
+                // In the middle of a segment; what stands behind its end says nothing here.
+                return Err(Trouble::Stopped);
+            }
             // The digest of the last step stands behind the segment's end.
             let recorded = self.archive.outputs_at(cursor);
             let recorded = recorded.map_err(|error| Trouble::Io("read a segment", error))?;
             diverged = recorded.and_then(|recorded| past.check(cursor.seq, recorded).err());
         }
-        match diverged {
-            _ if !whole && diverged.is_none() => Err(Trouble::Stopped),
-            Some(divergence) => Err(Trouble::Diverged(divergence)),
-            None => {
-                self.shared.report().verified = cursor.seq;
-                Ok(())
-            }
+        if let Some(divergence) = diverged {
+            return Err(Trouble::Diverged(divergence));
         }
+        self.shared.report().verified = cursor.seq;
+        Ok(())
     }
 
     fn save(&mut self, cursor: Cursor, past: &Past) -> Result<(), Trouble> {

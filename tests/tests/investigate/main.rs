@@ -6,6 +6,8 @@ mod dropped;
 mod export;
 mod guide;
 mod incident;
+#[cfg(feature = "browser")]
+mod page;
 mod smaller;
 mod step;
 

@@ -236,6 +236,21 @@ fn the_last_step_of_a_segment_is_verified_as_well() {
 }
 
 #[test]
+fn a_stop_in_the_middle_of_a_segment_is_no_alarm() {
+    let mut world = World::new();
+    world.work(200);
+    let last = world.settle();
+    let worker = world.worker(KEEP_ALL);
+    worker.shared.stop.store(true, Ordering::Relaxed);
+    let (mut cursor, mut past) = (worker.archive.start(), Past::new());
+    assert!(matches!(worker.feed(&mut cursor, &mut past), Err(Trouble::Stopped)));
+    let mut worker = world.worker(KEEP_ALL);
+    worker.shared.stop.store(true, Ordering::Relaxed);
+    assert!(matches!(worker.keep(last), Err(Trouble::Stopped)));
+    assert!(world.disk.kept_numbers(Shelf::Snapshots).is_empty());
+}
+
+#[test]
 fn a_full_disk_keeps_snapshots_and_dropping_waiting_and_nothing_else() {
     let mut world = World::new();
     world.work(200);
