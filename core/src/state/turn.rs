@@ -116,12 +116,13 @@ impl State {
         let by = self.now.plus_ms(self.limits.settle_ms);
         let Some(session) = self.sessions.get(id) else { return };
         match session.agent {
-            Agent::Up { settles: false, .. } => self.set_run(id, Run::Ended { by }),
             // It will say when it is over, and takes nothing for this run any more.
-            Agent::Up { settles: true, .. }
+            Agent::Up { settles: true, .. } => self.set_run(id, Run::Retrying),
+            // Who is not up has not said that it would.
+            Agent::Up { settles: false, .. }
             | Agent::Down
             | Agent::Starting { .. }
-            | Agent::Ending { .. } => self.set_run(id, Run::Retrying),
+            | Agent::Ending { .. } => self.set_run(id, Run::Ended { by }),
         }
     }
 
@@ -259,9 +260,11 @@ impl State {
     /// The agent has refused a prompt, or answered one that was given up in a way that says that
     /// no run begins.
     pub(super) fn prompt_over(&mut self, id: &Text, number: CommandNo) {
-        let prompted =
-            self.sessions.get(id).is_some_and(|session| session.run == Run::Prompted(number));
-        if prompted {
+        let asked = self.sessions.get(id).is_some_and(|session| match session.run {
+            Run::Prompted(command) | Run::Accepted { command, .. } => command == number,
+            Run::Idle | Run::Going | Run::Retrying | Run::Ended { .. } => false,
+        });
+        if asked {
             self.set_run(id, Run::Idle);
             if self.stopping(id) == Some(number) {
                 self.stopped(id);

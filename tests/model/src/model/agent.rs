@@ -191,11 +191,14 @@ impl Model {
             self.stopping.remove(place);
             return;
         }
-        if agent.run != Run::Asked || stopping.begin_by.is_some() {
-            // Its run has begun and will end, or its answer was heard already.
+        if agent.run != Run::Asked {
+            // Its run has begun and will end.
             return;
         }
         match reply {
+            // Said twice.
+            Reply::Done(Disposition::Started | Disposition::Unspecified)
+                if stopping.begin_by.is_some() => {}
             Reply::Done(Disposition::Started | Disposition::Unspecified) => {
                 stopping.begin_by = Some(self.now.plus_ms(self.limits.run_start_timeout_ms));
             }
@@ -222,7 +225,8 @@ impl Model {
         known.newest_event = seq;
         let frame = Frame::Event { session: id.clone(), cursor: seq, event: self.body };
         self.tell_subscribers(&id, &frame);
-        let settles = agent.up.as_ref().is_some_and(|facts| facts.settles);
+        // Who is not up has not said that it would say so.
+        let settles = !agent.ending && agent.up.as_ref().is_some_and(|facts| facts.settles);
         let quiet_at = (!settles).then(|| self.now.plus_ms(self.limits.settle_ms));
         match event {
             AgentEvent::RunStarted => self.run_started(agent),
@@ -321,7 +325,8 @@ impl Model {
 
     pub(super) fn agent_is_due(&mut self, no: AgentNo) {
         let Some(agent) = self.agents.iter().find(|a| a.no == no).cloned() else { return };
-        if agent.up.is_some() || agent.ending {
+        let quiet = matches!(agent.run, Run::Between { quiet_at: Some(at) } if at <= self.now);
+        if agent.up.is_some() || agent.ending || (quiet && agent.start_by > self.now) {
             return self.settled(no);
         }
         let ms = self.limits.agent_start_timeout_ms;
@@ -396,6 +401,9 @@ impl Model {
 /// When something is due of an agent: its start, or the end of the quiet time after a run.
 pub(super) fn agent_due_at(agent: &Agent) -> Option<Micros> {
     match (&agent.up, &agent.run) {
+        (None, Run::Between { quiet_at: Some(quiet_at) }) if !agent.ending => {
+            Some(agent.start_by.min(*quiet_at))
+        }
         (None, _) if !agent.ending => Some(agent.start_by),
         (_, Run::Between { quiet_at }) => *quiet_at,
         (_, Run::Idle | Run::Asked | Run::Running) => None,
