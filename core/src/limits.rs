@@ -107,7 +107,7 @@ limits! {
     /// Stored outcomes; the oldest is forgotten first, and its id then answers `outcome_expired`.
     outcomes_max = 2_000, 1..=1_000_000;
     /// Forgotten ids that still answer `outcome_expired` and do not run again.
-    forgotten_max = 100_000, 0..=10_000_000;
+    forgotten_max = 20_000, 0..=10_000_000;
     /// Live idempotency keys.
     idempotency_keys_max = 10_000, 1..=1_000_000;
     /// Life of an idempotency key after its command has ended, in milliseconds.
