@@ -1,5 +1,7 @@
 //! Where a generated run takes its choices from: a seed, or the bytes of a fuzzer.
 
+use arbitrary::Unstructured;
+
 /// A source of choices. The same source gives the same run.
 #[derive(Clone, Debug)]
 pub enum Entropy<'a> {
@@ -20,8 +22,8 @@ impl Entropy<'_> {
 
     /// A number below `bound`; 0 if `bound` is 0 or the source is dry.
     ///
-    /// Fuzzer bytes are taken one at a time where one is enough, so that a mutation of one byte is
-    /// a mutation of one choice.
+    /// Of fuzzer bytes, as few are taken as the bound needs, so that a mutation of one byte is a
+    /// mutation of one choice.
     pub fn below(&mut self, bound: u64) -> u64 {
         if bound <= 1 {
             return 0;
@@ -29,11 +31,10 @@ impl Entropy<'_> {
         match self {
             Entropy::Seed(state) => splitmix(state) % bound,
             Entropy::Bytes(bytes) => {
-                let wanted = if bound <= 256 { 1 } else { 8 };
-                let taken = wanted.min(bytes.len());
-                let (head, rest) = bytes.split_at(taken);
-                *bytes = rest;
-                head.iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte)) % bound
+                let mut source = Unstructured::new(bytes);
+                let number = source.int_in_range(0..=bound - 1).unwrap_or(0);
+                *bytes = source.take_rest();
+                number
             }
         }
     }
