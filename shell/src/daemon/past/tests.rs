@@ -27,11 +27,12 @@ fn what_is_no_past_is_not_taken_in() {
 }
 
 /// Should this fail, the layout has changed: count up `STATE_LAYOUT` or `LAYOUT`, so that no build
-/// takes a snapshot of another for its own, and only then write the new digest here.
+/// takes a snapshot of another for its own, and only then write the new digest here. (Another default
+/// of a limit changes the digest and not the layout; then the new digest is all.)
 #[test]
 fn the_layout_is_the_one_that_has_this_number() {
     let (state, rest) = Past::new().encode();
     let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex()[..16].to_owned();
     let known = (pi_server_core::state::STATE_LAYOUT, LAYOUT, digest(&state), digest(&rest));
-    assert_eq!(known, (1, 1, "52c1a33a82730bb3".to_owned(), "87c5c948e6ca134c".to_owned()));
+    assert_eq!(known, (1, 1, "08f7f3afded2f6e0".to_owned(), "87c5c948e6ca134c".to_owned()));
 }
