@@ -8,7 +8,7 @@ use pi_server_core::{Digest, Output, Outputs, Seq, State};
 use super::authors::Authors;
 use super::clock::Clock;
 use super::held::Held;
-use super::history::History;
+use super::history::{Covered, History};
 use super::past::Past;
 use crate::journal::{AppendError, Durable, Journal, JournalError};
 
@@ -93,6 +93,11 @@ impl Machine {
 
     pub(super) fn history(&self) -> &History {
         &self.history
+    }
+
+    /// There are indexes of the history up to here.
+    pub(super) fn cover(&mut self, covered: Covered) {
+        self.history.cover(covered);
     }
 
     pub(super) fn authors(&self) -> &Authors {

@@ -8,15 +8,17 @@ mod places;
 mod session_file;
 mod stored;
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::{io, thread};
 
 use pi_server_core::CommandNo;
 use pi_server_core::input::{Answer, InputKind};
 use pi_server_core::output::Query;
+use serde_json::Value;
 
+use super::history::{Damaged, Search};
 use super::machine::Machine;
+use crate::journal::{Archive, HISTORY_DIR};
 pub(super) use metrics::LoopStats;
 pub(super) use places::Places;
 use stored::{Known, Stored};
@@ -43,6 +45,7 @@ enum Job {
     Directory { cwd: Option<String> },
     SessionFile { path: String },
     Stored { known: Vec<Known> },
+    History { search: Box<Search> },
 }
 
 /// All questions that are open.
@@ -51,7 +54,18 @@ pub(super) struct Queries {
     jobs: Sender<(CommandNo, Job)>,
     done: Receiver<Answered>,
     ready: Vec<Answered>,
+    damaged: Receiver<u64>,
     journal_path: String,
+}
+
+/// What the thread looks at.
+struct LookUp {
+    places: Places,
+    stored: Stored,
+    archive: Archive,
+    journal_path: String,
+    /// Segments whose indexes cannot be used.
+    damaged: Sender<u64>,
 }
 
 impl Queries {
@@ -61,23 +75,30 @@ impl Queries {
     /// No thread can be had.
     pub(super) fn start(
         places: Places,
+        archive: Archive,
         journal_path: String,
         wake: impl Fn() + Send + 'static,
     ) -> io::Result<Queries> {
         let (jobs, todo) = mpsc::channel::<(CommandNo, Job)>();
         let (answers, done) = mpsc::channel();
-        let places = Arc::new(places);
+        let (damaged_sender, damaged) = mpsc::channel();
+        let mut thread = LookUp {
+            places,
+            stored: Stored::new(),
+            archive,
+            journal_path: journal_path.clone(),
+            damaged: damaged_sender,
+        };
         thread::Builder::new().name("look-up".to_owned()).spawn(move || {
-            let mut stored = Stored::new();
             for (query, job) in todo {
-                let (answer, body) = look_up(job, &places, &mut stored);
+                let (answer, body) = thread.look_up(job);
                 if answers.send(Answered { query, answer, body }).is_err() {
                     return;
                 }
                 wake();
             }
         })?;
-        Ok(Queries { jobs, done, ready: Vec::new(), journal_path })
+        Ok(Queries { jobs, done, ready: Vec::new(), damaged, journal_path })
     }
 
     /// Looks something up; the answer comes out of [`Queries::drain`], now or later.
@@ -95,8 +116,8 @@ impl Queries {
                 Job::Stored { known: stored::known(machine.state().sessions()) }
             }
             Query::History(filter) => {
-                let data = machine.history().answer(filter, &self.journal_path);
-                return self.data(query, data.to_string());
+                let tail = machine.history().tail(filter, machine.journal().first_seq());
+                Job::History { search: Box::new(Search { filter: filter.clone(), tail }) }
             }
             Query::Metrics => {
                 let data = metrics::render(machine, stats, &self.journal_path);
@@ -121,22 +142,45 @@ impl Queries {
         !self.ready.is_empty()
     }
 
+    /// Segments whose indexes of the history turned out to be unusable.
+    pub(super) fn damaged(&self) -> impl Iterator<Item = u64> + '_ {
+        self.damaged.try_iter()
+    }
+
     fn data(&mut self, query: CommandNo, json: String) {
         self.ready.push(Answered { query, answer: Answer::Data, body: json.into_bytes() });
     }
 }
 
-fn look_up(job: Job, places: &Places, stored: &mut Stored) -> (Answer, Vec<u8>) {
-    let answer = match job {
-        Job::Directory { cwd } => directory::check(cwd.as_deref(), places.default_cwd())
-            .map(|cwd| Answer::Directory { cwd }),
-        Job::SessionFile { path } => session_file::check(&path, places),
-        Job::Stored { known } => {
-            return (Answer::Data, stored.list(&known, places).to_string().into_bytes());
-        }
-    };
-    let answer = answer.unwrap_or_else(|text| Answer::Failed(text.into()));
-    (answer, Vec::new())
+impl LookUp {
+    fn look_up(&mut self, job: Job) -> (Answer, Vec<u8>) {
+        let answer = match job {
+            Job::Directory { cwd } => directory::check(cwd.as_deref(), self.places.default_cwd())
+                .map(|cwd| Answer::Directory { cwd }),
+            Job::SessionFile { path } => session_file::check(&path, &self.places),
+            Job::Stored { known } => {
+                return data(&self.stored.list(&known, &self.places));
+            }
+            Job::History { search } => match search.answer(&self.archive, &self.journal_path) {
+                Ok(found) => return data(&found),
+                Err(damaged) => Err(self.report(&damaged)),
+            },
+        };
+        let answer = answer.unwrap_or_else(|text| Answer::Failed(text.into()));
+        (answer, Vec::new())
+    }
+
+    /// Has an index made again. What the client is told.
+    fn report(&self, Damaged { segment, damage }: &Damaged) -> String {
+        eprintln!("pi-server: {HISTORY_DIR}/{segment:08}.idx cannot be used: {damage}");
+        // The loop ends after the thread, or with it.
+        let _ = self.damaged.send(*segment);
+        format!("The history of segment {segment} is being indexed again; try later")
+    }
+}
+
+fn data(data: &Value) -> (Answer, Vec<u8>) {
+    (Answer::Data, data.to_string().into_bytes())
 }
 
 #[cfg(test)]
