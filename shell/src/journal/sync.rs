@@ -151,6 +151,13 @@ impl Syncer {
         self.shared.sync_once(self.shared.lock(), scope).map(|_| ())
     }
 
+    /// As the thread does it between two writes of `HEAD`.
+    #[cfg(test)]
+    pub(super) fn sync_records(&self) -> Result<(), JournalError> {
+        let scope = Scope { head: false, unasked: true };
+        self.shared.sync_once(self.shared.lock(), scope).map(|_| ())
+    }
+
     /// Ends the thread after a last sync.
     pub(super) fn stop(mut self) -> Result<(), JournalError> {
         self.join();
