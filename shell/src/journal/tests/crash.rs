@@ -166,8 +166,12 @@ impl<'a> World<'a> {
             }
             28..=30 => {
                 let head = self.random.chance(50);
-                let synced = if head { journal.sync() } else { journal.syncer.sync_records() };
-                synced.map_err(all)?;
+                if head {
+                    journal.sync().map_err(all)?;
+                } else {
+                    journal.sync_aside(false);
+                    journal.syncer.check().map_err(all)?;
+                }
                 self.synced = self.synced.max(journal.syncer.durable().0);
                 if head {
                     self.proven = self.synced;
@@ -183,6 +187,7 @@ impl<'a> World<'a> {
             34 | 35 => self.keep(journal).unwrap_or_default(),
             36 => self.retain(journal).unwrap_or_default(),
             37 => self.old = Some(self.disk.image()),
+            38 => drop(journal.build_aside()),
             _ => {
                 let full = self.disk.faults().full;
                 self.disk.faults().full = !full && self.random.chance(20);
