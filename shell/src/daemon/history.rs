@@ -10,6 +10,7 @@ mod index;
 mod pages;
 pub(super) mod search;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
@@ -131,7 +132,7 @@ impl History {
             found.select_nth_unstable_by(wanted - 1, |a, b| b.command.cmp(&a.command));
             found.truncate(wanted);
         }
-        found.sort_unstable_by(|a, b| b.command.cmp(&a.command));
+        found.sort_unstable_by_key(|entry| Reverse(entry.command));
         Tail {
             entries: found.into_iter().cloned().collect(),
             covered: self.covered,

@@ -300,9 +300,9 @@ impl Index {
     fn key(&self, number: u64) -> Result<(u64, u64), Damage> {
         let mut bytes = [0; 12];
         self.pages.read(self.keys, number * KEY_BYTES, &mut bytes)?;
-        let [a, b, c, d, e, f, g, h, row @ ..] = bytes;
-        let row = u64::from(u32::from_le_bytes(row));
-        Ok((u64::from_le_bytes([a, b, c, d, e, f, g, h]), row))
+        let key = bytes.first_chunk().map_or(0, |key| u64::from_le_bytes(*key));
+        let row = bytes.last_chunk().map_or(0, |row| u32::from_le_bytes(*row));
+        Ok((key, u64::from(row)))
     }
 
     fn row(&self, number: u64) -> Result<Row, Damage> {

@@ -4,6 +4,8 @@
 //! An index that is damaged or missing is never answered without: the search says so, and the keeper
 //! makes it again.
 
+use std::cmp::Reverse;
+
 use pi_server_core::Seq;
 use pi_server_core::input::HistoryFilter;
 use serde_json::{Map, Value, json};
@@ -116,7 +118,7 @@ fn collect(
             continue;
         }
         index.search(filter, wanted, floor, entries).map_err(failed)?;
-        entries.sort_unstable_by(|a, b| b.command.cmp(&a.command));
+        entries.sort_unstable_by_key(|entry| Reverse(entry.command));
         entries.truncate(wanted);
     }
     Ok(first)

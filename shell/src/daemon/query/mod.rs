@@ -49,23 +49,34 @@ enum Job {
 }
 
 /// All questions that are open.
-#[derive(Debug)]
 pub(super) struct Queries {
     jobs: Sender<(CommandNo, Job)>,
     done: Receiver<Answered>,
     ready: Vec<Answered>,
     damaged: Receiver<u64>,
     journal_path: String,
+    /// What would be the thread's, if there is none.
+    aside: Option<Worker>,
 }
 
-/// What the thread looks at.
-struct LookUp {
+/// Whoever looks up, on a thread or not.
+struct Worker {
+    todo: Receiver<(CommandNo, Job)>,
+    answers: Sender<Answered>,
     places: Places,
     stored: Stored,
     archive: Archive,
     journal_path: String,
     /// Segments whose indexes cannot be used.
     damaged: Sender<u64>,
+}
+
+impl Worker {
+    /// Looks one thing up. Whether anybody wants to know.
+    fn heed(&mut self, query: CommandNo, job: Job) -> bool {
+        let (answer, body) = self.look_up(job);
+        self.answers.send(Answered { query, answer, body }).is_ok()
+    }
 }
 
 impl Queries {
@@ -79,26 +90,42 @@ impl Queries {
         journal_path: String,
         wake: impl Fn() + Send + 'static,
     ) -> io::Result<Queries> {
-        let (jobs, todo) = mpsc::channel::<(CommandNo, Job)>();
+        let mut queries = Queries::stepped(places, archive, journal_path);
+        if let Some(mut worker) = queries.aside.take() {
+            thread::Builder::new().name("look-up".to_owned()).spawn(move || {
+                while let Ok((query, job)) = worker.todo.recv() {
+                    if !worker.heed(query, job) {
+                        return;
+                    }
+                    wake();
+                }
+            })?;
+        }
+        Ok(queries)
+    }
+
+    /// The same without a thread: it looks up in [`Queries::step`] only.
+    pub(super) fn stepped(places: Places, archive: Archive, journal_path: String) -> Queries {
+        let (jobs, todo) = mpsc::channel();
         let (answers, done) = mpsc::channel();
         let (damaged_sender, damaged) = mpsc::channel();
-        let mut thread = LookUp {
+        let worker = Worker {
+            todo,
+            answers,
             places,
             stored: Stored::new(),
             archive,
             journal_path: journal_path.clone(),
             damaged: damaged_sender,
         };
-        thread::Builder::new().name("look-up".to_owned()).spawn(move || {
-            for (query, job) in todo {
-                let (answer, body) = thread.look_up(job);
-                if answers.send(Answered { query, answer, body }).is_err() {
-                    return;
-                }
-                wake();
-            }
-        })?;
-        Ok(Queries { jobs, done, ready: Vec::new(), damaged, journal_path })
+        Queries { jobs, done, ready: Vec::new(), damaged, journal_path, aside: Some(worker) }
+    }
+
+    /// Looks up what was asked first, on this thread. Whether there was anything.
+    pub(super) fn step(&mut self) -> bool {
+        let Some(worker) = &mut self.aside else { return false };
+        let Ok((query, job)) = worker.todo.try_recv() else { return false };
+        worker.heed(query, job)
     }
 
     /// Looks something up; the answer comes out of [`Queries::drain`], now or later.
@@ -152,7 +179,7 @@ impl Queries {
     }
 }
 
-impl LookUp {
+impl Worker {
     fn look_up(&mut self, job: Job) -> (Answer, Vec<u8>) {
         let answer = match job {
             Job::Directory { cwd } => directory::check(cwd.as_deref(), self.places.default_cwd())

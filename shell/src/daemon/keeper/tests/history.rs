@@ -11,6 +11,9 @@ use super::super::Retention;
 use super::world::{KEEP_ALL, World};
 use crate::journal::storage::{Disk as _, Shelf};
 
+/// Something that happens to a file.
+type Change = fn(&mut Vec<u8>);
+
 fn all() -> HistoryFilter {
     HistoryFilter { limit: 100, ..HistoryFilter::default() }
 }
@@ -174,11 +177,11 @@ fn a_flipped_bit_in_any_byte_of_an_index_is_never_answered_from_and_it_is_made_a
         world.disk.damage_kept(Shelf::History, segment, |bytes| bytes.clone_from(&good));
     }
     assert!(refused > 100, "{refused}");
-    let damages: [&dyn Fn(&mut Vec<u8>); 4] = [
-        &|bytes| bytes[5_000] ^= 1,
-        &|bytes| bytes.truncate(bytes.len() - 4_096),
-        &|bytes| bytes.extend([0; 4_096]),
-        &|bytes| bytes.clear(),
+    let damages: [Change; 4] = [
+        |bytes| bytes[5_000] ^= 1,
+        |bytes| bytes.truncate(bytes.len() - 4_096),
+        |bytes| bytes.extend([0; 4_096]),
+        |bytes| bytes.clear(),
     ];
     for damage in damages {
         world.disk.damage_kept(Shelf::History, segment, damage);

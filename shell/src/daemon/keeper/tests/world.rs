@@ -289,6 +289,7 @@ fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<
     Worker {
         archive,
         retention,
+        settled: 0,
         bad,
         bad_indexes: BTreeSet::new(),
         given_up: BTreeSet::new(),
