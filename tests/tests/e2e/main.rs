@@ -7,6 +7,7 @@ mod lanes;
 mod looking;
 mod many;
 mod operator;
+mod pool;
 #[cfg(feature = "strace")]
 mod power;
 #[cfg(feature = "real-pi")]
