@@ -13,6 +13,7 @@ pub mod frames;
 pub mod journal;
 pub mod programs;
 pub mod provider;
+pub mod worker;
 
 pub use client::Client;
 pub use daemon::{Daemon, Setup};

@@ -1,12 +1,14 @@
 //! The pure machine with the journal in front of it: no input reaches [`State::step`] before it is
 //! written, and no output leaves before its input is durable (laws 1, 2 and 8).
 
+use std::rc::Rc;
+
 use pi_server_core::input::InputKind;
 use pi_server_core::record::digest_outputs;
 use pi_server_core::{Digest, Output, Outputs, Seq, State};
 
 use super::authors::Authors;
-use super::clock::Clock;
+use super::clock::{Clock, SystemClocks, Time};
 use super::held::Held;
 use super::history::History;
 use super::past::Past;
@@ -29,11 +31,16 @@ pub(super) struct Machine {
 impl Machine {
     /// A machine at the end of a journal whose inputs have been fed to `state`.
     pub(super) fn new(journal: Journal, past: Past) -> Machine {
+        Machine::with_time(journal, past, Rc::new(SystemClocks))
+    }
+
+    /// The same, with clocks of the caller's choice.
+    pub(super) fn with_time(journal: Journal, past: Past, time: Rc<dyn Time>) -> Machine {
         let Past { state, outputs, digest, scratch, history, authors, at, clean: _ } = past;
         Machine {
             journal,
             state,
-            clock: Clock::after(at),
+            clock: Clock::after(at, time),
             outputs,
             digest,
             scratch,

@@ -263,6 +263,20 @@ impl Journal {
         self.syncer.sync()
     }
 
+    /// Without threads of its own ([`Settings::background`]): syncs once what the thread would sync
+    /// by now, with `HEAD` if `interval_passed`. A failure shows in the next call.
+    pub fn sync_aside(&self, interval_passed: bool) {
+        if self.settings.durability != Durability::None {
+            self.syncer.step(interval_passed);
+        }
+    }
+
+    /// Without threads of its own: tries once to build the segment that is wanted, if one is.
+    /// Whether one was.
+    pub fn build_aside(&self) -> bool {
+        self.spare.step()
+    }
+
     /// A clean stop: what was committed is synced (except in `none`), and `HEAD` says so.
     ///
     /// # Errors
