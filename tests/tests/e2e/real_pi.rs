@@ -273,7 +273,7 @@ fn what_only_the_agent_keeps_keeps_the_agent() {
             assert_eq!(client.response(text)["success"], true);
         }
         let tree = client.ok(json!({ "type": "get_tree", "sessionId": "s" }));
-        let entries = tree["data"]["entries"].as_array().expect("entries").clone();
+        let entries = tree["data"]["nodes"].as_array().expect("nodes").clone();
         let answer = entries.iter().find(|entry| entry["text"] == "one").expect("the answer");
         client.ok(json!({
             "type": "navigate_tree", "sessionId": "s", "targetId": answer["entryId"],
