@@ -2,6 +2,7 @@
 
 mod crash;
 mod dependencies;
+mod formats;
 mod identity;
 mod lanes;
 mod looking;
@@ -10,6 +11,7 @@ mod operator;
 mod pool;
 #[cfg(feature = "strace")]
 mod power;
+mod privacy;
 #[cfg(feature = "real-pi")]
 mod real_pi;
 mod retention;
