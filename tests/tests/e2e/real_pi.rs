@@ -268,7 +268,7 @@ fn what_only_the_agent_keeps_keeps_the_agent() {
     let setup = || Setup::new().limit("agents_max", 1).limit("agent_idle_ms", 1);
     with_each_pi_and(setup, |stage| {
         let mut client = stage.client();
-        for text in ["[say:one]", "[say:two]"] {
+        for text in ["[say:one]", "[say:the-left-one]"] {
             client.send(&prompt(text, "s", text));
             assert_eq!(client.response(text)["success"], true);
         }
@@ -288,6 +288,6 @@ fn what_only_the_agent_keeps_keeps_the_agent() {
         assert_eq!(client.response("t")["success"], true);
         let messages =
             client.ok(json!({ "type": "get_messages", "sessionId": "s" }))["data"].to_string();
-        assert!(messages.contains("three") && !messages.contains("two"), "{messages}");
+        assert!(messages.contains("three") && !messages.contains("the-left-one"), "{messages}");
     });
 }
