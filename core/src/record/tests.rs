@@ -41,6 +41,7 @@ impl Writer {
 
     fn blank(&self, number: u64) -> Vec<u8> {
         let header = SegmentHeader {
+            format: FORMAT_VERSION,
             journal: ID,
             number,
             capacity: u32::try_from(CAPACITY).unwrap(),
@@ -97,6 +98,7 @@ impl Writer {
         Header {
             kind,
             erased: false,
+            redacted: false,
             seq,
             at: Micros(seq.0 * 10),
             outputs: Digest([3; 16]),
@@ -485,11 +487,11 @@ fn a_newer_format_is_told_apart_from_damage() {
     let writer = sample();
     let mut segments = writer.segments.clone();
     for at in [0, 2048] {
-        segments[0][at + 8] = 2;
+        segments[0][at + 8] = 3;
         let sum = crc32fast::hash(&segments[0][at..at + 76]);
         segments[0][at + 76..at + 80].copy_from_slice(&sum.to_le_bytes());
     }
-    let fault = SegmentFault::Version { found: 2 };
+    let fault = SegmentFault::Version { found: 3 };
     assert_eq!(survey(head(0), &segments).unwrap_err(), Damage::Segment { segment: 1, fault });
 }
 

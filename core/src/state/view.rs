@@ -161,6 +161,11 @@ impl State {
         })
     }
 
+    /// Whether a command was admitted and has not ended.
+    pub fn is_in_flight(&self, number: CommandNo) -> bool {
+        self.commands.contains_key(&number)
+    }
+
     /// The lanes, by name.
     pub fn lanes(&self) -> impl Iterator<Item = LaneView> + '_ {
         self.lanes.iter().map(|(key, lane)| lane_view(key, lane))

@@ -77,7 +77,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         Keeper::start(&journal, retention, bad, move || wake(&waker))
             .map_err(system("start a thread"))?
     };
-    let mut machine = Machine::new(journal, past);
+    let mut machine = Machine::new(journal, past).with_policy(options.redact.clone());
     machine.take(InputKind::Boot(Box::new(boot)), &[])?;
     machine.commit()?;
     token::remember_address(&options.data_dir, net.local_addr()).map_err(Error::Token)?;

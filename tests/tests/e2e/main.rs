@@ -2,6 +2,7 @@
 
 mod crash;
 mod dependencies;
+mod formats;
 mod identity;
 mod lanes;
 mod looking;
@@ -9,6 +10,7 @@ mod many;
 mod operator;
 #[cfg(feature = "strace")]
 mod power;
+mod privacy;
 #[cfg(feature = "real-pi")]
 mod real_pi;
 mod retention;

@@ -157,7 +157,9 @@ impl<'a> World<'a> {
                     Ok(input) => self.appended.push((input, body)),
                     // Refused; what follows may be taken.
                     Err(AppendError::Full(_)) => {}
-                    Err(AppendError::TooLarge { .. } | AppendError::Failed(_)) => return Err(()),
+                    Err(
+                        AppendError::TooLarge { .. } | AppendError::Held | AppendError::Failed(_),
+                    ) => return Err(()),
                 }
             }
             21..=27 => {
