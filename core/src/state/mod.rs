@@ -16,6 +16,7 @@ mod finish;
 mod forgotten;
 mod identity;
 mod lane;
+mod pool;
 mod session;
 mod turn;
 mod view;
@@ -44,7 +45,7 @@ pub use view::{CommandView, LaneView, Metrics, SessionView};
 
 /// Which layout [`State::encode`] writes. It changes whenever the encoding of any part of the state
 /// does, so that no build takes another's snapshot for its own.
-pub const STATE_LAYOUT: u32 = 1;
+pub const STATE_LAYOUT: u32 = 2;
 
 /// Everything the machine knows.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -66,6 +67,8 @@ pub struct State {
     /// here any more, and whatever it still says is counted and ignored.
     agents: BTreeMap<AgentNo, Text>,
     last_agent: u64,
+    /// The commands whose sessions wait for an agent to be asked for, oldest first.
+    wanted: BTreeMap<CommandNo, Text>,
     lanes: BTreeMap<LaneKey, Lane>,
     commands: BTreeMap<CommandNo, Command>,
     identity: Identity,
@@ -224,6 +227,7 @@ impl State {
             sessions: BTreeMap::new(),
             agents: BTreeMap::new(),
             last_agent: 0,
+            wanted: BTreeMap::new(),
             lanes: BTreeMap::new(),
             commands: BTreeMap::new(),
             identity: Identity::default(),
@@ -363,6 +367,7 @@ impl State {
                     self.dialog_overdue(&session, &request, outputs);
                 }
                 Wake::Drain => self.drain_overdue(outputs),
+                Wake::AgentIdle(session) => self.end_agent(&session, outputs),
             }
             // What fails because of this must not be found overdue as well.
             while let Some((number, failure)) = self.doomed.pop_front() {
@@ -414,6 +419,7 @@ impl State {
                 break;
             }
         }
+        self.start_agents(outputs);
         if self.life == Life::Draining && self.commands.is_empty() {
             self.leave(outputs);
         }
@@ -436,6 +442,9 @@ impl State {
             LaneKey::Server => true,
             LaneKey::Session(id) => self.sessions.contains_key(id),
         };
+        if let LaneKey::Session(id) = key {
+            self.watch_idle(id);
+        }
         if !lives && self.lanes.get(key).is_some_and(Lane::is_idle) {
             self.lanes.remove(key);
         }
