@@ -316,7 +316,7 @@ impl State {
     fn cancel(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get(&number) else { return };
         let Details::Cancel { command: id } = command.envelope.details.clone() else { return };
-        let target = match self.identity.by_id(&self.identity.id_key(&command.client, &id)) {
+        let target = match self.known_id(&command.client, &id) {
             super::identity::Found::Command(target) if target != number => target,
             super::identity::Found::Forgotten => {
                 return self.finish_failed(number, Failure::CommandEnded { id }, outputs);
@@ -339,7 +339,7 @@ impl State {
         let Some(command) = self.commands.get(&number) else { return };
         let details = command.envelope.details.clone();
         let Details::Reconcile { command: id, succeeded, note } = details else { return };
-        let target = match self.identity.by_id(&self.identity.id_key(&command.client, &id)) {
+        let target = match self.known_id(&command.client, &id) {
             super::identity::Found::Command(target) => target,
             super::identity::Found::Forgotten => {
                 return self.finish_failed(number, Failure::NothingToReconcile { id }, outputs);
