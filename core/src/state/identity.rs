@@ -9,7 +9,8 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use bincode::{Decode, Encode};
 
-use super::forgotten::Forgotten;
+pub(super) use super::ids::Found;
+use super::ids::Ids;
 use crate::failure::Failure;
 use crate::frame::{Data, Outcome};
 use crate::ids::{BodyRef, CommandNo, Micros, Text};
@@ -29,14 +30,11 @@ pub(super) struct KeyScope {
 pub(super) struct Identity {
     /// Keys the hashes, so that nobody can choose ids that collide.
     seed: Option<u64>,
-    /// In flight or stored, by the hash of namespace and id: a map in the order of the texts spends
-    /// half of a cheap step on comparing them.
-    ids: BTreeMap<u64, CommandNo>,
+    ids: Ids,
     keys: BTreeMap<KeyScope, KeyState>,
     outcomes: BTreeMap<CommandNo, Stored>,
     /// Commands whose id is stored, in the order of their ends.
     stored_order: VecDeque<CommandNo>,
-    forgotten: Forgotten,
     /// Keys whose command has ended, soonest expiry first.
     expiring: VecDeque<(Micros, KeyScope)>,
 }
@@ -62,14 +60,6 @@ pub(super) struct Stored {
     by_key: bool,
 }
 
-/// What an id leads to.
-pub(super) enum Found {
-    Unknown,
-    /// In flight, or stored: then [`Identity::stored`] has it.
-    Command(CommandNo),
-    Forgotten,
-}
-
 impl Identity {
     /// Takes the seed from the entropy of the first boot; later ones change nothing, since hashes
     /// that are stored must stay what they are.
@@ -87,11 +77,7 @@ impl Identity {
     /// What the hash of an id leads to. Whether that command has this very id is for the caller to
     /// see, who knows the commands in flight.
     pub(super) fn by_hash(&self, hash: u64) -> Found {
-        match self.ids.get(&hash) {
-            Some(number) => Found::Command(*number),
-            None if self.forgotten.contains(hash) => Found::Forgotten,
-            None => Found::Unknown,
-        }
+        self.ids.find(hash)
     }
 
     pub(super) fn by_key(&self, scope: &KeyScope, now: Micros) -> Option<CommandNo> {
@@ -115,7 +101,7 @@ impl Identity {
     /// Takes note of a command that has been admitted.
     pub(super) fn admit(&mut self, number: CommandNo, id: Option<u64>, key: Option<KeyScope>) {
         if let Some(hash) = id {
-            self.ids.insert(hash, number);
+            self.ids.admit(hash, number);
         }
         if let Some(scope) = key {
             self.keys.insert(scope, KeyState { command: number, expires: None });
@@ -158,8 +144,7 @@ impl Identity {
     fn forget_id(&mut self, number: CommandNo, max: u64) {
         let Entry::Occupied(mut stored) = self.outcomes.entry(number) else { return };
         if let Some(hash) = stored.get_mut().by_id.take() {
-            self.ids.remove(&hash);
-            self.forgotten.insert(hash, max);
+            self.ids.forget(hash, max);
         }
         if !stored.get().by_key {
             stored.remove();
@@ -222,7 +207,7 @@ impl Identity {
     }
 
     pub(super) fn forgotten_count(&self) -> u64 {
-        self.forgotten.len()
+        self.ids.forgotten_count()
     }
 }
 
