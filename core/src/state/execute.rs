@@ -23,9 +23,7 @@ impl State {
     pub(super) fn start(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get_mut(&number) else { return };
         command.stage = Stage::Starting;
-        if !core::mem::replace(&mut command.announced, true)
-            && let Some(command) = self.commands.get(&number)
-        {
+        if !core::mem::replace(&mut command.announced, true) {
             announce(number, command, Phase::Started, outputs);
         }
         match self.check_start(number) {
@@ -124,10 +122,13 @@ impl State {
     }
 
     fn execute(&mut self, number: CommandNo, outputs: &mut Outputs) {
-        self.arm_timeout(number);
         let Some(command) = self.commands.get(&number) else { return };
         let (conn, envelope) = (command.conn, command.envelope.clone());
         let session = command.session.clone();
+        // What the core does by itself ends within this very step.
+        if envelope.kind.row().executor != Executor::Core {
+            self.arm_timeout(number);
+        }
         let session = session.as_ref();
         match envelope.kind {
             CommandKind::ListSessions => {
@@ -193,10 +194,6 @@ impl State {
     fn arm_timeout(&mut self, number: CommandNo) {
         let joins = self.joins_run(number);
         let Some(command) = self.commands.get_mut(&number) else { return };
-        if command.envelope.kind.row().executor == Executor::Core {
-            // It ends within this very step.
-            return;
-        }
         let default = match command.envelope.kind.row().timeout {
             TimeoutClass::Never => return,
             TimeoutClass::Turn if !joins => self.limits.turn_timeout_ms,
