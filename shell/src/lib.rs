@@ -6,3 +6,4 @@ pub mod cli;
 pub mod daemon;
 pub mod journal;
 pub mod net;
+pub use daemon::world;

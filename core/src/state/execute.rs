@@ -9,7 +9,7 @@ use super::admission::{needs_agent, stops_something};
 use super::breaker::Thresholds;
 use super::due::Wake;
 use super::lane::{LaneKey, Slot};
-use super::session::{Agent, Run, Session};
+use super::session::{Agent, Kept, Run, Session};
 use super::{Charge, Command, Stage, State, announce, bump};
 use crate::command::{CommandKind, Executor, Target, TimeoutClass};
 use crate::failure::Failure;
@@ -464,8 +464,11 @@ impl State {
         let mut session = Session::new(id.clone(), cwd.clone(), self.now, number);
         session.info.file = file.cloned();
         session.info.name = name;
+        if file.is_some() {
+            session.kept = Kept::InFile;
+        }
         self.sessions.insert(id.clone(), session);
-        self.bring_up(&id, outputs);
+        self.wanted.insert(number, id);
     }
 
     /// Passes a command on to its session's agent, or waits until there is one.
@@ -482,7 +485,7 @@ impl State {
         }
         command.stage = Stage::Starting;
         if session.agent == Agent::Down {
-            self.bring_up(&id, outputs);
+            self.wanted.insert(number, id);
         }
     }
 
@@ -498,6 +501,7 @@ impl State {
         let Some(id) = command.session.clone() else { return };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.asked.insert(number);
+        session.given(kind);
         outputs.push(Output::Ask(Ask::Call { agent, call: number, kind, frame }));
         // It may leave the head, and not only within a start.
         self.dirty.insert(LaneKey::Session(id.clone()));

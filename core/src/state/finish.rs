@@ -35,6 +35,7 @@ impl State {
         // A second end finds nothing: the first one is the outcome for ever.
         let Some(command) = self.commands.remove(&number) else { return };
         self.due.clear(command.deadline, Wake::Command(number));
+        self.wanted.remove(&number);
         self.vacate(number, &command);
         self.learn(&command, &result);
         let session_version = self.version_after(&command, &result);

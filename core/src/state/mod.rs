@@ -16,6 +16,7 @@ mod finish;
 mod identity;
 mod ids;
 mod lane;
+mod pool;
 mod session;
 mod turn;
 mod view;
@@ -67,6 +68,8 @@ pub struct State {
     /// here any more, and whatever it still says is counted and ignored.
     agents: BTreeMap<AgentNo, Text>,
     last_agent: u64,
+    /// The commands whose sessions wait for an agent to be asked for, oldest first.
+    wanted: BTreeMap<CommandNo, Text>,
     lanes: BTreeMap<LaneKey, Lane>,
     /// Boxed: a command is large, and nothing is to be moved but the pointer.
     commands: BTreeMap<CommandNo, Box<Command>>,
@@ -227,6 +230,7 @@ impl State {
             sessions: BTreeMap::new(),
             agents: BTreeMap::new(),
             last_agent: 0,
+            wanted: BTreeMap::new(),
             lanes: BTreeMap::new(),
             commands: BTreeMap::new(),
             identity: Identity::default(),
@@ -366,6 +370,7 @@ impl State {
                     self.dialog_overdue(&session, &request, outputs);
                 }
                 Wake::Drain => self.drain_overdue(outputs),
+                Wake::AgentIdle(session) => self.end_agent(&session, outputs),
             }
             // What fails because of this must not be found overdue as well.
             while let Some((number, failure)) = self.doomed.pop_front() {
@@ -417,6 +422,7 @@ impl State {
                 break;
             }
         }
+        self.start_agents(outputs);
         if self.life == Life::Draining && self.commands.is_empty() {
             self.leave(outputs);
         }
@@ -439,6 +445,9 @@ impl State {
             LaneKey::Server => true,
             LaneKey::Session(id) => self.sessions.contains_key(id),
         };
+        if let LaneKey::Session(id) = key {
+            self.watch_idle(id);
+        }
         if !lives && self.lanes.get(key).is_some_and(Lane::is_idle) {
             self.lanes.remove(key);
         }

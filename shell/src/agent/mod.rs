@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::Token;
 use pi_server_core::AgentNo;
@@ -66,6 +66,19 @@ pub struct Agents {
 enum Host {
     Demo(demo::Demo),
     Pi(Box<pi::Pi>),
+    Other(Box<dyn Troupe>),
+}
+
+/// Agents that are neither the demo's nor children of this process.
+pub trait Troupe {
+    /// Does what the core asks for, as [`Agents::ask`] does.
+    fn ask(&mut self, ask: &Ask, bodies: &dyn Bodies, now: Instant, heard: &mut Vec<Heard>);
+
+    /// When [`Troupe::tick`] is wanted next.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Says what is due.
+    fn tick(&mut self, now: Instant, heard: &mut Vec<Heard>);
 }
 
 impl Agents {
@@ -78,6 +91,16 @@ impl Agents {
         Agents { host, backlog: Vec::new() }
     }
 
+    /// Agents of the caller's.
+    pub fn of_troupe(troupe: Box<dyn Troupe>) -> Agents {
+        Agents { host: Host::Other(troupe), backlog: Vec::new() }
+    }
+
+    /// Demo agents whose time begins at `now`, which is so long after the Unix epoch.
+    pub fn demo_at(now: Instant, since_epoch: Duration) -> Agents {
+        Agents { host: Host::Demo(demo::Demo::at(now, since_epoch)), backlog: Vec::new() }
+    }
+
     /// Does what the core asks for. Never blocks; what comes of it is heard by a later
     /// [`Agents::tick`] or [`Agents::poll`]. What is asked of an agent that is gone is dropped:
     /// its `Exited` is on its way.
@@ -85,6 +108,7 @@ impl Agents {
         match &mut self.host {
             Host::Demo(demo) => demo.ask(ask, bodies, now, &mut self.backlog),
             Host::Pi(pi) => pi.ask(ask, bodies, now, &mut self.backlog),
+            Host::Other(troupe) => troupe.ask(ask, bodies, now, &mut self.backlog),
         }
     }
 
@@ -92,8 +116,8 @@ impl Agents {
     pub fn poll(&mut self, token: Token, readable: bool, writable: bool, heard: &mut Vec<Heard>) {
         heard.append(&mut self.backlog);
         match &mut self.host {
-            // The demo agent has no pipes.
-            Host::Demo(_) => {}
+            // They have no pipes.
+            Host::Demo(_) | Host::Other(_) => {}
             Host::Pi(pi) => pi.poll(token, readable, writable, heard),
         }
     }
@@ -101,7 +125,7 @@ impl Agents {
     /// Whether [`Agents::tick`] has something to do right away, so that the loop must not sleep.
     pub fn has_backlog(&self) -> bool {
         let host = match &self.host {
-            Host::Demo(_) => false,
+            Host::Demo(_) | Host::Other(_) => false,
             Host::Pi(pi) => pi.has_backlog(),
         };
         host || !self.backlog.is_empty()
@@ -112,6 +136,7 @@ impl Agents {
         match &self.host {
             Host::Demo(demo) => demo.deadline(),
             Host::Pi(pi) => pi.deadline(),
+            Host::Other(troupe) => troupe.deadline(),
         }
     }
 
@@ -122,6 +147,7 @@ impl Agents {
         match &mut self.host {
             Host::Demo(demo) => demo.tick(now, heard),
             Host::Pi(pi) => pi.tick(now, heard),
+            Host::Other(troupe) => troupe.tick(now, heard),
         }
     }
 
@@ -129,7 +155,7 @@ impl Agents {
     #[cfg(test)]
     fn runs(&self, agent: AgentNo) -> bool {
         match &self.host {
-            Host::Demo(_) => false,
+            Host::Demo(_) | Host::Other(_) => false,
             Host::Pi(pi) => pi.runs(agent),
         }
     }
@@ -141,6 +167,8 @@ impl Agents {
         match &mut self.host {
             Host::Demo(demo) => demo.stop_all(),
             Host::Pi(pi) => pi.stop_all(),
+            // They end with the daemon.
+            Host::Other(_) => {}
         }
     }
 }

@@ -59,6 +59,8 @@ pub(super) struct Keeper {
     droppable: Receiver<u64>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// What would be the thread's, if there is none.
+    aside: Option<(Worker, Receiver<Told>)>,
     settled: u64,
 }
 
@@ -87,6 +89,21 @@ impl Keeper {
         bad: Vec<u64>,
         wake: impl Fn() + Send + 'static,
     ) -> io::Result<Keeper> {
+        let mut keeper = Keeper::stepped(journal, retention, bad, wake);
+        if let Some((worker, told)) = keeper.aside.take() {
+            let builder = thread::Builder::new().name("keeper".to_owned()).stack_size(STACK_BYTES);
+            keeper.thread = Some(builder.spawn(move || worker.run(&told))?);
+        }
+        Ok(keeper)
+    }
+
+    /// The same without a thread: it works in [`Keeper::step`] only.
+    pub(super) fn stepped(
+        journal: &Journal,
+        retention: Retention,
+        bad: Vec<u64>,
+        wake: impl Fn() + Send + 'static,
+    ) -> Keeper {
         let (tell, told) = mpsc::channel();
         let (droppable_sender, droppable) = mpsc::channel();
         let shared = Arc::new(Shared::default());
@@ -98,9 +115,16 @@ impl Keeper {
             shared: Arc::clone(&shared),
             wake: Box::new(wake),
         };
-        let builder = thread::Builder::new().name("keeper".to_owned()).stack_size(STACK_BYTES);
-        let thread = Some(builder.spawn(move || worker.run(&told))?);
-        Ok(Keeper { tell: Some(tell), droppable, shared, thread, settled: 0 })
+        let aside = Some((worker, told));
+        Keeper { tell: Some(tell), droppable, shared, thread: None, aside, settled: 0 }
+    }
+
+    /// Does what it was told since the last step, on this thread. Whether there was anything.
+    pub(super) fn step(&mut self) -> bool {
+        let Some((worker, told)) = &mut self.aside else { return false };
+        let Ok(first) = told.try_recv() else { return false };
+        worker.heed(first, told);
+        true
     }
 
     /// Tells the thread what is settled, and lets go of what it wants to drop.
@@ -172,19 +196,24 @@ impl Worker {
         // Where it is not allowed the thread competes as an equal.
         let _ = rustix::process::setpriority_process(None, NICE);
         while let Ok(first) = told.recv() {
-            let mut settled = 0;
-            for told in [first].into_iter().chain(told.try_iter()) {
-                match told {
-                    Told::Settled(segment) => settled = segment,
-                    Told::LetGo(segment) => self.drop_up_to(segment),
-                }
+            self.heed(first, told);
+        }
+    }
+
+    /// Does what it was told.
+    fn heed(&mut self, first: Told, told: &Receiver<Told>) {
+        let mut settled = 0;
+        for told in [first].into_iter().chain(told.try_iter()) {
+            match told {
+                Told::Settled(segment) => settled = segment,
+                Told::LetGo(segment) => self.drop_up_to(segment),
             }
-            let alarmed = self.shared.report().divergences > 0;
-            if settled > 1 && !alarmed {
-                let kept = self.keep(settled - 1).and_then(|()| self.retain());
-                kept.unwrap_or_else(|trouble| self.complain(&trouble));
-                (self.wake)();
-            }
+        }
+        let alarmed = self.shared.report().divergences > 0;
+        if settled > 1 && !alarmed {
+            let kept = self.keep(settled - 1).and_then(|()| self.retain());
+            kept.unwrap_or_else(|trouble| self.complain(&trouble));
+            (self.wake)();
         }
     }
 

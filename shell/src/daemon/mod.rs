@@ -1,8 +1,8 @@
 //! The daemon: one event loop that journals every input, steps the core and performs outputs.
 //!
 //! It decides nothing about commands. `machine` is the pure state with the journal in front of it,
-//! `hands` does what the state asks for, `event_loop` moves what happens from one to the other, and
-//! `start` brings them up.
+//! `hands` does what the state asks for, `turn` moves what happens from one to the other,
+//! `event_loop` waits for it, and `start` brings them up.
 
 mod authors;
 mod clock;
@@ -19,10 +19,13 @@ mod options;
 mod past;
 mod program;
 mod query;
+mod redactor;
 mod signals;
 mod spans;
 mod start;
 pub mod token;
+mod turn;
+pub mod world;
 
 pub use error::Error;
 pub use options::{AgentChoice, Options};

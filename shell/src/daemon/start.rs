@@ -3,14 +3,17 @@
 //! Everything that can fail for reasons of the place (a lock, a port, a missing program) is tried
 //! before the first record is written, so that a failed start leaves no trace in the journal.
 
+use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::{env, io};
 
 use mio::{Events, Poll, Waker};
 use pi_server_core::input::{Boot, InputKind, RuleSet};
 
+use super::clock::SystemClocks;
 use super::error::Error;
-use super::event_loop::{AGENTS, CLIENTS, EVENTS, EventLoop, SIGNALS, Turn, WAKER};
+use super::event_loop::{AGENTS, CLIENTS, EVENTS, EventLoop, SIGNALS, WAKER};
 use super::greeting::Greeting;
 use super::hands::Hands;
 use super::keeper::{Keeper, Retention};
@@ -21,6 +24,7 @@ use super::program::{self, Program};
 use super::query::{Places, Queries};
 use super::signals::Signals;
 use super::token::{self, Token};
+use super::turn::{Daemon, Turn};
 use crate::agent::{self, Agents};
 use crate::journal::{self, Journal, Opened, SNAPSHOT_DIR};
 use crate::net::{self, Auth, Net, Secret};
@@ -44,7 +48,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         None
     };
     let net = bind(options, token.as_ref(), poll.registry())?;
-    let past = feed(&journal, past, options)?;
+    let past = feed(&journal, past, &options.data_dir)?;
     let agents = agents(options, &program, poll.registry())?;
     let default_cwd = default_cwd();
     let journal_path = options.data_dir.join("journal");
@@ -73,7 +77,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         Keeper::start(&journal, retention, bad, move || wake(&waker))
             .map_err(system("start a thread"))?
     };
-    let mut machine = Machine::new(journal, past);
+    let mut machine = Machine::new(journal, past).with_policy(options.redact.clone());
     machine.take(InputKind::Boot(Box::new(boot)), &[])?;
     machine.commit()?;
     token::remember_address(&options.data_dir, net.local_addr()).map_err(Error::Token)?;
@@ -94,11 +98,14 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         poll,
         events: Events::with_capacity(EVENTS),
         signals,
-        machine,
-        keeper,
-        hands: Hands::new(net, agents, queries),
-        only_stdio: options.stdio && options.listen.is_none() && options.unix.is_none(),
-        turn: Turn::new(),
+        daemon: Daemon {
+            machine,
+            keeper,
+            hands: Hands::new(net, agents, queries),
+            only_stdio: options.stdio && options.listen.is_none() && options.unix.is_none(),
+            turn: Turn::new(),
+            time: Rc::new(SystemClocks),
+        },
     })
 }
 
@@ -129,7 +136,10 @@ fn open_journal(
 
 /// Feeds the journal's inputs behind the snapshot, with outputs off, and compares what the steps put
 /// out with what they put out when they were recorded.
-fn feed(journal: &Journal, mut past: Past, options: &Options) -> Result<Past, Error> {
+///
+/// # Errors
+/// The journal cannot be read, or does not replay.
+pub(super) fn feed(journal: &Journal, mut past: Past, dir: &Path) -> Result<Past, Error> {
     let mut diverged = None;
     journal
         .replay(|input, previous| {
@@ -144,7 +154,7 @@ fn feed(journal: &Journal, mut past: Past, options: &Options) -> Result<Past, Er
     match diverged {
         None => Ok(past),
         Some(divergence) => {
-            let dir = options.data_dir.display().to_string();
+            let dir = dir.display().to_string();
             Err(Error::Diverged { divergence, dir })
         }
     }

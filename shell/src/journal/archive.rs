@@ -253,6 +253,11 @@ impl Archive {
                     && !header.erased
                     && let Some(bytes) = view.bytes().get(at..end)
                 {
+                    if crc32fast::hash(bytes) != header.body_crc {
+                        // A pack has sums of its own: it must not make a damaged body good.
+                        let what = format!("the body of input {} is damaged", body.seq);
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                    }
                     each(body, bytes)?;
                 }
             }

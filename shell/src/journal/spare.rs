@@ -75,6 +75,15 @@ impl Spare {
         }
     }
 
+    /// Tries once to build what was asked for, on this thread, as the thread would do. Whether there
+    /// was anything to build.
+    pub(super) fn step(&self) -> bool {
+        let state = self.shared.lock();
+        let Some(header) = state.wanted else { return false };
+        drop(self.shared.attempt(state, &header));
+        true
+    }
+
     /// Whether the segment is there. A segment that is being built for the first time counts, since
     /// it will be there, or will have failed, before it is missed.
     pub(super) fn promises(&self, number: u64) -> bool {
@@ -139,6 +148,32 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tries to build the segment that is wanted.
+    fn attempt<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        header: &SegmentHeader,
+    ) -> MutexGuard<'a, State> {
+        state.building = true;
+        drop(state);
+        let built = self.disk.build(header);
+        state = self.lock();
+        state.building = false;
+        let changed = match built {
+            Ok(()) => {
+                state.built = state.built.max(header.number);
+                state.wanted = None;
+                state.failed.take().is_some()
+            }
+            Err(source) => state.failed.replace(Arc::new(source)).is_none(),
+        };
+        self.changed.notify_all();
+        if changed {
+            (self.waker)();
+        }
+        state
+    }
+
     /// The thread.
     fn run(&self) {
         let mut state = self.lock();
@@ -150,23 +185,7 @@ impl Shared {
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            state.building = true;
-            drop(state);
-            let built = self.disk.build(&header);
-            state = self.lock();
-            state.building = false;
-            let changed = match built {
-                Ok(()) => {
-                    state.built = state.built.max(header.number);
-                    state.wanted = None;
-                    state.failed.take().is_some()
-                }
-                Err(source) => state.failed.replace(Arc::new(source)).is_none(),
-            };
-            self.changed.notify_all();
-            if changed {
-                (self.waker)();
-            }
+            state = self.attempt(state, &header);
             if state.failed.is_some() && !state.stop {
                 let waited = self.changed.wait_timeout(state, RETRY);
                 state = waited.unwrap_or_else(PoisonError::into_inner).0;

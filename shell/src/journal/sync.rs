@@ -151,6 +151,14 @@ impl Syncer {
         self.shared.sync_once(self.shared.lock(), scope).map(|_| ())
     }
 
+    /// One sync of what is wanted, on this thread, as the thread would do it; with `HEAD` if that is
+    /// due, or an interval has passed. Failures are kept for [`Syncer::check`], as the thread does.
+    pub(super) fn step(&self, interval_passed: bool) {
+        let work = self.shared.lock();
+        let scope = Scope { head: work.head_due || interval_passed, unasked: false };
+        let _ = self.shared.sync_once(work, scope);
+    }
+
     /// Ends the thread after a last sync.
     pub(super) fn stop(mut self) -> Result<(), JournalError> {
         self.join();

@@ -126,7 +126,6 @@ impl Log {
     }
 
     /// Bytes that are kept.
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.chunks.iter().map(|chunk| chunk.bytes.len()).sum()
     }

@@ -43,6 +43,7 @@ use pi_server_core::input::Transport;
 
 pub use bind::BindError;
 pub use config::{Auth, Config, Secret};
+pub use socket::{Ready, Stream};
 
 use bind::UnixDoor;
 use framing::FRAMINGS;
@@ -138,7 +139,12 @@ impl Said {
 pub struct Net {
     config: Config,
     first: usize,
-    registry: Registry,
+    /// `None` if no socket is the system's.
+    registry: Option<Registry>,
+    /// When the turn began.
+    now: Instant,
+    /// Nobody is let in any more.
+    is_locked: bool,
     address: Option<SocketAddr>,
     tcp: Option<TcpListener>,
     unix: Option<UnixDoor>,
@@ -186,14 +192,31 @@ impl Net {
         }
         let address = tcp.as_ref().map(TcpListener::local_addr).transpose();
         let has_stdio = config.stdio;
-        let mut net = Net {
+        let registry = registry.try_clone().map_err(failed("share the event queue"))?;
+        let mut net = Net::without_doors(config, first, Instant::now());
+        net.registry = Some(registry);
+        net.address = address.map_err(failed("learn the address of the TCP listener"))?;
+        net.tcp = tcp;
+        net.unix = unix;
+        if has_stdio {
+            let attached = net.attach(io::stdin(), io::stdout());
+            attached.map_err(failed("serve standard input and output"))?;
+        }
+        Ok(net)
+    }
+
+    /// Listens nowhere: clients come by [`Net::connect`] only.
+    pub fn without_doors(config: Config, first: Token, now: Instant) -> Net {
+        Net {
             logs: FRAMINGS.map(|_| Log::new(config.log_bytes_max)),
             config,
             first: first.0,
-            registry: registry.try_clone().map_err(failed("share the event queue"))?,
-            address: address.map_err(failed("learn the address of the TCP listener"))?,
-            tcp,
-            unix,
+            registry: None,
+            now,
+            is_locked: false,
+            address: None,
+            tcp: None,
+            unix: None,
             doors: [Door::default(), Door::default()],
             peers: Peers::default(),
             admitted: Vec::new(),
@@ -206,12 +229,7 @@ impl Net {
             talking: 0,
             buffer: vec![0; READ_BYTES],
             stdio: None,
-        };
-        if has_stdio {
-            let attached = net.attach(io::stdin(), io::stdout());
-            attached.map_err(failed("serve standard input and output"))?;
         }
-        Ok(net)
     }
 
     /// Where WebSocket clients connect to.
@@ -234,9 +252,13 @@ impl Net {
         self.peers.len() == 0
     }
 
+    /// Whether a client waits for events that only the journal has.
+    pub(crate) fn is_lagging(&self) -> bool {
+        !self.lagging.is_empty()
+    }
+
     /// Bytes that are kept for clients.
-    #[cfg(test)]
-    fn kept_bytes(&self) -> usize {
+    pub(crate) fn kept_bytes(&self) -> usize {
         let links = self.peers.links();
         let own = links.iter().filter_map(|link| Some(self.peers.look(*link)?.outbox.bytes()));
         own.sum::<usize>() + self.logs.iter().map(Log::bytes).sum::<usize>()

@@ -228,7 +228,6 @@ impl Outbox {
     }
 
     /// Bytes that this queue alone keeps in memory.
-    #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.answer_bytes + self.event_bytes + self.notice_bytes + self.control.len()
     }

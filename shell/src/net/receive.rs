@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::peer::{Fate, Peer, Scene};
 use super::socket::Socket;
-use super::{Happened, Link, Net, TCP, UNIX};
+use super::{Happened, Link, Net, Ready, Stream, TCP, UNIX};
 
 /// Connections accepted from one listener in one turn.
 const ACCEPTS_PER_TURN: usize = 64;
@@ -52,6 +52,7 @@ impl Net {
     pub fn poll(&mut self, event: &Event, now: Instant, happened: &mut Vec<Happened>) {
         // What happened before this event is said before it.
         happened.append(&mut self.pending);
+        self.now = now;
         let Some(place) = event.token().0.checked_sub(self.first) else { return };
         match place {
             TCP | UNIX => {
@@ -60,21 +61,52 @@ impl Net {
             }
             _ => {
                 let Ok(slot) = u32::try_from(place - self.doors.len()) else { return };
-                let Some(peer) = self.peers.at_mut(slot) else { return };
-                let fate = peer.ready(event);
-                self.mark_dirty(slot);
-                match fate {
-                    Fate::Gone => self.remove(slot, happened),
-                    Fate::Stays => self.read(slot, now, happened),
-                }
+                self.serve(slot, event.into(), now, happened);
             }
         }
+    }
+
+    /// The same for a client of [`Net::connect`], whose readiness the caller announces. As with
+    /// sockets, only what begins to be true needs to be said.
+    pub fn ready(&mut self, link: Link, ready: Ready, now: Instant, happened: &mut Vec<Happened>) {
+        happened.append(&mut self.pending);
+        self.now = now;
+        if self.peers.look(link).is_some() {
+            self.serve(link.slot, ready, now, happened);
+        }
+    }
+
+    fn serve(&mut self, slot: u32, ready: Ready, now: Instant, happened: &mut Vec<Happened>) {
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        let fate = peer.ready(ready);
+        self.mark_dirty(slot);
+        match fate {
+            Fate::Gone => self.remove(slot, happened),
+            Fate::Stays => self.read(slot, now, happened),
+        }
+    }
+
+    /// Lets in a client that comes over a stream of the caller's. `None` if there is no room.
+    pub fn connect(
+        &mut self,
+        stream: Box<dyn Stream>,
+        transport: Transport,
+        now: Instant,
+    ) -> Option<Link> {
+        if self.is_locked || !self.has_room() {
+            return None;
+        }
+        let mut happened = mem::take(&mut self.pending);
+        let link = self.welcome(Socket::Other(stream), transport, now, &mut happened);
+        self.pending = happened;
+        link.ok()
     }
 
     /// Once per turn, after the polls: goes on with sources that had more than a share, pings,
     /// and ends what took too long.
     pub fn tick(&mut self, now: Instant, happened: &mut Vec<Happened>) {
         happened.append(&mut self.pending);
+        self.now = now;
         self.peers.rest();
         for slot in mem::take(&mut self.backlog) {
             if let Some(peer) = self.peers.at_mut(slot) {
@@ -125,7 +157,9 @@ impl Net {
     ) -> io::Result<Link> {
         let link = self.peers.reserve();
         let token = Token(self.first + self.doors.len() + link.slot as usize);
-        if let Err(error) = socket.register(&self.registry, token) {
+        if let Some(registry) = &self.registry
+            && let Err(error) = socket.register(registry, token)
+        {
             self.peers.remove(link.slot);
             return Err(error);
         }
@@ -144,7 +178,9 @@ impl Net {
             self.members[peer.outbox.framing().index()] -= 1;
         }
         // The socket is closed right after, which ends its registration too.
-        let _ = peer.socket().deregister(&self.registry);
+        if let Some(registry) = &self.registry {
+            let _ = peer.socket().deregister(registry);
+        }
     }
 
     fn accept(&mut self, place: usize, now: Instant, happened: &mut Vec<Happened>) {

@@ -109,7 +109,7 @@ impl Net {
             return;
         }
         let close = |peer: &mut Peer, scene: &Scene<'_>| peer.close(code, reason, scene);
-        if self.with(link.slot, Instant::now(), close) == Some(true) {
+        if self.with(link.slot, self.now, close) == Some(true) {
             self.pending.push(Happened::Closed { link });
         }
         self.lagging.remove(&link);
@@ -118,6 +118,7 @@ impl Net {
 
     /// Lets nobody in any more. Those who are in stay.
     pub fn lock(&mut self) {
+        self.is_locked = true;
         self.tcp = None;
         self.unix = None;
     }
@@ -139,7 +140,7 @@ impl Net {
 
     /// Writes what is queued, in as few calls as possible. At the end of the turn.
     pub fn flush(&mut self) {
-        let now = Instant::now();
+        let now = self.now;
         let mut slots = mem::take(&mut self.dirty);
         for slot in &slots {
             self.write(*slot, now);

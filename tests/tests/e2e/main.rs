@@ -2,13 +2,16 @@
 
 mod crash;
 mod dependencies;
+mod formats;
 mod identity;
 mod lanes;
 mod looking;
 mod many;
 mod operator;
+mod pool;
 #[cfg(feature = "strace")]
 mod power;
+mod privacy;
 #[cfg(feature = "real-pi")]
 mod real_pi;
 mod retention;

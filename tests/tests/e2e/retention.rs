@@ -57,7 +57,8 @@ fn old_segments_go_and_stored_answers_verification_and_gaps_stay() {
         assert!(next["cursor"].as_u64().is_some_and(|cursor| cursor > to), "{next}");
         let metrics = client.ok(json!({ "type": "get_metrics" }));
         let journal = &metrics["data"]["stores"]["journal"];
-        assert_eq!(journal["firstSeq"], to + 1, "{journal}");
+        // More may have been dropped since.
+        assert!(journal["firstSeq"].as_u64() > Some(to), "{journal}");
         assert_eq!(journal["divergences"], 0, "{journal}");
         daemon.verify();
         daemon.kill9();

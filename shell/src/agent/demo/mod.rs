@@ -6,7 +6,7 @@
 //! so.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use pi_server_core::input::AgentEvent;
 use pi_server_core::output::Ask;
@@ -45,7 +45,13 @@ pub(super) struct Demo {
 impl Demo {
     /// No agents yet.
     pub(super) fn new() -> Demo {
-        Demo { agents: BTreeMap::new(), served: BTreeSet::new(), calendar: Calendar::new() }
+        Demo::at(Instant::now(), SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
+    }
+
+    /// The same, for a time of the caller's.
+    pub(super) fn at(now: Instant, since_epoch: Duration) -> Demo {
+        let calendar = Calendar::at(now, since_epoch);
+        Demo { agents: BTreeMap::new(), served: BTreeSet::new(), calendar }
     }
 
     /// Does what the core asks for.

@@ -1,6 +1,6 @@
 //! Wall-clock time of the demo agent's messages, derived from the loop's monotonic time.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Ties monotonic time to the calendar once, so that one run's timestamps never go back.
 #[derive(Clone, Copy, Debug)]
@@ -10,10 +10,9 @@ pub(super) struct Calendar {
 }
 
 impl Calendar {
-    /// Takes the present for the reference.
-    pub(super) fn new() -> Calendar {
-        let since_epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        Calendar { instant: Instant::now(), since_epoch }
+    /// Takes `instant`, so long after the Unix epoch, for the reference.
+    pub(super) fn at(instant: Instant, since_epoch: Duration) -> Calendar {
+        Calendar { instant, since_epoch }
     }
 
     /// Milliseconds since the epoch.

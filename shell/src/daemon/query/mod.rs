@@ -8,7 +8,6 @@ mod places;
 mod session_file;
 mod stored;
 
-use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::{io, thread};
 
@@ -52,6 +51,25 @@ pub(super) struct Queries {
     done: Receiver<Answered>,
     ready: Vec<Answered>,
     journal_path: String,
+    /// What would be the thread's, if there is none.
+    aside: Option<Worker>,
+}
+
+/// Whoever looks up, on a thread or not.
+#[derive(Debug)]
+struct Worker {
+    todo: Receiver<(CommandNo, Job)>,
+    answers: Sender<Answered>,
+    places: Places,
+    stored: Stored,
+}
+
+impl Worker {
+    /// Looks one thing up. Whether anybody wants to know.
+    fn heed(&mut self, query: CommandNo, job: Job) -> bool {
+        let (answer, body) = look_up(job, &self.places, &mut self.stored);
+        self.answers.send(Answered { query, answer, body }).is_ok()
+    }
 }
 
 impl Queries {
@@ -64,20 +82,33 @@ impl Queries {
         journal_path: String,
         wake: impl Fn() + Send + 'static,
     ) -> io::Result<Queries> {
-        let (jobs, todo) = mpsc::channel::<(CommandNo, Job)>();
-        let (answers, done) = mpsc::channel();
-        let places = Arc::new(places);
-        thread::Builder::new().name("look-up".to_owned()).spawn(move || {
-            let mut stored = Stored::new();
-            for (query, job) in todo {
-                let (answer, body) = look_up(job, &places, &mut stored);
-                if answers.send(Answered { query, answer, body }).is_err() {
-                    return;
+        let mut queries = Queries::stepped(places, journal_path);
+        if let Some(mut worker) = queries.aside.take() {
+            thread::Builder::new().name("look-up".to_owned()).spawn(move || {
+                while let Ok((query, job)) = worker.todo.recv() {
+                    if !worker.heed(query, job) {
+                        return;
+                    }
+                    wake();
                 }
-                wake();
-            }
-        })?;
-        Ok(Queries { jobs, done, ready: Vec::new(), journal_path })
+            })?;
+        }
+        Ok(queries)
+    }
+
+    /// The same without a thread: it looks up in [`Queries::step`] only.
+    pub(super) fn stepped(places: Places, journal_path: String) -> Queries {
+        let (jobs, todo) = mpsc::channel();
+        let (answers, done) = mpsc::channel();
+        let aside = Some(Worker { todo, answers, places, stored: Stored::new() });
+        Queries { jobs, done, ready: Vec::new(), journal_path, aside }
+    }
+
+    /// Looks up what was asked first, on this thread. Whether there was anything.
+    pub(super) fn step(&mut self) -> bool {
+        let Some(worker) = &mut self.aside else { return false };
+        let Ok((query, job)) = worker.todo.try_recv() else { return false };
+        worker.heed(query, job)
     }
 
     /// Looks something up; the answer comes out of [`Queries::drain`], now or later.

@@ -28,9 +28,8 @@ impl Places {
         Places { default_cwd: default_cwd.to_owned(), session_dirs }
     }
 
-    /// These places, for tests.
-    #[cfg(test)]
-    pub(super) fn new(default_cwd: &str, session_dirs: Vec<PathBuf>) -> Places {
+    /// These places.
+    pub(in crate::daemon) fn new(default_cwd: &str, session_dirs: Vec<PathBuf>) -> Places {
         Places { default_cwd: default_cwd.to_owned(), session_dirs }
     }
 

@@ -3,7 +3,6 @@
 use std::io::ErrorKind;
 use std::mem;
 
-use mio::event::Event;
 use pi_server_core::failure::ErrorCode;
 
 use super::{Fate, Inbound, Peer, Phase, Scene};
@@ -12,15 +11,15 @@ use crate::net::framing::{Framing, close_frame};
 use crate::net::http::{self, Verdict};
 use crate::net::lines;
 use crate::net::websocket::{Farewell, Intake};
-use crate::net::{Happened, Said};
+use crate::net::{Happened, Ready, Said};
 
 impl Peer {
     /// Takes note of a readiness event.
-    pub(in crate::net) fn ready(&mut self, event: &Event) -> Fate {
-        self.is_ending |= event.is_read_closed();
-        self.is_hung_up |= event.is_write_closed() || event.is_error();
-        self.has_more |= event.is_readable() || self.is_ending || self.is_hung_up;
-        if event.is_writable() && mem::take(&mut self.is_blocked) {
+    pub(in crate::net) fn ready(&mut self, ready: Ready) -> Fate {
+        self.is_ending |= ready.read_closed;
+        self.is_hung_up |= ready.write_closed;
+        self.has_more |= ready.readable || self.is_ending || self.is_hung_up;
+        if ready.writable && mem::take(&mut self.is_blocked) {
             // It reads, if slowly.
             self.heard = true;
         }

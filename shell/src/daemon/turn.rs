@@ -1,0 +1,317 @@
+//! What the loop does in a turn, whatever wakes it and wherever its events come from.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use pi_server_core::failure::Failure;
+use pi_server_core::frame::{CommandName, Frame, Outcome};
+use pi_server_core::input::{InputKind, Malformed, Opened};
+use pi_server_core::wire::{decode, render};
+use pi_server_core::{ConnId, Text};
+
+use super::clock::Time;
+use super::error::Error;
+use super::hands::Hands;
+use super::keeper::Keeper;
+use super::machine::Machine;
+use crate::agent::Heard;
+use crate::journal::{AppendError, Journal};
+use crate::net::{Happened, Link};
+
+/// Bytes of a malformed frame that are journaled.
+const MALFORMED_BYTES_MAX: usize = 64 << 10;
+/// A deadline that a tick did not move is not tried again before.
+const TICK_PAUSE: Duration = Duration::from_millis(1);
+
+/// Everything that a turn needs.
+pub(super) struct Daemon {
+    pub(super) machine: Machine,
+    pub(super) hands: Hands,
+    pub(super) keeper: Keeper,
+    /// Standard input is the only way in: its end is the end.
+    pub(super) only_stdio: bool,
+    pub(super) turn: Turn,
+    pub(super) time: Rc<dyn Time>,
+}
+
+/// What a turn works on; the memory is used again by the next one.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) happened: Vec<Happened>,
+    pub(super) heard: Vec<Heard>,
+    /// Signals to stop that have come.
+    pub(super) signals: usize,
+    /// Whether the journal has room, as the core was told last.
+    writable: bool,
+    /// Whether the core has been told to drain.
+    draining: bool,
+    /// The last turn's tick left its deadline where it was.
+    ticked: bool,
+    inputs: u64,
+}
+
+impl Turn {
+    pub(super) fn new() -> Turn {
+        Turn {
+            happened: Vec::new(),
+            heard: Vec::new(),
+            signals: 0,
+            writable: true,
+            draining: false,
+            ticked: false,
+            inputs: 0,
+        }
+    }
+}
+
+impl Daemon {
+    /// Whether the core or a second signal says that it is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.hands.exit || self.turn.signals >= 2
+    }
+
+    /// How long the loop may sleep; `None` until something happens.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        let Hands { net, agents, queries, behind, .. } = &self.hands;
+        if net.has_backlog() || agents.has_backlog() || queries.has_backlog() || *behind {
+            return Some(Duration::ZERO);
+        }
+        let now = self.time.now();
+        let until = |deadline: Instant| deadline.saturating_duration_since(now);
+        let ticks = self
+            .machine
+            .patience()
+            .map(|patience| if self.turn.ticked { patience.max(TICK_PAUSE) } else { patience });
+        let others = [net.deadline().map(until), agents.deadline().map(until)];
+        others.into_iter().flatten().chain(ticks).min()
+    }
+
+    /// Takes in what no event announces: what is due, and what is left of earlier turns.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.hands.net.tick(now, &mut self.turn.happened);
+        self.hands.agents.tick(now, &mut self.turn.heard);
+    }
+
+    /// Makes inputs of what was taken in: each is journaled, then stepped.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub(super) fn take_in(&mut self) -> Result<(), Error> {
+        self.turn.inputs = 0;
+        self.machine.journal_mut().poll()?;
+        self.keeper.attend(self.machine.journal_mut());
+        self.hands.stats.keeper = self.keeper.report();
+        let writable = self.machine.journal().writable();
+        if writable != self.turn.writable {
+            self.turn.writable = writable;
+            self.take(InputKind::Storage { writable }, &[])?;
+        }
+        self.turn.ticked = self.machine.patience().is_some_and(|wait| wait.is_zero());
+        if self.turn.ticked {
+            self.take(InputKind::Tick, &[])?;
+        }
+        let mut heard = std::mem::take(&mut self.turn.heard);
+        for Heard { agent, said, body } in heard.drain(..) {
+            self.take(InputKind::Agent { agent, said }, &body)?;
+        }
+        self.turn.heard = heard;
+        let answers: Vec<_> = self.hands.queries.drain().collect();
+        for answered in answers {
+            let (kind, body) = answered.into_input();
+            self.take(kind, &body)?;
+        }
+        let mut happened = std::mem::take(&mut self.turn.happened);
+        for what in happened.drain(..) {
+            self.arrive(what)?;
+        }
+        self.turn.happened = happened;
+        self.bid_farewell()?;
+        self.heed_signals()?;
+        Ok(())
+    }
+
+    fn take(&mut self, kind: InputKind, body: &[u8]) -> Result<(), AppendError> {
+        self.turn.inputs += 1;
+        self.machine.take(kind, body).map(drop)
+    }
+
+    /// Something that a client did.
+    fn arrive(&mut self, happened: Happened) -> Result<(), Error> {
+        match happened {
+            Happened::Opened { link, transport, client } => {
+                let client = client.map(Text::from);
+                self.turn.inputs += 1;
+                match self.machine.take(InputKind::Opened(Opened { transport, client }), &[]) {
+                    Ok(seq) => self.hands.links.opened(ConnId(seq.0), link),
+                    Err(AppendError::Full(_)) => {
+                        self.hands.net.close(link, 1013, "The journal has no room");
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Happened::Frame { link, bytes } => self.frame(link, &bytes)?,
+            Happened::TooLarge { link, size, head } => {
+                let max = self.machine.state().limits().frame_bytes_max;
+                self.malformed(link, Malformed::TooLarge { size, max }, &head)?;
+            }
+            Happened::Closed { link } => self.hands.links.silent(link),
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, link: Link, bytes: &[u8]) -> Result<(), Error> {
+        let secret = self.machine.journal().secret();
+        match decode(bytes, self.machine.state().limits(), secret) {
+            Ok(envelope) => {
+                let Some(conn) = self.hands.links.conn(link) else { return Ok(()) };
+                let asked = (Some(CommandName::Known(envelope.kind)), envelope.id.clone());
+                let input = InputKind::Command { conn, envelope: envelope.into() };
+                self.ask(link, conn, input, bytes, asked)
+            }
+            Err(malformed) => {
+                let body = bytes.get(..MALFORMED_BYTES_MAX).unwrap_or(bytes);
+                self.malformed(link, malformed, body)
+            }
+        }
+    }
+
+    fn malformed(&mut self, link: Link, malformed: Malformed, body: &[u8]) -> Result<(), Error> {
+        let Some(conn) = self.hands.links.conn(link) else { return Ok(()) };
+        let input = InputKind::Malformed { conn, malformed: Box::new(malformed) };
+        self.ask(link, conn, input, body, (None, None))
+    }
+
+    /// Takes a client's frame, or tells the client that the journal has no room for it. What is in
+    /// flight goes on, so clients must not use up the room that its end needs.
+    fn ask(
+        &mut self,
+        link: Link,
+        conn: ConnId,
+        input: InputKind,
+        body: &[u8],
+        asked: (Option<CommandName>, Option<Text>),
+    ) -> Result<(), Error> {
+        if self.machine.journal().is_nearly_full() {
+            self.refuse(link, asked, Failure::StorageFull);
+            return Ok(());
+        }
+        match self.take(input, body) {
+            Ok(()) => {
+                self.hands.links.asked(conn);
+                Ok(())
+            }
+            Err(AppendError::Full(_) | AppendError::TooLarge { .. }) => {
+                self.refuse(link, asked, Failure::StorageFull);
+                Ok(())
+            }
+            Err(AppendError::Held) => {
+                self.refuse(link, asked, Failure::Busy);
+                Ok(())
+            }
+            Err(error @ AppendError::Failed(_)) => {
+                self.refuse(link, asked, Failure::StorageFull);
+                self.hands.net.flush();
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Answers a frame that the journal did not take. Nothing has changed by it, so this is the one
+    /// frame that no journal knows.
+    fn refuse(&mut self, link: Link, asked: (Option<CommandName>, Option<Text>), failure: Failure) {
+        let outcome = Outcome {
+            result: Err(failure),
+            session_version: None,
+            lane_sequence: None,
+            at: self.machine.state().now(),
+        };
+        let (command, id) = asked;
+        let frame = Frame::Response { id, command, outcome: outcome.into(), replayed: false };
+        let journal = self.machine.journal();
+        let mut json = Vec::new();
+        render(&frame, journal, &mut json);
+        self.hands.net.send(link, journal.last_seq(), &json);
+    }
+
+    /// Tells the core of clients that are gone, and lets go of them.
+    fn bid_farewell(&mut self) -> Result<(), Error> {
+        loop {
+            let Hands { links, net, .. } = &mut self.hands;
+            let Some((conn, link)) = links.take_gone(|link| net.is_open(link)) else { break };
+            net.dismiss(link);
+            // It has been sent everything that it asked for.
+            net.close(link, 1000, "");
+            self.take(InputKind::Closed { conn }, &[])?;
+            if self.only_stdio {
+                self.drain()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn heed_signals(&mut self) -> Result<(), Error> {
+        if self.turn.signals > 0 { self.drain() } else { Ok(()) }
+    }
+
+    fn drain(&mut self) -> Result<(), Error> {
+        if !self.turn.draining {
+            self.turn.draining = true;
+            self.hands.net.lock();
+            self.take(InputKind::Drain, &[])?;
+        }
+        Ok(())
+    }
+
+    /// Commits what was taken in and does what may be done now.
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub(super) fn finish_turn(&mut self) -> Result<(), Error> {
+        self.machine.commit()?;
+        self.release();
+        self.machine.release_originals(self.hands.performed());
+        self.hands.catch_up(&self.machine);
+        self.hands.net.flush();
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        let durable = self.machine.journal().durable();
+        let now = self.time.now();
+        while let Some((seq, output)) = self.machine.release(durable) {
+            self.hands.perform(seq, &output, &self.machine, now);
+        }
+    }
+
+    /// Counts a turn that began then.
+    pub(super) fn count_turn(&mut self, begun: Instant) {
+        if self.turn.inputs > 0 {
+            let us = u64::try_from(self.time.now().saturating_duration_since(begun).as_micros())
+                .unwrap_or(u64::MAX);
+            self.hands.stats.count(self.turn.inputs, us);
+        }
+    }
+
+    /// The last input. Its outputs, and those before, leave with later turns until nothing
+    /// [`Machine::holds`].
+    ///
+    /// # Errors
+    /// Storage failed.
+    pub(super) fn begin_end(&mut self) -> Result<(), Error> {
+        self.machine.take(InputKind::Stop, &[])?;
+        self.finish_turn()
+    }
+
+    /// Closes every connection, after what it was sent.
+    pub(super) fn say_goodbye(&mut self) {
+        self.hands.net.shut(1001, "Server shutting down");
+        self.hands.net.flush();
+    }
+
+    /// Ends agents and background work; the journal is left to be closed.
+    pub(super) fn finish(mut self) -> Journal {
+        self.hands.agents.stop_all();
+        drop(self.keeper);
+        self.machine.into_journal()
+    }
+}
