@@ -46,7 +46,7 @@ pub use view::{CommandView, LaneView, Metrics, SessionView};
 
 /// Which layout [`State::encode`] writes. It changes whenever the encoding of any part of the state
 /// does, so that no build takes another's snapshot for its own.
-pub const STATE_LAYOUT: u32 = 2;
+pub const STATE_LAYOUT: u32 = 3;
 
 /// Everything the machine knows.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
