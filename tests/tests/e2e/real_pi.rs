@@ -23,18 +23,18 @@ export default function (pi) {
 "#;
 
 /// A daemon on the real agent, and a directory for its sessions.
-struct Stage {
-    daemon: Daemon,
-    home: tempfile::TempDir,
+pub(crate) struct Stage {
+    pub(crate) daemon: Daemon,
+    pub(crate) home: tempfile::TempDir,
 }
 
 impl Stage {
-    fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.home.path().join("work")
     }
 
     /// A client with a session that it is subscribed to.
-    fn client(&mut self) -> Client {
+    pub(crate) fn client(&mut self) -> Client {
         let mut client = self.daemon.websocket();
         let create = json!({ "type": "create_session", "sessionId": "s", "cwd": self.work() });
         client.ok(create);
@@ -44,12 +44,12 @@ impl Stage {
 }
 
 /// Runs a test with every program that is installed; the journal of each must verify.
-fn with_each_pi(test: fn(&mut Stage)) {
+pub(crate) fn with_each_pi(test: fn(&mut Stage)) {
     with_each_pi_and(Setup::new, test);
 }
 
 /// The same, with settings of the daemon.
-fn with_each_pi_and(setup: fn() -> Setup, test: fn(&mut Stage)) {
+pub(crate) fn with_each_pi_and(setup: fn() -> Setup, test: fn(&mut Stage)) {
     let list = std::env::var_os("PI_SERVER_TEST_PI").unwrap_or_default();
     let programs = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
     let programs: Vec<_> = programs.collect();
@@ -75,14 +75,14 @@ fn stage(program: &Path, setup: Setup) -> Stage {
 }
 
 /// What the agent said last.
-fn last_text(client: &mut Client) -> Value {
+pub(crate) fn last_text(client: &mut Client) -> Value {
     let command = json!({ "type": "get_last_assistant_text", "sessionId": "s" });
     client.ok(command)["data"]["text"].clone()
 }
 
 /// Process ids of the agents of a daemon and of all that they run, by the mark in their
 /// environment.
-fn marked(daemon: &Daemon) -> Vec<String> {
+pub(crate) fn marked(daemon: &Daemon) -> Vec<String> {
     let parent = daemon.dir().canonicalize().expect("a directory");
     let folder = format!("PI_CODING_AGENT_DIR={}", parent.display());
     let mut found = Vec::new();
