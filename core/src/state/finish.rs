@@ -183,7 +183,8 @@ impl State {
         let key = key_scope(&command.client, &command.envelope);
         let stored = Stored::new(
             command.envelope.clone(),
-            command.id_key.clone(),
+            command.client.clone(),
+            command.id_hash,
             command.session.clone(),
             outcome,
         );

@@ -13,14 +13,15 @@ mod dialog;
 mod due;
 mod execute;
 mod finish;
-mod forgotten;
 mod identity;
+mod ids;
 mod lane;
 mod pool;
 mod session;
 mod turn;
 mod view;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -45,7 +46,7 @@ pub use view::{CommandView, LaneView, Metrics, SessionView};
 
 /// Which layout [`State::encode`] writes. It changes whenever the encoding of any part of the state
 /// does, so that no build takes another's snapshot for its own.
-pub const STATE_LAYOUT: u32 = 2;
+pub const STATE_LAYOUT: u32 = 3;
 
 /// Everything the machine knows.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -70,7 +71,8 @@ pub struct State {
     /// The commands whose sessions wait for an agent to be asked for, oldest first.
     wanted: BTreeMap<CommandNo, Text>,
     lanes: BTreeMap<LaneKey, Lane>,
-    commands: BTreeMap<CommandNo, Command>,
+    /// Boxed: a command is large, and nothing is to be moved but the pointer.
+    commands: BTreeMap<CommandNo, Box<Command>>,
     identity: Identity,
     control: TokenBucket,
     due: Due,
@@ -119,7 +121,8 @@ struct Command {
     /// Who gets the response, while that connection lives.
     conn: Option<ConnId>,
     client: Text,
-    id_key: Option<identity::IdKey>,
+    /// Hash of its id in its namespace.
+    id_hash: Option<u64>,
     envelope: Arc<Envelope>,
     /// The session it is about, also where the daemon chose the id.
     session: Option<Text>,

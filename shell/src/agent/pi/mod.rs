@@ -18,6 +18,8 @@ use pi_server_core::{AgentNo, Text};
 
 use super::voice::Voice;
 use super::{Config, Heard, fields};
+pub use target::pi_line;
+
 use child::{Child, Launch, Source, TOKENS};
 use probe::Probe;
 use session::Session;
@@ -35,6 +37,7 @@ mod probe;
 mod replies;
 mod session;
 pub(super) mod sweep;
+mod target;
 mod version;
 
 #[cfg(test)]
