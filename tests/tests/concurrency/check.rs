@@ -81,13 +81,12 @@ pub(crate) fn everything(dir: &Path, received: &[Received], actors: &[Actor]) ->
     for received in received {
         counts.connections += 1;
         counts.frames += received.frames.len();
-        match told.tags.get(&received.tag) {
-            Some(conn) => compare(received, &told.sent[conn]),
+        if let Some(conn) = told.tags.get(&received.tag) {
+            compare(received, &told.sent[conn]);
+        } else {
             // It ended before its first command was taken.
-            None => {
-                let answer = received.frames.iter().find(|frame| frame["type"] == "response");
-                assert_eq!(answer, None, "an answer to what the journal does not have");
-            }
+            let answer = received.frames.iter().find(|frame| frame["type"] == "response");
+            assert_eq!(answer, None, "an answer to what the journal does not have");
         }
     }
     for actor in actors {
