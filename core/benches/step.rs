@@ -24,7 +24,7 @@ fn world() -> (State, u64) {
 }
 
 fn input(seq: u64, len: u32, kind: InputKind) -> Input {
-    let body = BodyRef { seq: Seq(seq), len, digest: Digest::default() };
+    let body = BodyRef { seq: Seq(seq), len, digest: Digest::default(), redacted: false };
     Input { seq: Seq(seq), at: Micros(seq * 1_000_000), body, kind }
 }
 

@@ -94,7 +94,7 @@ fn lifecycle(phase: Phase) -> Frame {
 
 fn rendering(criterion: &mut Criterion) {
     let event = br#"{"type":"message_update","assistantMessageEvent":{"type":"text_delta","contentIndex":0,"delta":"Hello"}}"#;
-    let body = BodyRef { seq: Seq(9), len: 104, digest: Digest::default() };
+    let body = BodyRef { seq: Seq(9), len: 104, digest: Digest::default(), redacted: false };
     let response = Frame::Response {
         id: Some(Text::from("client-17")),
         command: Some(CommandName::Known(CommandKind::GetState)),

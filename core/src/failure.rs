@@ -201,6 +201,8 @@ pub enum Failure {
         /// The operator's words.
         note: Option<Text>,
     },
+    /// The daemon died before it ran, and a part of its text was not kept.
+    Redacted,
 }
 
 /// Whose rate-limit bucket is empty.
@@ -354,7 +356,7 @@ impl Failure {
                 ErrorCode::CommandEnded
             }
             Failure::OutcomeUnknown => ErrorCode::OutcomeUnknown,
-            Failure::NotRecovered => ErrorCode::NotRecovered,
+            Failure::NotRecovered | Failure::Redacted => ErrorCode::NotRecovered,
         }
     }
 

@@ -279,6 +279,8 @@ pub enum Fate {
     Unknown,
     /// It would run, but recovery was told not to.
     NotRecovered,
+    /// It would run, but a part of its text was not kept.
+    Redacted,
 }
 
 /// `get_capabilities`.

@@ -1,6 +1,9 @@
 //! A newtype for every number that crosses a module boundary, so that none can be mistaken for another.
 
 use alloc::sync::Arc;
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 use core::fmt;
 
@@ -71,7 +74,7 @@ impl fmt::Display for Digest {
 /// Where the raw bytes that came with an input are: in the journal record of input `seq`.
 ///
 /// The core decides without ever seeing them; see docs/decisions/bodies-by-reference.md.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BodyRef {
     /// The input whose record holds the bytes.
     pub seq: Seq,
@@ -79,7 +82,35 @@ pub struct BodyRef {
     pub len: u32,
     /// Keyed digest of the bytes.
     pub digest: Digest,
+    /// The bytes are not those that came: something was taken out before they were written.
+    pub redacted: bool,
 }
+
+/// The mark of redaction lies above the length, so that a body without it is encoded as it was
+/// before there was such a mark.
+const REDACTED: u64 = 1 << 32;
+
+impl Encode for BodyRef {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        let mark = if self.redacted { REDACTED } else { 0 };
+        self.seq.encode(encoder)?;
+        (u64::from(self.len) | mark).encode(encoder)?;
+        self.digest.encode(encoder)
+    }
+}
+
+impl<Context> Decode<Context> for BodyRef {
+    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let seq = Seq::decode(decoder)?;
+        let packed = u64::decode(decoder)?;
+        let len = u32::try_from(packed & !REDACTED);
+        let len = len.map_err(|_| DecodeError::Other("a length beyond 32 bits"))?;
+        let digest = Digest::decode(decoder)?;
+        Ok(BodyRef { seq, len, digest, redacted: packed & REDACTED != 0 })
+    }
+}
+
+bincode::impl_borrow_decode!(BodyRef);
 
 impl BodyRef {
     /// Whether there are no bytes.

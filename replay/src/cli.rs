@@ -3,6 +3,7 @@
 mod bundle;
 mod compare;
 mod export;
+mod migrate;
 mod smaller;
 mod step;
 
@@ -42,6 +43,7 @@ Exit status:
    0  done, and nothing differs
    2  wrong usage, or no journal there
    3  the journal is damaged
+   4  the journal has a newer format: use a newer pi-replay
   10  the replay differs from what was recorded";
 
 #[derive(Debug, Subcommand)]
@@ -79,6 +81,9 @@ enum Verb {
     /// Copy a journal without what a policy names
     #[command(after_help = bundle::REDACT_EXAMPLES)]
     Redact(bundle::RedactArgs),
+    /// Copy a journal into the format of this build
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::MigrateArgs),
     /// Find the few inputs that are enough to show something
     #[command(after_help = smaller::SHRINK_EXAMPLES)]
     Shrink(smaller::ShrinkArgs),
@@ -190,6 +195,7 @@ pub fn main() -> ExitCode {
         Verb::Unbundle(args) => bundle::run_unbundle(args),
         Verb::VerifyBundle(args) => bundle::run_verify_bundle(args),
         Verb::Redact(args) => bundle::run_redact(args),
+        Verb::Migrate(args) => migrate::run(args),
         Verb::Shrink(args) => smaller::run_shrink(args),
         Verb::Corpus(args) => smaller::run_corpus(args),
         Verb::Step(args) => step::run(args),

@@ -65,6 +65,7 @@ pub fn of_script(text: &str, out: &Path) -> Result<usize, PlayError> {
         kind: step.input.kind.clone(),
         body: vec![0; usize::try_from(step.input.body.len).unwrap_or(0)],
         erased: step.input.body.len > 0,
+        redacted: step.input.body.redacted,
         digest: Digest::default(),
     };
     let inputs: Vec<Kept> = script.steps.iter().map(keep).collect();
@@ -106,6 +107,7 @@ pub fn of_frame(frame: &[u8], out: &Path) -> Result<usize, PlayError> {
         kind,
         body: Vec::new(),
         erased: false,
+        redacted: false,
         digest: Digest::default(),
     };
     let sent = Kept { body: frame.to_vec(), digest: secret.body(frame), ..plain(3_000, kind) };

@@ -138,7 +138,7 @@ impl Reading {
     pub fn status(&self) -> Status {
         match &self.verdict {
             Ok(_) => Status::Good,
-            Err(Damage::Segment { fault: SegmentFault::Version { .. }, .. }) => Status::Usage,
+            Err(Damage::Segment { fault: SegmentFault::Version { .. }, .. }) => Status::Newer,
             Err(_) => Status::Damaged,
         }
     }

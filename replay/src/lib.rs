@@ -16,6 +16,7 @@ pub mod diff;
 pub mod export;
 pub mod feed;
 pub mod made;
+pub mod migrate;
 pub mod play;
 pub mod recast;
 pub mod records;

@@ -2,8 +2,9 @@
 
 use pi_server_core::input::InputKind;
 use pi_server_core::record::{
-    Begin, Commit, Cursor, Framer, HEAD_SLOT_BYTES, Head, Header, JournalId, Mark, RecordKind,
-    SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, Seal, Secret, SegmentHeader, decode_kind, encode_kind,
+    Begin, Commit, Cursor, FORMAT_VERSION, Framer, HEAD_SLOT_BYTES, Head, Header, JournalId, Mark,
+    RecordKind, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, Seal, Secret, SegmentHeader, decode_kind,
+    encode_kind,
 };
 use pi_server_core::{BodyRef, Digest, Input, Micros, Seq};
 
@@ -22,9 +23,11 @@ pub struct Kept {
     pub kind: InputKind,
     /// The bytes in the place of its body.
     pub body: Vec<u8>,
-    /// They are not the original ones.
+    /// They are not the ones that were written.
     pub erased: bool,
-    /// Keyed digest of the original ones.
+    /// Something was taken out before they were written.
+    pub redacted: bool,
+    /// Keyed digest of the ones that were written.
     pub digest: Digest,
 }
 
@@ -32,7 +35,7 @@ impl Kept {
     /// As the core sees it, under a number.
     pub fn input(&self, seq: Seq) -> Input {
         let len = u32::try_from(self.body.len()).unwrap_or(u32::MAX);
-        let body = BodyRef { seq, len, digest: self.digest };
+        let body = BodyRef { seq, len, digest: self.digest, redacted: self.redacted };
         // The core knows no reference to nothing; the digest of no bytes is all zeros.
         Input { seq, at: self.at, body, kind: self.kind.clone() }
     }
@@ -71,8 +74,8 @@ pub fn load(source: &Source, to: Seq) -> Result<Vec<Kept>, PlayError> {
                 error,
             })?;
             let body = item.raw_body().to_vec();
-            let (erased, digest) = (header.erased, header.body_digest);
-            all.push(Kept { at: header.at, kind, body, erased, digest });
+            let Header { at, erased, redacted, body_digest: digest, .. } = header;
+            all.push(Kept { at, kind, body, erased, redacted, digest });
         }
     }
     match feed.finish()?.verdict {
@@ -135,8 +138,14 @@ struct Writer<'a> {
 impl<'a> Writer<'a> {
     fn new(made: &'a Made, journal: JournalId, secret: Option<Secret>) -> Writer<'a> {
         let key_check = secret.map_or_else(Digest::default, |secret| journal.key_check(&secret));
-        let template =
-            SegmentHeader { journal, number: 0, capacity: 0, created: Micros(0), key_check };
+        let template = SegmentHeader {
+            format: FORMAT_VERSION,
+            journal,
+            number: 0,
+            capacity: 0,
+            created: Micros(0),
+            key_check,
+        };
         let framer = Framer::new(journal);
         let mut writer =
             Writer { made, framer, template, cursor: Cursor::start(journal), image: Vec::new() };
@@ -165,6 +174,7 @@ impl<'a> Writer<'a> {
         let header = Header {
             kind: RecordKind::Input,
             erased: kept.erased,
+            redacted: kept.redacted,
             seq: Seq(self.cursor.seq.0 + 1),
             at: kept.at.max(Micros(self.cursor.at.0 + 1)),
             outputs: before,
@@ -191,6 +201,7 @@ impl<'a> Writer<'a> {
             let header = Header {
                 kind: mark.kind(),
                 erased: false,
+                redacted: false,
                 seq: self.cursor.seq,
                 at: self.cursor.at,
                 outputs,

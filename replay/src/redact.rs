@@ -5,6 +5,8 @@
 //! were named, in the same place, padded with spaces to the old length. Either way its record is
 //! marked as erased, and nothing takes its bytes for the original ones.
 //!
+//! What the daemon had redacted before it wrote the journal stays as it is and may lose more.
+//!
 //! What the core decides on is no body and stays: ids, session names, paths, the words of an
 //! agent's failures.
 
@@ -14,8 +16,7 @@ use pi_server_core::input::{AgentSaid, Answer, InputKind};
 use pi_server_core::output::{Ask, Output};
 use pi_server_core::record::{Framer, SEGMENT_HEADER_BYTES, decode_kind};
 use pi_server_core::{AgentNo, CommandNo, Text};
-use serde::Deserialize;
-use serde_json::Value;
+use pi_server_redact::{Left, MARK, What};
 
 use crate::feed::{Feed, Item};
 use crate::made::Made;
@@ -23,74 +24,7 @@ use crate::play::{PlayError, play};
 use crate::source::Source;
 use crate::status::Status;
 
-/// What is to be redacted.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Policy {
-    /// Every rule whose conditions hold is applied.
-    rules: Vec<Rule>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-struct Rule {
-    /// Which bodies; all if it is not given.
-    #[serde(default)]
-    what: What,
-    /// Only those whose JSON has this `type`.
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    /// Only those about this session.
-    session: Option<String>,
-    /// Erase them whole.
-    #[serde(default)]
-    erase: bool,
-    /// JSON pointers of values to take out; `*` stands for every member or element.
-    #[serde(default)]
-    pointers: Vec<String>,
-    /// Texts to take out of every string in them.
-    #[serde(default)]
-    words: Vec<String>,
-}
-
-/// Whose bodies.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum What {
-    #[default]
-    All,
-    /// Frames that are commands.
-    Command,
-    /// Frames that are none.
-    Malformed,
-    /// Events of agents.
-    Event,
-    /// Data of responses.
-    Answer,
-}
-
-impl Policy {
-    /// Reads a policy.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn parse(text: &str) -> Result<Policy, String> {
-        let policy: Policy = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        for (index, rule) in policy.rules.iter().enumerate() {
-            let number = index + 1;
-            if !rule.erase && rule.pointers.is_empty() && rule.words.is_empty() {
-                return Err(format!("rule {number} takes nothing out (erase, pointers or words)"));
-            }
-            if let Some(bad) = rule.pointers.iter().find(|pointer| !pointer.starts_with('/')) {
-                return Err(format!("rule {number}: the pointer {bad:?} does not begin with /"));
-            }
-            if rule.words.iter().any(String::is_empty) {
-                return Err(format!("rule {number} has an empty word"));
-            }
-        }
-        Ok(policy)
-    }
-}
+pub use pi_server_redact::Policy;
 
 /// What was redacted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -210,111 +144,22 @@ fn copy(
     place.iter_mut().zip(parts).for_each(|(to, from)| *to = *from);
 }
 
-/// What a policy leaves of a body.
-enum Left {
-    All,
-    Nothing,
-    Part(Vec<u8>),
-}
-
+/// What the policy leaves of a body, in no more bytes than it has.
 fn apply(policy: &Policy, item: &Item<'_>, sessions: &Sessions) -> Left {
     let Some(body) = item.remains() else { return Left::All };
     let Ok(kind) = decode_kind(item.input) else { return Left::Nothing };
     let (what, session) = sessions.about(item.header.seq.0, &kind);
-    let mut json: Option<Value> = serde_json::from_slice(body).ok();
-    let has_type = |wanted: &str| {
-        json.as_ref().and_then(|json| json.get("type")).is_some_and(|kind| kind == wanted)
-    };
-    let fits = |rule: &&Rule| {
-        (rule.what == What::All || rule.what == what)
-            && rule.kind.as_ref().is_none_or(|kind| has_type(kind))
-            && rule.session.as_ref().is_none_or(|id| session.is_some_and(|it| **it == **id))
-    };
-    let rules: Vec<&Rule> = policy.rules.iter().filter(fits).collect();
-    if rules.iter().any(|rule| rule.erase) {
-        return Left::Nothing;
+    match policy.apply(what, session.map(|id| &**id), body) {
+        // Marks may be longer than what they hide, and numbers be written longer than they came.
+        Left::Part(part) if part.len() > body.len() => shorter(&part, body.len()),
+        left => left,
     }
-    let Some(json) = &mut json else {
-        // What is no JSON cannot be taken apart: a rule that means it erases it.
-        return if rules.is_empty() { Left::All } else { Left::Nothing };
-    };
-    let mut changed = false;
-    for rule in rules {
-        for pointer in &rule.pointers {
-            let path: Vec<String> = pointer.split('/').skip(1).map(unescape).collect();
-            changed |= take_out(json, &path);
-        }
-        changed |= take_words(json, &rule.words);
-    }
-    if !changed {
-        return Left::All;
-    }
-    let part = json.to_string().into_bytes();
-    // Numbers may be written longer than they came, and marks may be longer than what they hide.
-    if part.len() <= body.len() { Left::Part(part) } else { shorter(json, body.len()) }
 }
-
-/// The mark in the place of what was taken out.
-const MARK: &str = "[redacted]";
 
 /// The same without marks, if that fits.
-fn shorter(json: &mut Value, most: usize) -> Left {
-    take_words(json, &[MARK.to_owned()]);
-    let part = json.to_string().into_bytes();
-    if part.len() <= most { Left::Part(part) } else { Left::Nothing }
-}
-
-fn unescape(token: &str) -> String {
-    token.replace("~1", "/").replace("~0", "~")
-}
-
-fn take_out(json: &mut Value, path: &[String]) -> bool {
-    let Some((first, rest)) = path.split_first() else {
-        *json = match json {
-            Value::String(_) => MARK.into(),
-            Value::Number(_) => 0.into(),
-            Value::Array(_) => Value::Array(Vec::new()),
-            Value::Object(_) => Value::Object(serde_json::Map::new()),
-            Value::Null | Value::Bool(_) => Value::Null,
-        };
-        return true;
-    };
-    match json {
-        Value::Object(members) if first == "*" => {
-            members.values_mut().fold(false, |changed, member| take_out(member, rest) | changed)
-        }
-        Value::Array(elements) if first == "*" => {
-            elements.iter_mut().fold(false, |changed, element| take_out(element, rest) | changed)
-        }
-        Value::Object(members) => {
-            members.get_mut(first).is_some_and(|member| take_out(member, rest))
-        }
-        Value::Array(elements) => {
-            let element = first.parse().ok().and_then(|index: usize| elements.get_mut(index));
-            element.is_some_and(|element| take_out(element, rest))
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-fn take_words(json: &mut Value, words: &[String]) -> bool {
-    match json {
-        Value::String(text) => {
-            let found = words.iter().any(|word| text.contains(word.as_str()));
-            for word in words {
-                let mark = if word.len() >= MARK.len() && word != MARK { MARK } else { "" };
-                *text = text.replace(word.as_str(), mark);
-            }
-            found
-        }
-        Value::Array(elements) => {
-            elements.iter_mut().fold(false, |changed, element| take_words(element, words) | changed)
-        }
-        Value::Object(members) => {
-            members.values_mut().fold(false, |changed, member| take_words(member, words) | changed)
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
+fn shorter(part: &[u8], most: usize) -> Left {
+    let bare = String::from_utf8_lossy(part).replace(MARK, "").into_bytes();
+    if bare.len() <= most { Left::Part(bare) } else { Left::Nothing }
 }
 
 /// Which session inputs are about, found by stepping the journal once.

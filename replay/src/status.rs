@@ -11,6 +11,8 @@ pub enum Status {
     Usage,
     /// 3: the journal is damaged or cannot be read.
     Damaged,
+    /// 4: the journal has a newer format than this build reads.
+    Newer,
     /// 10: a replay differs from what was recorded.
     Diverged,
 }
@@ -22,6 +24,7 @@ impl Status {
             Status::Good => 0,
             Status::Usage => 2,
             Status::Damaged => 3,
+            Status::Newer => 4,
             Status::Diverged => 10,
         }
     }

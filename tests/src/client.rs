@@ -46,15 +46,25 @@ impl Client {
     /// # Panics
     /// It is refused.
     pub fn websocket(url: &str) -> Client {
+        Client::open_websocket(url).unwrap_or_else(|error| panic!("no WebSocket: {error}"))
+    }
+
+    /// Connects to a WebSocket, unless there is nobody, or nobody any more.
+    pub fn try_websocket(url: &str) -> Option<Client> {
+        Client::open_websocket(url).ok()
+    }
+
+    fn open_websocket(url: &str) -> Result<Client, String> {
         let place = url.strip_prefix("ws://").and_then(|rest| rest.split('/').next());
-        let stream = TcpStream::connect(place.expect("ws://HOST:PORT/")).expect("a listener");
+        let stream = TcpStream::connect(place.expect("ws://HOST:PORT/"))
+            .map_err(|error| format!("the connection failed: {error}"))?;
         stream.set_nodelay(true).expect("an option of every socket");
         let config = WebSocketConfig::default()
             .max_message_size(Some(1 << 30))
             .max_frame_size(Some(1 << 30));
         let (socket, _) = tungstenite::client::client_with_config(url, stream, Some(config))
-            .unwrap_or_else(|error| panic!("the handshake failed: {error}"));
-        Client::new(Link::WebSocket(Box::new(socket)))
+            .map_err(|error| format!("the handshake failed: {error}"))?;
+        Ok(Client::new(Link::WebSocket(Box::new(socket))))
     }
 
     /// Connects to a Unix socket, with the first line that gives a name.
@@ -62,13 +72,23 @@ impl Client {
     /// # Panics
     /// Nobody listens.
     pub fn unix(path: &Path, name: Option<&str>) -> Client {
-        let stream = UnixStream::connect(path).expect("a listener");
+        Client::try_unix(path, name).expect("a listener")
+    }
+
+    /// The same, unless nobody listens, or nobody any more.
+    ///
+    /// # Panics
+    /// This process has no handles left.
+    pub fn try_unix(path: &Path, name: Option<&str>) -> Option<Client> {
+        let stream = UnixStream::connect(path).ok()?;
         let read = stream.try_clone().expect("a second handle");
         let mut client = Client::new(lines(read, Half(stream)));
-        if let Some(name) = name {
-            client.send(&json!({ "type": "hello", "client": name }));
+        if let Some(name) = name
+            && !client.try_send(&json!({ "type": "hello", "client": name }))
+        {
+            return None;
         }
-        client
+        Some(client)
     }
 
     /// The client on pipes.
@@ -91,6 +111,17 @@ impl Client {
     /// Sends a frame.
     pub fn send(&mut self, frame: &Value) {
         self.send_text(&frame.to_string());
+    }
+
+    /// Sends a frame, unless the connection is gone.
+    pub fn try_send(&mut self, frame: &Value) -> bool {
+        let text = frame.to_string();
+        match &mut self.link {
+            Link::WebSocket(socket) => socket.send(Message::text(text)).is_ok(),
+            Link::Lines { write, .. } => {
+                write.write_all(format!("{text}\n").as_bytes()).and_then(|()| write.flush()).is_ok()
+            }
+        }
     }
 
     /// Sends text as one frame.
@@ -184,6 +215,27 @@ impl Client {
         })
     }
 
+    /// Waits for a success for as many times as long as for anything else.
+    ///
+    /// # Panics
+    /// It does not come in time, or is none.
+    pub fn patient_response(&mut self, id: &str, times: u32) -> Value {
+        let until = Instant::now() + PATIENCE * times;
+        let fits = |frame: &Value| frame["type"] == "response" && frame["id"] == id;
+        let place = self.waiting.iter().position(fits);
+        let mut found = place.and_then(|place| self.waiting.remove(place));
+        while found.is_none() {
+            match self.receive(until) {
+                Ok(frame) if fits(&frame) => found = Some(frame),
+                Ok(frame) => self.waiting.push_back(frame),
+                Err(why) => self.fail(id, &why),
+            }
+        }
+        let frame = found.expect("it was just found");
+        assert_eq!(frame["success"], true, "{frame}");
+        frame
+    }
+
     /// Takes the first frame that fits, waiting for it if need be. The others stay, in order.
     ///
     /// # Panics
@@ -198,6 +250,22 @@ impl Client {
                 Ok(frame) if fits(&frame) => return frame,
                 Ok(frame) => self.waiting.push_back(frame),
                 Err(why) => self.fail(what, &why),
+            }
+        }
+    }
+
+    /// Waits for a frame that fits, and says whether it came before the end of the connection.
+    ///
+    /// # Panics
+    /// Neither comes in time.
+    pub fn came(&mut self, what: &str, fits: impl Fn(&Value) -> bool) -> bool {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.receive(until) {
+                Ok(frame) if fits(&frame) => return true,
+                Ok(_) => {}
+                Err(Gone::Closed(_)) => return false,
+                Err(why @ Gone::Silent) => self.fail(what, &why),
             }
         }
     }

@@ -85,6 +85,11 @@ impl Setup {
         Daemon::start_in(self, tempfile::tempdir().expect("a temporary directory"))
     }
 
+    /// Starts a daemon on a directory that is there already; it goes with the daemon.
+    pub fn start_in(self, dir: TempDir) -> Daemon {
+        Daemon::start_in(self, dir)
+    }
+
     fn command(&self, dir: &Path) -> Command {
         let path = self.programs.as_ref().map(|dir| dir.join("pi-server"));
         let mut command = Command::new(path.unwrap_or_else(|| program("pi-server")));

@@ -81,12 +81,12 @@ fn parse_input(line: &str, seq: Seq) -> Parsed<Input> {
     let mut words = Words::new(line)?;
     let at = parse_time(&words.word("a time such as t200")?)?;
     let mut body = 0;
-    words.list.retain(|word| match word.strip_prefix("body=").and_then(|len| len.parse().ok()) {
-        Some(len) => {
-            body = len;
-            false
-        }
-        None => true,
+    let mut redacted = false;
+    words.list.retain(|word| {
+        let Some((name @ ("body" | "redacted"), len)) = word.split_once('=') else { return true };
+        let Ok(len) = len.parse() else { return true };
+        (body, redacted) = (len, name == "redacted");
+        false
     });
     let kind = parse_kind(&mut words)?;
     if let InputKind::Command { .. } = kind {
@@ -95,7 +95,7 @@ fn parse_input(line: &str, seq: Seq) -> Parsed<Input> {
     if !words.is_empty() {
         return Err("nothing more on this line");
     }
-    let body = BodyRef { seq, len: body, digest: Digest::default() };
+    let body = BodyRef { seq, len: body, digest: Digest::default(), redacted };
     Ok(Input { seq, at, body, kind })
 }
 

@@ -19,7 +19,8 @@ impl Display for Input {
         }
         write!(f, " {}", self.kind)?;
         if !self.body.is_empty() {
-            write!(f, " body={}", self.body.len)?;
+            let name = if self.body.redacted { "redacted" } else { "body" };
+            write!(f, " {name}={}", self.body.len)?;
         }
         Ok(())
     }
@@ -417,6 +418,7 @@ fn write_data(f: &mut Formatter<'_>, data: &Data) -> fmt::Result {
                     Fate::Read => "read",
                     Fate::Unknown => "unknown",
                     Fate::NotRecovered => "not-recovered",
+                    Fate::Redacted => "redacted",
                 };
                 write!(f, " #{} {fate}", command.command)
             })

@@ -13,6 +13,8 @@ pub const RECORD_STEP: usize = 8;
 
 /// Bit of the flags byte: the body was erased; its bytes are zeros and its digest stays.
 const FLAG_ERASED: u8 = 1;
+/// Bit of the flags byte, since format 2: something was taken out of the body before it was written.
+const FLAG_REDACTED: u8 = 2;
 const CHAIN_PART: usize = 64;
 const CRC_AT: usize = 84;
 
@@ -63,6 +65,9 @@ pub struct Header {
     pub kind: RecordKind,
     /// The body was erased.
     pub erased: bool,
+    /// The body is what redaction left of the one that came, from the beginning; length, digest and
+    /// checksum are those of what was left.
+    pub redacted: bool,
     /// The input's number; in other records that of the last input before.
     pub seq: Seq,
     /// The input's time; in other records that of the last input before.
@@ -133,16 +138,22 @@ impl Header {
 
     /// The reference by which the core knows the body.
     pub fn body_ref(&self) -> BodyRef {
-        BodyRef { seq: self.seq, len: self.body_len, digest: self.body_digest }
+        BodyRef {
+            seq: self.seq,
+            len: self.body_len,
+            digest: self.body_digest,
+            redacted: self.redacted,
+        }
     }
 
-    /// The fields that the chain tag covers, as bytes. The flags are left out, so that the chain
-    /// holds when a body is erased.
+    /// The fields that the chain tag covers, as bytes. That the body was erased is left out, so that
+    /// the chain holds when it is.
     fn chained(&self) -> [u8; CHAIN_PART] {
         let mut bytes = [0; CHAIN_PART];
         let length = u32::try_from(self.length()).unwrap_or(u32::MAX);
         bytes[0..4].copy_from_slice(&length.to_le_bytes());
         bytes[4] = self.kind.code();
+        bytes[5] = if self.redacted { FLAG_REDACTED } else { 0 };
         bytes[8..16].copy_from_slice(&self.seq.0.to_le_bytes());
         bytes[16..24].copy_from_slice(&self.at.0.to_le_bytes());
         bytes[24..28].copy_from_slice(&self.input_len.to_le_bytes());
@@ -168,12 +179,13 @@ impl Header {
             return Err(Fault::Blank);
         }
         let kind = RecordKind::from_code(bytes[4]).ok_or(Fault::Form)?;
-        if bytes[5] & !FLAG_ERASED != 0 || bytes[6] != 0 || bytes[7] != 0 {
+        if bytes[5] & !(FLAG_ERASED | FLAG_REDACTED) != 0 || bytes[6] != 0 || bytes[7] != 0 {
             return Err(Fault::Form);
         }
         let header = Header {
             kind,
             erased: bytes[5] & FLAG_ERASED != 0,
+            redacted: bytes[5] & FLAG_REDACTED != 0,
             seq: Seq(u64_at(bytes, 8)),
             at: Micros(u64_at(bytes, 16)),
             input_len: u32_at(bytes, 24),
@@ -209,7 +221,7 @@ impl Framer {
     pub fn header(&self, header: &Header, input: &[u8]) -> [u8; RECORD_HEADER_BYTES] {
         let mut bytes = [0; RECORD_HEADER_BYTES];
         bytes[..CHAIN_PART].copy_from_slice(&header.chained());
-        bytes[5] = if header.erased { FLAG_ERASED } else { 0 };
+        bytes[5] |= if header.erased { FLAG_ERASED } else { 0 };
         bytes[64..80].copy_from_slice(&header.tag.0);
         bytes[80..84].copy_from_slice(&header.body_crc.to_le_bytes());
         let sum = self.sum(&bytes, input);

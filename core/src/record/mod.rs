@@ -32,7 +32,8 @@ pub use mark::{Begin, Commit, Mark, Recovered, Seal};
 pub use read::{Cursor, Reader, Record, peek, record_at};
 pub use secret::{Hasher, Secret};
 pub use segment::{
-    FORMAT_VERSION, JournalId, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader,
+    FORMAT_VERSION, FORMAT_VERSION_MIN, JournalId, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,
+    SegmentFault, SegmentHeader,
 };
 pub use snapshot::{SNAPSHOT_HEADER_BYTES, SNAPSHOT_VERSION, Snapshot, SnapshotFault};
 pub use survey::{Damage, Evidence, Place, Survey, Tail, Verdict};

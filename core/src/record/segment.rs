@@ -11,7 +11,9 @@ use super::secret::truncate;
 use crate::ids::{Digest, Micros};
 
 /// The version of the format that this build writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+/// The oldest version of the format that this build reads.
+pub const FORMAT_VERSION_MIN: u32 = 1;
 /// Where the first record begins.
 pub const SEGMENT_HEADER_BYTES: usize = 4096;
 /// Smallest segment.
@@ -47,6 +49,8 @@ impl fmt::Display for JournalId {
 /// The fields of a segment's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SegmentHeader {
+    /// The version of the format that its records have.
+    pub format: u32,
     /// The journal it belongs to.
     pub journal: JournalId,
     /// Its number: dense from 1.
@@ -68,7 +72,7 @@ pub enum SegmentFault {
     Unreadable,
     /// One copy is good and the other is not, or both are good and differ.
     CopiesDisagree,
-    /// The header is good but was written by a newer version of the format.
+    /// The header is good but of a version of the format that this build does not read.
     Version {
         /// That version.
         found: u32,
@@ -89,7 +93,11 @@ impl fmt::Display for SegmentFault {
             SegmentFault::Unreadable => f.write_str("neither copy of the header is readable"),
             SegmentFault::CopiesDisagree => f.write_str("the two copies of the header disagree"),
             SegmentFault::Version { found } => {
-                write!(f, "format version {found} is newer than {FORMAT_VERSION}")
+                write!(
+                    f,
+                    "format version {found}, this build reads {FORMAT_VERSION_MIN} to \
+                     {FORMAT_VERSION}: use a newer pi-server"
+                )
             }
             SegmentFault::FileLength { stated, actual } => {
                 write!(f, "the file has {actual} bytes, its header states {stated}")
@@ -101,10 +109,10 @@ impl fmt::Display for SegmentFault {
 impl SegmentHeader {
     /// The first [`SEGMENT_HEADER_BYTES`] of the segment: two copies and zeros.
     pub fn encode(&self) -> [u8; SEGMENT_HEADER_BYTES] {
-        let SegmentHeader { journal, number, capacity, created, key_check } = self;
+        let SegmentHeader { format, journal, number, capacity, created, key_check } = self;
         let mut copy = [0; COPY_BYTES];
         copy[0..8].copy_from_slice(&MAGIC);
-        copy[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        copy[8..12].copy_from_slice(&format.to_le_bytes());
         copy[12..16].copy_from_slice(&capacity.to_le_bytes());
         copy[16..24].copy_from_slice(&number.to_le_bytes());
         copy[24..32].copy_from_slice(&created.0.to_le_bytes());
@@ -139,9 +147,8 @@ impl SegmentHeader {
             (None, None) => return Err(SegmentFault::Unreadable),
             (Some(_), _) | (None, Some(_)) => return Err(SegmentFault::CopiesDisagree),
         };
-        let version = u32_at(first, 8);
-        if version != FORMAT_VERSION {
-            return Err(SegmentFault::Version { found: version });
+        if !(FORMAT_VERSION_MIN..=FORMAT_VERSION).contains(&header.format) {
+            return Err(SegmentFault::Version { found: header.format });
         }
         if u64::from(header.capacity) != actual {
             return Err(SegmentFault::FileLength { stated: header.capacity, actual });
@@ -157,6 +164,7 @@ fn parse_copy(bytes: &[u8]) -> Option<SegmentHeader> {
         && crc32fast::hash(&copy[..CRC_AT]) == u32_at(copy, CRC_AT)
         && copy[64..CRC_AT].iter().chain(rest).all(|byte| *byte == 0);
     intact.then(|| SegmentHeader {
+        format: u32_at(copy, 8),
         journal: JournalId(digest_at(copy, 32).0),
         number: u64_at(copy, 16),
         capacity: u32_at(copy, 12),

@@ -41,6 +41,7 @@ impl Writer {
 
     fn blank(&self, number: u64) -> Vec<u8> {
         let header = SegmentHeader {
+            format: FORMAT_VERSION,
             journal: ID,
             number,
             capacity: u32::try_from(CAPACITY).unwrap(),
@@ -97,6 +98,7 @@ impl Writer {
         Header {
             kind,
             erased: false,
+            redacted: false,
             seq,
             at: Micros(seq.0 * 10),
             outputs: Digest([3; 16]),
@@ -380,6 +382,96 @@ fn a_good_record_in_a_wrong_place_is_refused() {
     assert!(matches!(found, Err(Damage::Misplaced { fault: Fault::Chain, .. })), "{found:?}");
 }
 
+/// A good record with a good checksum and a tag that continues the chain, whose numbers were forged.
+fn forged(kind: RecordKind, seq: u64, at: u64, mark: Option<Mark>) -> Vec<Vec<u8>> {
+    let writer = sample();
+    let put = |input: &[u8]| {
+        let fields = writer.fields(kind, Seq(seq), input, &[]);
+        let mut header = Header { at: Micros(at), ..fields };
+        header.tag = header.chain(writer.cursor.tag, input);
+        let mut segments = writer.segments.clone();
+        let bytes = [&Framer::new(ID).header(&header, input)[..], input].concat();
+        segments[1][writer.offset..writer.offset + bytes.len()].copy_from_slice(&bytes);
+        segments
+    };
+    if let Some(mark) = mark {
+        return mark.with_bytes(put);
+    }
+    let mut encoded = Vec::new();
+    encode_kind(&InputKind::Closed { conn: ConnId(1) }, &mut encoded).unwrap();
+    put(&encoded)
+}
+
+#[test]
+fn numbers_that_do_not_follow_are_refused_however_good_the_record_is() {
+    let commit = |number, epoch, durable_upto| {
+        let durable_upto = Seq(durable_upto);
+        Some(Mark::Commit(Commit { number, epoch, durable_upto, journal: ID }))
+    };
+    let recovered = |epoch| {
+        let digest = Digest::default();
+        Some(Mark::Recovered(Recovered { epoch, segment: 2, offset: 4_096, bytes: 1, digest }))
+    };
+    let (input, mark) = (RecordKind::Input, RecordKind::Commit);
+    let cases = [
+        ("a jump in seq", forged(input, 9, 90, None)),
+        ("an input twice", forged(input, 7, 90, None)),
+        ("time that goes back", forged(input, 8, 69, None)),
+        ("time that stands still", forged(input, 8, 70, None)),
+        ("a commit of a later input", forged(mark, 8, 70, commit(5, 0, 5))),
+        ("a jump in commits", forged(mark, 7, 70, commit(6, 0, 5))),
+        ("a commit twice", forged(mark, 7, 70, commit(4, 0, 5))),
+        ("a commit of another epoch", forged(mark, 7, 70, commit(5, 1, 5))),
+        ("durability that goes back", forged(mark, 7, 70, commit(5, 0, 4))),
+        ("durability of what was never written", forged(mark, 7, 70, commit(5, 0, 8))),
+        ("a jump in epochs", forged(RecordKind::Recovered, 7, 70, recovered(2))),
+        (
+            "a seal to a later one",
+            forged(RecordKind::Seal, 7, 70, Some(Mark::Seal(Seal { next: 4 }))),
+        ),
+    ];
+    for (what, segments) in cases {
+        let found = survey(head(5), &segments);
+        assert!(matches!(found, Err(Damage::Misplaced { fault: Fault::Order, .. })), "{what}");
+    }
+    // The same records with the numbers that do follow.
+    assert!(survey(head(5), &forged(input, 8, 80, None)).is_ok());
+    assert!(survey(head(5), &forged(mark, 7, 70, commit(5, 0, 6))).is_ok());
+}
+
+#[test]
+fn every_record_zeroed_repeated_swapped_or_cut_out_and_every_earlier_file_is_noticed_or_harmless() {
+    let writer = sample();
+    let records = &writer.records;
+    let span = |record: usize| records[record].2.next_multiple_of(RECORD_STEP);
+    for one in 0..records.len() {
+        let (segment, at, length) = records[one];
+        assert_honest(&writer, 5, &with_hole(&writer, one), &format!("zeroed {one}"));
+        let mut segments = writer.segments.clone();
+        segments[segment].copy_within(at + span(one).., at);
+        assert_honest(&writer, 5, &segments, &format!("cut out {one}"));
+        let mut segments = writer.segments.clone();
+        let end = CAPACITY - span(one);
+        segments[segment].copy_within(at..end, at + span(one));
+        assert_honest(&writer, 5, &segments, &format!("doubled {one}"));
+        // What the file held before this record was written.
+        let mut segments = writer.segments.clone();
+        segments[segment][at..].fill(0);
+        assert_honest(&writer, 5, &segments, &format!("rolled back to {one}"));
+        for other in (0..records.len()).filter(|other| *other != one) {
+            let (to, there, size) = records[other];
+            let (mut segments, before) = (writer.segments.clone(), &writer.segments);
+            segments[to][there..there + length.min(CAPACITY - there)]
+                .copy_from_slice(&before[segment][at..at + length.min(CAPACITY - there)]);
+            assert_honest(&writer, 5, &segments, &format!("{one} in the place of {other}"));
+            if length == size {
+                segments[segment][at..at + size].copy_from_slice(&before[to][there..there + size]);
+                assert_honest(&writer, 5, &segments, &format!("{one} and {other} swapped"));
+            }
+        }
+    }
+}
+
 #[test]
 fn two_copies_of_a_header_must_agree() {
     let writer = sample();
@@ -395,11 +487,11 @@ fn a_newer_format_is_told_apart_from_damage() {
     let writer = sample();
     let mut segments = writer.segments.clone();
     for at in [0, 2048] {
-        segments[0][at + 8] = 2;
+        segments[0][at + 8] = 3;
         let sum = crc32fast::hash(&segments[0][at..at + 76]);
         segments[0][at + 76..at + 80].copy_from_slice(&sum.to_le_bytes());
     }
-    let fault = SegmentFault::Version { found: 2 };
+    let fault = SegmentFault::Version { found: 3 };
     assert_eq!(survey(head(0), &segments).unwrap_err(), Damage::Segment { segment: 1, fault });
 }
 

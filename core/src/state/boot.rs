@@ -35,6 +35,7 @@ impl State {
         self.absent.clear();
         self.conns.clear();
         self.agents.clear();
+        self.wanted.clear();
         self.due.clear_all();
         self.dirty.clear();
         self.doomed.clear();
@@ -75,6 +76,7 @@ impl State {
             session.asked.clear();
             session.dialogs.clear();
             session.stop_by = None;
+            session.idle_since = None;
             session.info.queued = 0;
             session.bash.recall();
             session.touch();
@@ -88,10 +90,13 @@ impl State {
             (Stage::Asked(_), Class::Read) => Fate::Read,
             (Stage::Waiting | Stage::Starting | Stage::Querying, _) => Fate::NotStarted,
         };
-        let decide = |fate: Fate| match (fate, policy) {
+        let decide = |fate: Fate, redacted: bool| match (fate, policy) {
             (Fate::NotStarted | Fate::Read, RecoveryPolicy::Fail) => Fate::NotRecovered,
+            // An agent would be given something else than what the client has said.
+            (Fate::NotStarted | Fate::Read, RecoveryPolicy::Resume) if redacted => Fate::Redacted,
             (fate, _) => fate,
         };
+
         self.commands
             .iter()
             .map(|(number, command)| RecoveredCommand {
@@ -100,7 +105,10 @@ impl State {
                 kind: command.envelope.kind,
                 session: command.session.clone(),
                 started: command.announced,
-                fate: decide(fate(command.stage, command.envelope.kind.row().class)),
+                fate: decide(
+                    fate(command.stage, command.envelope.kind.row().class),
+                    command.frame.redacted,
+                ),
             })
             .collect()
     }
@@ -112,6 +120,9 @@ impl State {
             }
             Fate::NotRecovered => {
                 self.finish_failed(found.command, Failure::NotRecovered, outputs);
+            }
+            Fate::Redacted => {
+                self.finish_failed(found.command, Failure::Redacted, outputs);
             }
             Fate::NotStarted | Fate::Read => self.run_again(found.command),
         }
@@ -145,7 +156,7 @@ impl State {
 fn fates(found: &[RecoveredCommand], again: bool) -> u64 {
     let runs = |command: &&RecoveredCommand| match command.fate {
         Fate::NotStarted | Fate::Read => again,
-        Fate::Unknown | Fate::NotRecovered => !again,
+        Fate::Unknown | Fate::NotRecovered | Fate::Redacted => !again,
     };
     count(found.iter().filter(runs).count())
 }

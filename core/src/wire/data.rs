@@ -53,7 +53,11 @@ pub(super) fn push_data(data: &Data, bodies: &dyn Bodies, json: &mut Vec<u8>) {
     json.extend_from_slice(KEY);
     match data {
         Data::None => {}
-        Data::Body(body) => push_body(*body, br#"{"erased":true,"bytes":"#, bodies, json),
+        Data::Body(body) => {
+            if push_body(*body, br#"{"erased":true,"bytes":"#, bodies, json) {
+                json.extend_from_slice(REDACTED);
+            }
+        }
         Data::Sessions(sessions) => {
             let mut members = Members::open(json);
             push_list(members.key("sessions"), sessions, |info, json| push_session(info, json));
@@ -85,15 +89,29 @@ pub(super) fn push_data(data: &Data, bodies: &dyn Bodies, json: &mut Vec<u8>) {
     }
 }
 
-/// Appends a body as it came; where it was erased, its length between `erased` and a brace.
-pub(super) fn push_body(body: BodyRef, erased: &[u8], bodies: &dyn Bodies, json: &mut Vec<u8>) {
+/// A member behind a body that is not what came.
+pub(super) const REDACTED: &[u8] = br#","redacted":true"#;
+
+/// Appends a body as it came; where it was erased, its length between `erased` and a brace. Whether
+/// something was taken out of what was appended.
+pub(super) fn push_body(
+    body: BodyRef,
+    erased: &[u8],
+    bodies: &dyn Bodies,
+    json: &mut Vec<u8>,
+) -> bool {
+    if let Some(original) = bodies.original(body) {
+        json.extend_from_slice(original);
+        return false;
+    }
     if let Some(bytes) = bodies.body(body) {
         json.extend_from_slice(bytes);
-    } else {
-        json.extend_from_slice(erased);
-        push_number(json, body.len.into());
-        json.push(b'}');
+        return body.redacted;
     }
+    json.extend_from_slice(erased);
+    push_number(json, body.len.into());
+    json.push(b'}');
+    false
 }
 
 /// Appends a `SessionInfo`.
@@ -289,6 +307,7 @@ fn push_recovered(recovered: &RecoveredCommand, json: &mut Vec<u8>) {
         Fate::Read => ("recoverable", "only_reads"),
         Fate::Unknown => ("failed", "outcome_unknown"),
         Fate::NotRecovered => ("failed", "recovery_was_told_to_fail"),
+        Fate::Redacted => ("failed", "its_text_was_redacted"),
     };
     members.string("reason", reason);
     members.string("fate", fate);

@@ -135,6 +135,11 @@ pub fn write_failure(
             "Command did not finish before previous shutdown and was marked failed during \
              recovery: it had not reached the agent and may be sent again under a new id",
         ),
+        Failure::Redacted => out.write_str(
+            "Command did not finish before previous shutdown and was marked failed during \
+             recovery: what looked like a secret in it was not kept, so that it cannot run; it had \
+             not reached the agent and may be sent again under a new id",
+        ),
         Failure::ReconciledFailed { note: None } => {
             out.write_str("An operator found that the command failed")
         }

@@ -22,4 +22,10 @@ pub use render::{PROTOCOL_VERSION, render};
 pub trait Bodies {
     /// The bytes, or `None` where they were erased.
     fn body(&self, body: BodyRef) -> Option<&[u8]>;
+
+    /// The bytes that came in the place of a redacted body, while they are at hand.
+    fn original(&self, body: BodyRef) -> Option<&[u8]> {
+        let _ = body;
+        None
+    }
 }

@@ -7,7 +7,7 @@
 
 use alloc::vec::Vec;
 
-use super::data::{push_body, push_data, push_session, push_summary};
+use super::data::{REDACTED, push_body, push_data, push_session, push_summary};
 use super::failure::write_failure;
 use super::text::{Escaped, Members, push_escaped, push_number, push_string};
 use super::{Bodies, RESERVED_PREFIX};
@@ -84,7 +84,9 @@ fn push_event(session: &str, cursor: Seq, event: BodyRef, bodies: &dyn Bodies, j
     json.extend_from_slice(br#","cursor":"#);
     push_number(json, cursor.0);
     json.extend_from_slice(br#","event":"#);
-    push_body(event, br#"{"type":"erased","bytes":"#, bodies, json);
+    if push_body(event, br#"{"type":"erased","bytes":"#, bodies, json) {
+        json.extend_from_slice(REDACTED);
+    }
     json.push(b'}');
 }
 

@@ -38,7 +38,8 @@ Examples:
 
 pub(super) const REDACT_EXAMPLES: &str = "\
 A policy is JSON: rules with conditions (what: command, malformed, event, answer; type; session) and
-what to take out of the bodies that fit (erase; pointers, where * is every member; words). The copy
+what to take out of the bodies that fit (erase; pointers, where * is every member; words; patterns).
+What looks like a key or token goes too, unless the policy says \"builtin\": false. The copy
 replays bit for bit. Ids, session names, paths and the words of failures are no bodies and stay.
 
   {\"rules\": [
@@ -191,6 +192,9 @@ pub(super) fn run_redact(args: &RedactArgs) -> Result<Status, PlayError> {
     let policy = std::fs::read_to_string(&args.policy)
         .map_err(|error| error.to_string())
         .and_then(|text| Policy::parse(&text))
+        .and_then(|policy| {
+            if policy.is_empty() { Err("it takes nothing out".to_owned()) } else { Ok(policy) }
+        })
         .map_err(|why| PlayError::Unfit(format!("{}: {why}", args.policy.display())))?;
     let made = Made::new(&args.out)?;
     let mut progress = Progress::new();

@@ -24,11 +24,13 @@ pub struct Checks {
     pub bodies: u64,
     /// Bodies that were erased.
     pub erased: u64,
+    /// Good bodies of which something was taken out before they were written.
+    pub redacted: u64,
     /// Bodies that could not be checked, for want of the key.
     pub unchecked: u64,
     /// Frames that were decoded again and gave the recorded input.
     pub frames: u64,
-    /// Frames that could not be decoded again: erased, without the key, or kept only in part.
+    /// Frames that could not be decoded again: erased, without the key, redacted, or kept only in part.
     pub frames_skipped: u64,
     /// The first body that is not the one that was written.
     pub altered: Option<Altered>,
@@ -186,7 +188,10 @@ impl Checker<'_> {
             return;
         }
         self.found.checks.bodies += 1;
-        if is_frame {
+        self.found.checks.redacted += u64::from(item.header.redacted);
+        if is_frame && item.header.redacted {
+            self.found.checks.frames_skipped += 1;
+        } else if is_frame {
             self.frame(item, body, secret);
         }
     }

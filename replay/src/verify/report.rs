@@ -37,11 +37,12 @@ impl Report {
             Status::Good => "identical",
             Status::Usage => "unreadable",
             Status::Damaged => "damaged",
+            Status::Newer => "newer",
             Status::Diverged => "diverged",
         }
     }
 
-    /// As JSON: one object, whose `verdict` is `identical`, `diverged`, `damaged` or `unreadable`
+    /// As JSON: one object, whose `verdict` is `identical`, `diverged`, `damaged`, `newer` or `unreadable`
     /// (of a newer format).
     pub fn to_json(&self) -> Value {
         json!({
@@ -57,6 +58,7 @@ impl Report {
             "bytes": self.reading.bytes,
             "bodies": self.checks.bodies,
             "bodiesErased": self.checks.erased,
+            "bodiesRedacted": self.checks.redacted,
             "bodiesUnchecked": self.checks.unchecked,
             "frames": self.checks.frames,
             "framesSkipped": self.checks.frames_skipped,
@@ -135,6 +137,9 @@ impl fmt::Display for Report {
         write!(f, "  records   {} with {} commits", counts.records, counts.commits)?;
         writeln!(f, " in {} segments ({} bytes)", reading.segments, reading.bytes)?;
         write!(f, "  bodies    {} good, {} erased", checks.bodies, checks.erased)?;
+        if checks.redacted > 0 {
+            write!(f, ", {} redacted", checks.redacted)?;
+        }
         if checks.unchecked > 0 {
             write!(f, ", {} not checked (key {})", checks.unchecked, self.key)?;
         }

@@ -91,14 +91,15 @@ struct DialogResponse {
 /// # Errors
 /// Words for the client.
 pub(super) fn of_frame(frame: BodyRef, bodies: &dyn Bodies) -> Result<Fields, String> {
-    let bytes = bodies.body(frame).ok_or("the text of the command was erased from the journal")?;
+    let bytes =
+        words(frame, bodies).ok_or("the text of the command was erased from the journal")?;
     serde_json::from_slice(bytes).map_err(|error| format!("cannot read the command: {error}"))
 }
 
 /// Reads the answer out of an `extension_ui_response`; anything unreadable dismisses the dialog.
 pub(super) fn answer(frame: Option<BodyRef>, bodies: &dyn Bodies) -> Answer {
     let response = frame
-        .and_then(|frame| bodies.body(frame))
+        .and_then(|frame| words(frame, bodies))
         .and_then(|bytes| serde_json::from_slice::<DialogFrame>(bytes).ok())
         .map(|frame| frame.response);
     match response {
@@ -106,4 +107,9 @@ pub(super) fn answer(frame: Option<BodyRef>, bodies: &dyn Bodies) -> Answer {
         Some(DialogResponse { value: None, confirmed: Some(yes) }) => Answer::Confirmed(yes),
         Some(DialogResponse { value: None, confirmed: None }) | None => Answer::Cancelled,
     }
+}
+
+/// What the client has said, to the letter: an agent is never given what redaction has left of it.
+fn words(frame: BodyRef, bodies: &dyn Bodies) -> Option<&[u8]> {
+    bodies.original(frame).or_else(|| bodies.body(frame).filter(|_| !frame.redacted))
 }

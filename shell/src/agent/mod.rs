@@ -24,6 +24,7 @@ mod testkit;
 mod voice;
 
 pub use child_main::{CHILD_COMMAND, child_main};
+pub use pi::pi_line;
 
 /// Something an agent said, in the order in which it said it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ impl Frames {
         let seq = Seq(self.frames.len() as u64 + 1);
         let len = u32::try_from(bytes.len()).expect("test frames are small");
         self.frames.insert(seq, bytes);
-        BodyRef { seq, len, digest: Digest::default() }
+        BodyRef { seq, len, digest: Digest::default(), redacted: false }
     }
 
     /// A call whose frame has these fields.

@@ -37,7 +37,9 @@ Exit statuses:
   5  an address or socket cannot be bound (call: nobody answers there)
   6  the data directory cannot be written
   7  the disk is full at start
-  8  storage failed while the daemon was running; it stopped at once";
+  8  storage failed while the daemon was running; it stopped at once
+  9  the journal was written by a newer pi-server
+ 74  a page of the journal could not be read or written (SIGBUS); it stopped at once";
 
 #[derive(Debug, Parser)]
 #[command(name = "pi-server", version, about = ABOUT, after_help = EXAMPLES)]

@@ -1,13 +1,14 @@
 //! `pi-server serve`: the flags of the daemon, and what they come to.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use pi_server_core::Limits;
 use pi_server_core::input::RecoveryPolicy;
 use pi_server_core::limits::LimitError;
+use pi_server_redact::Policy;
 
 use super::{Complaint, DataDir, Status};
 use crate::daemon::{self, AgentChoice, Options};
@@ -90,6 +91,10 @@ pub struct Serve {
     /// How long to keep the journal: a number of days (30d) or hours (12h). 0 keeps it for ever.
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = age)]
     retain_age: Duration,
+    /// Rules for what is taken out of texts before they are written to the journal (JSON; see
+    /// docs/guides/privacy.md). Without it, what looks like a key or token is taken out.
+    #[arg(long, value_name = "FILE")]
+    redact_policy: Option<PathBuf>,
     /// Say nothing on standard error but errors.
     #[arg(long, short)]
     quiet: bool,
@@ -195,9 +200,17 @@ impl Serve {
             segment_bytes: self.segment_bytes,
             retain_bytes: self.retain_bytes,
             retain_age: self.retain_age,
+            redact: self.redact_policy.as_deref().map_or_else(|| Ok(Policy::default()), policy)?,
             quiet: self.quiet,
         })
     }
+}
+
+/// The redaction policy in a file.
+fn policy(path: &Path) -> Result<Policy, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    text.and_then(|text| Policy::parse(&text))
+        .map_err(|why| format!("--redact-policy {}: {why}", path.display()))
 }
 
 /// `IP:PORT`, `localhost:PORT`, or a port of 127.0.0.1.

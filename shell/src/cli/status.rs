@@ -23,6 +23,8 @@ pub enum Status {
     DiskFull,
     /// Storage failed while the daemon was running.
     StorageFailed,
+    /// The journal was written by a newer build.
+    NewerFormat,
 }
 
 impl Status {
@@ -38,6 +40,7 @@ impl Status {
             Status::NotWritable => 6,
             Status::DiskFull => 7,
             Status::StorageFailed => 8,
+            Status::NewerFormat => 9,
         }
     }
 }

@@ -58,9 +58,9 @@ impl Error {
                 OpenError::Damaged { .. }
                 | OpenError::NoSnapshot { .. }
                 | OpenError::BadPack { .. }
-                | OpenError::NewerFormat { .. }
                 | OpenError::MissingKey { .. }
                 | OpenError::WrongKey { .. } => Status::JournalDamaged,
+                OpenError::NewerFormat { .. } => Status::NewerFormat,
                 OpenError::UnsafeFileSystem { .. } => Status::Usage,
                 OpenError::Io { source, .. } => by_kind(source),
             },

@@ -95,6 +95,11 @@ impl Hands {
         }
     }
 
+    /// The newest input whose outputs have been performed.
+    pub(super) fn performed(&self) -> Seq {
+        self.performed
+    }
+
     /// Renders a frame once and hands it to everybody it is for.
     fn deliver(&mut self, seq: Seq, to: &Audience, frame: &Frame, journal: &Journal) {
         if self.audiences.is_everyone(to) {

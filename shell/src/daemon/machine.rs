@@ -5,13 +5,15 @@ use std::rc::Rc;
 
 use pi_server_core::input::InputKind;
 use pi_server_core::record::digest_outputs;
-use pi_server_core::{Digest, Output, Outputs, Seq, State};
+use pi_server_core::{CommandNo, Digest, Output, Outputs, Seq, State};
+use pi_server_redact::Policy;
 
 use super::authors::Authors;
 use super::clock::{Clock, SystemClocks, Time};
 use super::held::Held;
-use super::history::History;
+use super::history::{Covered, History};
 use super::past::Past;
+use super::redactor::Redactor;
 use crate::journal::{AppendError, Durable, Journal, JournalError};
 
 /// The state, its journal, and what is derived from the outputs of every step.
@@ -26,6 +28,7 @@ pub(super) struct Machine {
     held: Held,
     history: History,
     authors: Authors,
+    redactor: Redactor,
 }
 
 impl Machine {
@@ -47,16 +50,34 @@ impl Machine {
             held: Held::new(),
             history,
             authors,
+            redactor: Redactor::new(Policy::default()),
         }
+    }
+
+    /// The same with another policy than the built-in one.
+    pub(super) fn with_policy(mut self, policy: Policy) -> Machine {
+        self.redactor = Redactor::new(policy);
+        self
     }
 
     /// Writes an input to the journal, steps it, and holds what it puts out.
     ///
     /// # Errors
     /// The journal cannot take it. Nothing has changed then, and nothing may be tried again.
-    pub(super) fn take(&mut self, kind: InputKind, body: &[u8]) -> Result<Seq, AppendError> {
+    pub(super) fn take(&mut self, mut kind: InputKind, body: &[u8]) -> Result<Seq, AppendError> {
         let at = self.clock.tick();
-        let input = self.journal.append(at, kind, body, self.digest)?;
+        self.redactor.words(&mut kind);
+        let input = match self.redactor.body(&kind, body, &self.authors) {
+            Some(left) => {
+                let is_frame =
+                    matches!(kind, InputKind::Command { .. } | InputKind::Malformed { .. });
+                if is_frame && self.journal.holds_too_much() {
+                    return Err(AppendError::Held);
+                }
+                self.journal.append_redacted(at, kind, (&left, body), self.digest)?
+            }
+            None => self.journal.append(at, kind, body, self.digest)?,
+        };
         self.state.step(&input, &mut self.outputs);
         let outputs = self.outputs.as_slice();
         self.digest = digest_outputs(outputs, &mut self.scratch);
@@ -74,6 +95,14 @@ impl Machine {
     /// The next output that may leave, in order.
     pub(super) fn release(&mut self, durable: Durable) -> Option<(Seq, Output)> {
         self.held.release(durable)
+    }
+
+    /// Lets go of the originals of redacted bodies that nobody can want any more: all outputs up to
+    /// `performed` have left, and no command in flight was sent with them.
+    pub(super) fn release_originals(&mut self, performed: Seq) {
+        let state = &self.state;
+        self.journal
+            .release_originals(|seq| seq > performed || state.is_in_flight(CommandNo(seq.0)));
     }
 
     /// Whether outputs wait for the disk.
@@ -100,6 +129,11 @@ impl Machine {
 
     pub(super) fn history(&self) -> &History {
         &self.history
+    }
+
+    /// There are indexes of the history up to here.
+    pub(super) fn cover(&mut self, covered: Covered) {
+        self.history.cover(covered);
     }
 
     pub(super) fn authors(&self) -> &Authors {

@@ -19,6 +19,7 @@ mod options;
 mod past;
 mod program;
 mod query;
+mod redactor;
 mod signals;
 mod spans;
 mod start;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use pi_server_core::Limits;
 use pi_server_core::input::RecoveryPolicy;
+use pi_server_redact::Policy;
 
 use crate::journal::{Backend, Durability};
 
@@ -44,6 +45,8 @@ pub struct Options {
     pub retain_bytes: u64,
     /// How long inputs are kept, at least; zero for ever.
     pub retain_age: Duration,
+    /// What is taken out of bodies before they are written.
+    pub redact: Policy,
     /// Whether to say nothing on standard error but errors.
     pub quiet: bool,
 }

@@ -99,8 +99,9 @@ impl Daemon {
     pub(super) fn take_in(&mut self) -> Result<(), Error> {
         self.turn.inputs = 0;
         self.machine.journal_mut().poll()?;
-        self.keeper.attend(self.machine.journal_mut());
+        self.keeper.attend(self.machine.journal_mut(), self.hands.queries.damaged());
         self.hands.stats.keeper = self.keeper.report();
+        self.machine.cover(self.hands.stats.keeper.indexed);
         let writable = self.machine.journal().writable();
         if writable != self.turn.writable {
             self.turn.writable = writable;
@@ -192,7 +193,7 @@ impl Daemon {
         asked: (Option<CommandName>, Option<Text>),
     ) -> Result<(), Error> {
         if self.machine.journal().is_nearly_full() {
-            self.refuse(link, asked);
+            self.refuse(link, asked, Failure::StorageFull);
             return Ok(());
         }
         match self.take(input, body) {
@@ -201,11 +202,15 @@ impl Daemon {
                 Ok(())
             }
             Err(AppendError::Full(_) | AppendError::TooLarge { .. }) => {
-                self.refuse(link, asked);
+                self.refuse(link, asked, Failure::StorageFull);
+                Ok(())
+            }
+            Err(AppendError::Held) => {
+                self.refuse(link, asked, Failure::Busy);
                 Ok(())
             }
             Err(error @ AppendError::Failed(_)) => {
-                self.refuse(link, asked);
+                self.refuse(link, asked, Failure::StorageFull);
                 self.hands.net.flush();
                 Err(error.into())
             }
@@ -214,9 +219,9 @@ impl Daemon {
 
     /// Answers a frame that the journal did not take. Nothing has changed by it, so this is the one
     /// frame that no journal knows.
-    fn refuse(&mut self, link: Link, asked: (Option<CommandName>, Option<Text>)) {
+    fn refuse(&mut self, link: Link, asked: (Option<CommandName>, Option<Text>), failure: Failure) {
         let outcome = Outcome {
-            result: Err(Failure::StorageFull),
+            result: Err(failure),
             session_version: None,
             lane_sequence: None,
             at: self.machine.state().now(),
@@ -265,6 +270,7 @@ impl Daemon {
     pub(super) fn finish_turn(&mut self) -> Result<(), Error> {
         self.machine.commit()?;
         self.release();
+        self.machine.release_originals(self.hands.performed());
         self.hands.catch_up(&self.machine);
         self.hands.net.flush();
         Ok(())

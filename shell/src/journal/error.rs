@@ -119,8 +119,8 @@ impl fmt::Display for OpenError {
             ),
             OpenError::NewerFormat { found } => write!(
                 f,
-                "the journal has format version {found}, this build reads up to {FORMAT_VERSION}: \
-                 use the newer build"
+                "the journal has format version {found}, this build reads up to {FORMAT_VERSION}; \
+                 nothing was changed: use a newer pi-server"
             ),
             OpenError::MissingKey { path } => write!(
                 f,
@@ -290,6 +290,8 @@ pub enum AppendError {
     },
     /// There is no room; later there may be.
     Full(Full),
+    /// Too many originals of redacted bodies are held in memory; later there will be fewer.
+    Held,
     /// The journal takes nothing any more.
     Failed(JournalError),
 }
@@ -303,6 +305,7 @@ impl fmt::Display for AppendError {
                  large for the journal"
             ),
             AppendError::Full(full) => full.fmt(f),
+            AppendError::Held => f.write_str("too many redacted commands are in flight"),
             AppendError::Failed(error) => error.fmt(f),
         }
     }
@@ -311,7 +314,7 @@ impl fmt::Display for AppendError {
 impl Error for AppendError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            AppendError::TooLarge { .. } => None,
+            AppendError::TooLarge { .. } | AppendError::Held => None,
             AppendError::Full(full) => Some(full),
             AppendError::Failed(error) => Some(error),
         }

@@ -12,6 +12,7 @@ mod index;
 mod map;
 mod open;
 mod options;
+mod originals;
 mod pack;
 mod pwrite;
 mod read;
@@ -32,14 +33,15 @@ use pi_server_core::{BodyRef, Digest, Input, InputKind, Micros, Seq};
 pub use archive::Archive;
 pub use error::{AppendError, Full, JournalError, OpenError, ReadError, ReadFault, SnapshotError};
 pub use files::{
-    BODIES_DIR, HEAD_FILE, KEY_FILE, LOCK_FILE, SEGMENT_DIR, SNAPSHOT_DIR, segment_file,
-    segment_number,
+    BODIES_DIR, HEAD_FILE, HISTORY_DIR, KEY_FILE, LOCK_FILE, SEGMENT_DIR, SNAPSHOT_DIR,
+    segment_file, segment_number,
 };
 pub use open::{Facts, Opened, Origin, Restore};
 pub use options::{Backend, Durability, Options, Settings, UnknownName, Waker};
 pub use read::{Scan, Scanned};
 
 use index::Index;
+use originals::Originals;
 use pack::Pack;
 use spare::Spare;
 use storage::{Disk, Segment, View};
@@ -89,6 +91,8 @@ pub struct Journal {
     committed: Seq,
     /// Inputs were appended after the last commit.
     pending: bool,
+    /// What came in the place of redacted bodies.
+    originals: Originals,
     syncer: Syncer,
     spare: Spare,
     /// Encoded input, reused.
@@ -112,6 +116,44 @@ impl Journal {
         body: &[u8],
         previous: Digest,
     ) -> Result<Input, AppendError> {
+        self.append_body(at, kind, body, false, previous)
+    }
+
+    /// As [`Journal::append`], for an input whose body is not to be written as it came but as what
+    /// redaction left of it. The original is held in memory until [`Journal::release_originals`].
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_redacted(
+        &mut self,
+        at: Micros,
+        kind: InputKind,
+        (left, original): (&[u8], &[u8]),
+        previous: Digest,
+    ) -> Result<Input, AppendError> {
+        let input = self.append_body(at, kind, left, true, previous)?;
+        self.originals.hold(input.seq, original);
+        Ok(input)
+    }
+
+    /// Lets go of the originals that are not wanted any more.
+    pub fn release_originals(&mut self, is_wanted: impl FnMut(Seq) -> bool) {
+        self.originals.retain(is_wanted);
+    }
+
+    /// Whether so many originals are held that clients must not add to them.
+    pub fn holds_too_much(&self) -> bool {
+        self.originals.is_full()
+    }
+
+    fn append_body(
+        &mut self,
+        at: Micros,
+        kind: InputKind,
+        body: &[u8],
+        redacted: bool,
+        previous: Digest,
+    ) -> Result<Input, AppendError> {
         self.check()?;
         let too_large = AppendError::TooLarge { body: body.len() as u64 };
         let mut encoded = std::mem::take(&mut self.encoded);
@@ -124,6 +166,7 @@ impl Journal {
         let header = Header {
             kind: RecordKind::Input,
             erased: false,
+            redacted,
             seq: Seq(self.cursor.seq.0 + 1),
             at: at.max(Micros(self.cursor.at.0 + 1)),
             outputs: previous,
@@ -314,6 +357,7 @@ impl Journal {
             let header = Header {
                 kind: mark.kind(),
                 erased: false,
+                redacted: false,
                 seq: self.cursor.seq,
                 at: self.cursor.at,
                 outputs,
@@ -356,6 +400,11 @@ impl Journal {
         if self.offset + bytes <= self.active.bytes().len() {
             return Ok(());
         }
+        self.roll(bytes)
+    }
+
+    /// Seals the segment and goes on in the next one, which has room for `bytes`.
+    fn roll(&mut self, bytes: usize) -> Result<(), JournalError> {
         let number = self.cursor.segment + 1;
         let minimum = SEGMENT_HEADER_BYTES + Begin::SPAN + bytes;
         let segment = self.next_segment(number, minimum).map_err(JournalError::Full)?;
@@ -421,5 +470,9 @@ pub(crate) mod tests;
 impl pi_server_core::wire::Bodies for Journal {
     fn body(&self, body: BodyRef) -> Option<&[u8]> {
         Journal::body(self, body)
+    }
+
+    fn original(&self, body: BodyRef) -> Option<&[u8]> {
+        self.originals.of(body)
     }
 }

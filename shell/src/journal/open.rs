@@ -19,6 +19,7 @@ use super::error::{JournalError, OpenError, SnapshotError};
 use super::files::{FileDisk, KEY_FILE};
 use super::index::Index;
 use super::options::{Options, Settings};
+use super::originals::Originals;
 use super::pack::Pack;
 use super::spare::Spare;
 use super::storage::{Disk, Shelf};
@@ -361,6 +362,7 @@ impl Opener {
         let capacity = settings.segment_bytes.clamp(SEGMENT_BYTES_MIN, FIRST_SEGMENT_BYTES);
         let key_check = origin.journal.key_check(&secret);
         let header = SegmentHeader {
+            format: FORMAT_VERSION,
             journal: origin.journal,
             number: 1,
             capacity,
@@ -438,8 +440,13 @@ impl Opener {
         let threads = |source| self.failed("start a thread for the journal", source);
         let syncer = Syncer::start(self.disk.clone(), &settings, head, durable, number, file)
             .map_err(threads)?;
-        let spare = Spare::start(self.disk.clone(), &settings, segments).map_err(threads)?;
+        // A segment of an older format is gone on with in a new one, and unused ones are built anew.
+        let header = SegmentHeader::parse(active.bytes());
+        let is_old = header.is_ok_and(|header| header.format < FORMAT_VERSION);
+        let built = if is_old { number } else { segments };
+        let spare = Spare::start(self.disk.clone(), &settings, built).map_err(threads)?;
         let template = SegmentHeader {
+            format: FORMAT_VERSION,
             journal: head.journal,
             number,
             capacity: settings.segment_bytes,
@@ -463,12 +470,13 @@ impl Opener {
             views_open: Cell::new(0),
             committed: verdict.cursor.seq,
             pending: false,
+            originals: Originals::default(),
             syncer,
             spare,
             encoded: Vec::new(),
             failed: None,
         };
-        let begun = journal.go_on(verdict.end, healed, head);
+        let begun = journal.go_on(verdict.end, healed, head, is_old);
         begun.map_err(|error| match error {
             JournalError::SyncFailed { source, .. }
             | JournalError::WriteFailed { source, .. }
@@ -510,12 +518,16 @@ impl Journal {
         end: Place,
         healed: Option<(u64, Digest)>,
         head: Head,
+        is_old: bool,
     ) -> Result<(), JournalError> {
         if end.segment == 0 {
             self.begin(1)?;
         } else {
             let next = self.header(self.cursor.segment + 1, self.settings.segment_bytes);
             self.spare.want(next);
+        }
+        if is_old {
+            self.roll(RESERVE)?;
         }
         let Some((bytes, digest)) = healed else {
             // What was read is on disk and may be answered from. From here on a loss of it is one

@@ -51,7 +51,8 @@ impl Pack {
     /// The bytes of a body; `None` if it is not there.
     pub(super) fn body(&self, body: BodyRef) -> Option<&[u8]> {
         let place = self.entries.binary_search_by_key(&body.seq, |entry| entry.body.seq).ok()?;
-        let entry = self.entries.get(place).filter(|entry| entry.body == body)?;
+        let plain = BodyRef { redacted: false, ..body };
+        let entry = self.entries.get(place).filter(|entry| entry.body == plain)?;
         bytes(self.view.bytes(), entry)
     }
 }
@@ -110,6 +111,8 @@ fn entries(pack: &[u8], journal: JournalId, segment: u64) -> Option<Vec<Entry>> 
                 seq: Seq(u64_at(at, 0)?),
                 len: u32_at(at, 16)?,
                 digest: Digest(<[u8; 16]>::try_from(at.get(24..40)?).ok()?),
+                // A pack does not say; whoever asks for a body knows.
+                redacted: false,
             },
             offset: usize::try_from(u64_at(at, 8)?).ok()?,
             crc: u32_at(at, 20)?,

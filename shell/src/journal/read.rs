@@ -10,7 +10,8 @@ use super::error::{ReadError, ReadFault};
 use super::{Journal, VIEWS_MAX};
 
 impl Journal {
-    /// The bytes of a body of any age; `None` if it was erased, or if there is no such body.
+    /// The bytes of a body of any age; `None` if it was erased, if there is no such body, or if it
+    /// is not what was written any more.
     pub fn body(&self, body: BodyRef) -> Option<&[u8]> {
         if body.is_empty() {
             return Some(&[]);
@@ -29,7 +30,12 @@ impl Journal {
                     return None;
                 }
                 let at = offset + body_offset(&header);
-                return bytes.get(at..at + usize::try_from(header.body_len).ok()?);
+                let body = bytes.get(at..at + usize::try_from(header.body_len).ok()?)?;
+                // Segments that a snapshot covers were not read at the start, and disks rot.
+                let intact = hint.segment == self.cursor.segment || {
+                    crc32fast::hash(body) == header.body_crc
+                };
+                return intact.then_some(body);
             }
             if header.seq > body.seq {
                 return None;

@@ -1,6 +1,7 @@
 //! Tests of the journal as its users see it.
 
 mod crash;
+mod damage;
 pub(crate) mod fake;
 
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use pi_server_core::ids::ConnId;
-use pi_server_core::record::{Damage, JournalId, Snapshot, Tail, read_head};
+use pi_server_core::record::{
+    Damage, HEAD_BYTES, HEAD_SLOT_BYTES, JournalId, Snapshot, Tail, read_head,
+};
 
 use super::files::FileDisk;
 use super::*;

@@ -37,8 +37,24 @@ fn main() -> std::io::Result<()> {
         write("step", format!("random-{length}"), &bytes)?;
         write("journal_reader", format!("random-{length}"), &bytes)?;
     }
+    for choice in 0..40_u8 {
+        let mut bytes = vec![choice];
+        bytes.extend_from_slice(AROUND[usize::from(choice) % AROUND.len()]);
+        write("redactor", format!("choice-{choice:02}"), &bytes)?;
+    }
     Ok(())
 }
+
+/// What stands around secrets.
+const AROUND: [&[u8]; 7] = [
+    b"",
+    b"use this key: ",
+    b"{\"a\":\"\\n\",\"b\":[1.50,null]}",
+    b"\\\"api_key\\\": \\\"",
+    b"https://user:pw@host/?token=",
+    b"-----BEGIN RSA PRIVATE KEY-----",
+    b"\xff\xc3\xa9\x00\"'",
+];
 
 /// Frames that must be refused, or are close to it.
 const HOSTILE: &[&[u8]] = &[

@@ -1,8 +1,8 @@
 //! `kill -9` at any moment. PROTOCOL.md section 10.
 
-use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::Path;
 
+use pi_server_tests::worker::{Worker, seed};
 use pi_server_tests::{Client, Daemon, Setup};
 use serde_json::{Value, json};
 
@@ -73,116 +73,6 @@ fn with_recovery_fail_nothing_runs_by_itself() {
     daemon.verify();
 }
 
-/// What a client was told about a command.
-#[derive(Default)]
-struct Told {
-    command: Value,
-    accepted: bool,
-    response: Option<Value>,
-}
-
-impl Told {
-    /// Whether it is known to have changed its session.
-    fn changed(&self) -> bool {
-        let succeeded = self.response.as_ref().is_some_and(|now| now["success"] == true);
-        succeeded && self.command["type"] != "get_state"
-    }
-}
-
-/// A client with a name and a session of its own, and all that it was told.
-struct Worker {
-    name: String,
-    told: BTreeMap<String, Told>,
-    /// How many of those that are not asked about any more changed the session.
-    changed: u64,
-}
-
-impl Worker {
-    fn connect(&self, daemon: &Daemon) -> Client {
-        daemon.websocket_as(&self.name)
-    }
-
-    /// A burst of commands of every class, all under way at once.
-    fn burst(&mut self, client: &mut Client, round: u64) {
-        let session = &self.name;
-        for number in 0..60 {
-            let id = format!("{round}-{number}");
-            let command = match number % 4 {
-                0 => json!({ "type": "set_session_name", "sessionId": session, "name": id }),
-                1 => {
-                    json!({ "type": "prompt", "sessionId": session, "message": "[say:x][delay:0]" })
-                }
-                2 => json!({ "type": "get_state", "sessionId": session }),
-                _ => json!({ "type": "bash", "sessionId": session, "command": "true" }),
-            };
-            let mut command = command;
-            command["id"] = json!(id);
-            client.send(&command);
-            self.told.insert(id, Told { command, ..Told::default() });
-        }
-    }
-
-    /// Takes note of all that came before the end.
-    fn note(&mut self, client: &mut Client) {
-        client.closed();
-        for frame in client.seen() {
-            let id = frame["data"]["commandId"].as_str().or(frame["id"].as_str());
-            let Some(known) = id.and_then(|id| self.told.get_mut(id)) else { continue };
-            // Lifecycle frames are everybody's, and the others use the same ids.
-            let own = frame["data"]["sessionId"] == *self.name;
-            known.accepted |= frame["type"] == "command_accepted" && own;
-            if frame["type"] == "response" {
-                known.response = Some(frame.clone());
-            }
-        }
-    }
-
-    /// Asks for every outcome again: none may differ from what was told, none may be missing.
-    fn compare(&mut self, client: &mut Client) {
-        for (id, known) in &mut self.told {
-            client.send(&known.command);
-            let now = client.response(id);
-            if let Some(before) = &known.response {
-                assert_eq!(now["replayed"], true, "{id} ran twice: {now}");
-                for key in ["success", "error", "data", "sessionVersion", "laneSequence"] {
-                    assert_eq!(now[key], before[key], "{key} of {id}");
-                }
-            } else if known.accepted {
-                assert_eq!(now["replayed"], true, "{id} was accepted: {now}");
-            }
-            let ended = now["success"] == true || now["errorCode"] == "outcome_unknown";
-            assert!(ended, "{id}: {now}");
-            known.response = Some(now);
-        }
-        let state = client.ok(json!({ "type": "get_state", "sessionId": self.name }));
-        let changed = self.told.values().filter(|known| known.changed()).count();
-        let changed = self.changed + u64::try_from(changed).expect("few");
-        assert_eq!(state["sessionVersion"].as_u64(), Some(changed), "one version for each success");
-    }
-
-    /// Asks no more about the commands of a round, whose outcomes need not be stored for ever.
-    fn forget(&mut self, round: u64) {
-        let prefix = format!("{round}-");
-        let (old, told) = std::mem::take(&mut self.told)
-            .into_iter()
-            .partition::<BTreeMap<_, _>, _>(|(id, _)| id.starts_with(&prefix));
-        self.told = told;
-        let changed = old.values().filter(|known| known.changed()).count();
-        self.changed += u64::try_from(changed).expect("few");
-    }
-}
-
-/// A number that differs from run to run; the failing run prints it.
-fn seed() -> u64 {
-    let given = std::env::var("PI_SERVER_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-    let seed = given.unwrap_or_else(|| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after the epoch");
-        u64::from(now.subsec_nanos())
-    });
-    eprintln!("PI_SERVER_TEST_SEED={seed}");
-    seed
-}
-
 /// Rounds whose outcomes are asked for again and again: fewer than the daemon stores.
 const ROUNDS_KEPT: u64 = 4;
 
@@ -199,11 +89,10 @@ fn every_accepted_command_has_one_outcome_however_often_the_daemon_is_killed() {
     let mut random = seed();
     let mut daemon =
         Setup::new().arg("--segment-bytes").arg("65536").arg("--retain-bytes").arg("400K").start();
-    let mut workers: Vec<Worker> = (0..3)
-        .map(|number| Worker { name: format!("w{number}"), told: BTreeMap::new(), changed: 0 })
-        .collect();
+    let mut workers: Vec<Worker> =
+        (0..3).map(|number| Worker::new(&format!("w{number}"))).collect();
     for worker in &workers {
-        session(&mut worker.connect(&daemon), &worker.name);
+        session(&mut worker.connect(&daemon), worker.name());
     }
     for round in 0..kills() {
         if let Some(old) = round.checked_sub(ROUNDS_KEPT) {
@@ -221,7 +110,7 @@ fn every_accepted_command_has_one_outcome_however_often_the_daemon_is_killed() {
         clients[0].lifecycle(&format!("{round}-{last}"), "accepted");
         daemon.kill9();
         for (worker, client) in workers.iter_mut().zip(&mut clients) {
-            worker.note(client);
+            worker.note_to_the_end(client);
         }
         daemon.restart();
         for worker in &mut workers {
@@ -232,6 +121,87 @@ fn every_accepted_command_has_one_outcome_however_often_the_daemon_is_killed() {
     }
     assert!(daemon.stop().success());
     daemon.verify();
+}
+
+/// Copies a directory with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a directory");
+    for entry in std::fs::read_dir(from).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        let there = to.join(path.file_name().expect("a name"));
+        let kind = std::fs::symlink_metadata(&path).expect("a file").file_type();
+        if kind.is_dir() {
+            copy(&path, &there);
+        } else if kind.is_file() {
+            std::fs::copy(&path, &there).expect("a copy");
+        }
+    }
+}
+
+/// What a start makes of a crash: the report, but for times and places, and who ended how.
+fn classified(daemon: &Daemon, ids: &[String]) -> Vec<Value> {
+    let mut client = daemon.websocket();
+    let report = client.ok(json!({ "type": "get_startup_recovery" }));
+    let numbers = ["recoveredInFlightFailures", "recoverable", "tornBytes", "cleanShutdown"];
+    let mut found: Vec<Value> = numbers.iter().map(|key| report["data"][key].clone()).collect();
+    for id in ids {
+        client.send(&prompt(id, "s", "[stall]"));
+        let answer = client.response(id);
+        assert_eq!(answer["replayed"], true, "{answer}");
+        found.push(json!([id, answer["success"], answer["errorCode"], answer["error"]]));
+    }
+    found
+}
+
+#[test]
+fn a_crash_is_classified_alike_at_every_boot_and_on_every_machine() {
+    let mut daemon = Setup::new().arg("--recovery").arg("fail").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    client.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    let ids: Vec<String> = (0..20).map(|number| format!("p{number}")).collect();
+    for id in &ids {
+        client.send(&prompt(id, "s", "[stall]"));
+    }
+    client.event("s", "agent_start");
+    client.lifecycle("p19", "accepted");
+    daemon.kill9();
+    let (one, two) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("two"));
+    copy(daemon.dir(), one.path());
+    copy(daemon.dir(), two.path());
+    let on = |dir| Setup::new().arg("--recovery").arg("fail").start_in(dir);
+    let (mut first, second) = (on(one), on(two));
+    let found = classified(&first, &ids);
+    assert_eq!(found[..4], [json!(20), json!(0), found[2].clone(), json!(false)], "{found:?}");
+    assert!(found[4].to_string().contains("outcome_unknown"), "{found:?}");
+    assert!(found[5].to_string().contains("not_recovered"), "{found:?}");
+    assert_eq!(found, classified(&second, &ids), "the same journal, the same answer");
+    // Later boots find outcomes where this one found commands in flight, and change none.
+    for _ in 0..2 {
+        first.kill9();
+        first.restart();
+        assert_eq!(found[4..], classified(&first, &ids)[4..]);
+        first.verify();
+    }
+}
+
+/// Exit status of a daemon that a page of its journal was taken from.
+const STATUS_BUS: i32 = 74;
+
+#[test]
+fn a_segment_that_is_cut_short_under_the_daemon_ends_it_with_one_line() {
+    let mut daemon = Setup::new().arg("--backend").arg("map").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let path = daemon.dir().join("journal/00000001.seg");
+    let segment = std::fs::File::options().write(true).open(&path).expect("a segment");
+    segment.set_len(4_096).expect("cut short");
+    client.send(&prompt("p", "s", "[say:hello]"));
+    assert_eq!(daemon.wait().code(), Some(STATUS_BUS), "{}", daemon.log());
+    let log = daemon.log();
+    let said = log.lines().filter(|line| line.starts_with("pi-server: "));
+    assert_eq!(said.count(), 1, "{log}");
+    assert!(log.contains("bus error: a page of the journal"), "{log}");
 }
 
 #[test]

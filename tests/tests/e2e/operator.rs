@@ -1,7 +1,13 @@
 //! What the person at the command line meets: exit statuses, `call`, signals.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
 use pi_server_tests::daemon::fails_to_start;
-use pi_server_tests::{Daemon, Setup};
+use pi_server_tests::programs::program;
+use pi_server_tests::{Daemon, PATIENCE, Setup};
 use serde_json::{Value, json};
 
 use crate::{prompt, session};
@@ -32,6 +38,108 @@ fn every_obstacle_has_its_own_exit_status_and_one_line_that_says_what_to_do() {
         let (code, text) = status(&output);
         assert_eq!(code, Some(expected), "{text}");
         assert_eq!(text.trim().lines().count(), 1, "{text}");
+    }
+}
+
+/// Starts a daemon by a line of shell, after `before`, under the command `under`.
+fn by_shell(before: &str, under: &str, dir: &Path) -> std::process::Output {
+    let script = format!(
+        "{before} && exec {under} \"$0\" serve --agent demo --no-listen --unix \"$1/socket\" \
+         --data-dir \"$1\""
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(program("pi-server")).arg(dir);
+    command.stdin(Stdio::null()).output().expect("sh can be run")
+}
+
+#[test]
+fn a_lock_that_something_else_has_inherited_still_holds_and_is_named() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // The lock belongs to a process that is no daemon, as if one had left it to its child.
+    let output = by_shell("exec 9>\"$1/lock\" && flock 9", "", dir.path());
+    let (code, text) = status(&output);
+    assert_eq!(code, Some(4), "{text}");
+    assert_eq!(text.trim().lines().count(), 1, "{text}");
+    assert!(text.contains("is in use"), "{text}");
+    // An agent does not inherit it: nothing that a daemon leaves behind keeps the next one out.
+    let mut daemon = Daemon::start();
+    let lock = std::fs::canonicalize(daemon.dir().join("lock")).expect("a lock");
+    let handles = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).expect("handles");
+    let mine = handles.map(|entry| entry.expect("a handle").path());
+    let held: Vec<_> =
+        mine.filter(|it| std::fs::read_link(it).is_ok_and(|to| to == lock)).collect();
+    assert_eq!(held.len(), 1, "one handle of the lock");
+    let number = held[0].file_name().expect("a number").to_string_lossy().into_owned();
+    let info = std::fs::read_to_string(format!("/proc/{}/fdinfo/{number}", daemon.pid()));
+    let info = info.expect("facts about a handle");
+    let flags = info.lines().find_map(|line| line.strip_prefix("flags:")).expect("flags");
+    let flags = u32::from_str_radix(flags.trim(), 8).expect("an octal number");
+    assert_ne!(flags & 0o2_000_000, 0, "close-on-exec");
+    daemon.kill9();
+}
+
+#[test]
+fn a_daemon_without_file_descriptors_says_so_in_one_line() {
+    for handles in 3..40 {
+        let dir = tempfile::tempdir().expect("a directory");
+        // The one that has enough is told to stop.
+        let limit = format!("ulimit -n {handles}");
+        let output = by_shell(&limit, "timeout 1", dir.path());
+        let (code, text) = status(&output);
+        if code == Some(124) || code == Some(0) {
+            assert!(handles > 10, "{handles} are not enough: {text}");
+            return;
+        }
+        // With hardly any, the system cannot even load the program.
+        if code == Some(127) {
+            continue;
+        }
+        assert!(matches!(code, Some(1 | 5 | 6)), "{handles}: {code:?} {text}");
+        assert_eq!(text.trim().lines().count(), 1, "{handles}: {text}");
+        assert!(text.contains("Too many open files"), "{handles}: {text}");
+    }
+    panic!("no number of file descriptors is enough");
+}
+
+#[test]
+fn nobody_else_can_read_any_file_that_a_busy_daemon_makes() {
+    let mut daemon =
+        Setup::new().arg("--segment-bytes").arg("65536").arg("--retain-bytes").arg("200K").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let first = daemon.dir().join("journal/00000001.seg");
+    let (until, mut number) = (Instant::now() + 4 * PATIENCE, 0);
+    while first.exists() {
+        number += 1;
+        assert!(Instant::now() < until, "nothing is dropped");
+        client.send(&prompt(&format!("p{number}"), "s", "[words:120] [delay:0]"));
+        assert_eq!(client.response(&format!("p{number}"))["success"], true);
+    }
+    client.send(&prompt("torn", "s", "[words:2000] [delay:0]"));
+    client.lifecycle("torn", "started");
+    daemon.kill9();
+    daemon.restart();
+    let mut seen = Vec::new();
+    walk(daemon.dir(), &mut seen);
+    for name in ["journal", "snapshots", "bodies", "HEAD", "journal.key", "lock", "token"] {
+        assert!(seen.iter().any(|path| path.ends_with(name)), "{name}: {seen:?}");
+    }
+    assert!(daemon.stop().success());
+}
+
+/// Every file and directory below this one, each of which must be for its owner only.
+fn walk(dir: &Path, seen: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        // A segment may be dropped, a temporary file be renamed while this looks.
+        let Ok(facts) = std::fs::symlink_metadata(&path) else { continue };
+        let expected = if facts.is_dir() { 0o700 } else { 0o600 };
+        let mode = facts.permissions().mode() & 0o7777;
+        assert_eq!(mode, expected, "{} has mode {mode:o}", path.display());
+        if facts.is_dir() {
+            walk(&path, seen);
+        }
+        seen.push(path);
     }
 }
 

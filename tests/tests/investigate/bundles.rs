@@ -41,7 +41,8 @@ fn a_redacted_copy_has_nothing_of_it_and_replays_bit_for_bit() {
     assert!(jsonl.contains(r#""message":"[redacted]""#), "{jsonl}");
     assert_eq!(tree(daemon.dir()), before, "reading writes nothing");
     assert_eq!(replay(&args).status.code(), Some(2), "nothing is written over");
-    for wrong in ["{}", r#"{"rules":[{}]}"#, r#"{"rules":[{"pointers":["x"]}]}"#] {
+    for wrong in [r#"{"builtin":false}"#, r#"{"rules":[{}]}"#, r#"{"rules":[{"pointers":["x"]}]}"#]
+    {
         std::fs::write(&policy, wrong).expect("written");
         let other = out.path().join("other");
         let args = ["redact", dir, "--policy", arg(&policy), "-o", arg(&other)];

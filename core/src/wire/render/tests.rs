@@ -61,7 +61,7 @@ fn text(text: &str) -> Text {
 }
 
 fn body(seq: u64, len: u32) -> BodyRef {
-    BodyRef { seq: Seq(seq), len, digest: Digest::default() }
+    BodyRef { seq: Seq(seq), len, digest: Digest::default(), redacted: false }
 }
 
 /// The session of the examples; its first moment is 2026-11-22T19:06:13.725Z.

@@ -1,6 +1,7 @@
-//! A disk in memory that keeps apart what was written and what is durable, and fails when told to.
+//! A disk in memory that keeps apart what was written and what is durable, and fails when told to:
+//! an operation before it has begun, in the middle, or when all is done, once or for ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -23,6 +24,83 @@ pub(crate) struct Faults {
     pub(crate) syncs: u32,
     /// This operation from here on fails, once.
     pub(crate) fail_operation: Option<u32>,
+    /// How far it gets.
+    pub(crate) reach: Reach,
+    /// And every operation after it: the process or the machine is gone, or the disk is.
+    pub(crate) for_ever: bool,
+    /// Nothing works any more.
+    pub(crate) dead: bool,
+}
+
+/// How far an operation gets that fails.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum Reach {
+    /// It does not begin.
+    #[default]
+    Nothing,
+    /// It ends in the middle, wherever this seed says.
+    Part(u64),
+    /// All is done, and then it fails.
+    Whole,
+}
+
+impl Faults {
+    /// Lets the next operation happen: `apply` does all of it, or as much as the generator says
+    /// that it is given.
+    fn perform<T>(
+        &mut self,
+        apply: impl FnOnce(Option<&mut Random>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let failed = || io::Error::other("injected");
+        if self.dead {
+            return Err(failed());
+        }
+        match &mut self.fail_operation {
+            Some(0) => {
+                self.fail_operation = None;
+                self.dead = self.for_ever;
+                match self.reach {
+                    Reach::Nothing => {}
+                    Reach::Part(seed) => drop(apply(Some(&mut Random(seed)))),
+                    Reach::Whole => drop(apply(None)),
+                }
+                Err(failed())
+            }
+            Some(left) => {
+                *left -= 1;
+                apply(None)
+            }
+            None => apply(None),
+        }
+    }
+}
+
+/// A small generator, so that a failure can be run again from its printed seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        // splitmix64
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// A place in something of this length.
+    pub(crate) fn place(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).unwrap()
+    }
+
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
+        self.below(100) < percent
+    }
 }
 
 #[derive(Clone)]
@@ -30,7 +108,7 @@ struct File {
     live: Vec<u8>,
     durable: Vec<u8>,
     /// Sectors that may differ.
-    dirty: std::collections::BTreeSet<usize>,
+    dirty: BTreeSet<usize>,
 }
 
 impl File {
@@ -42,9 +120,26 @@ impl File {
     }
 
     fn sync(&mut self) {
+        self.write_back(&mut || true);
+    }
+
+    /// Puts sectors on the disk that `keep` picks; the others stay as they are.
+    fn write_back(&mut self, keep: &mut dyn FnMut() -> bool) {
+        let (live, durable) = (&self.live, &mut self.durable);
+        self.dirty.retain(|sector| {
+            let written = keep();
+            if written {
+                let range = sector_range(*sector, live.len());
+                durable[range.clone()].copy_from_slice(&live[range]);
+            }
+            !written
+        });
+    }
+
+    fn lose_power(&mut self) {
         for sector in std::mem::take(&mut self.dirty) {
             let range = sector_range(sector, self.live.len());
-            self.durable[range.clone()].copy_from_slice(&self.live[range]);
+            self.live[range.clone()].copy_from_slice(&self.durable[range]);
         }
     }
 }
@@ -60,6 +155,17 @@ struct Contents {
     key: Option<[u8; 32]>,
     set_aside: Vec<(String, Vec<u8>)>,
     kept: BTreeMap<(Shelf, u64), Vec<u8>>,
+    /// Files that were discarded from a shelf; without a power cut nobody sees them again.
+    discarded: BTreeMap<(Shelf, u64), Vec<u8>>,
+}
+
+/// What a daemon would find, as bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Image {
+    pub(crate) segments: BTreeMap<u64, Vec<u8>>,
+    pub(crate) head: Vec<u8>,
+    pub(crate) kept: BTreeMap<(Shelf, u64), Vec<u8>>,
+    set_aside: usize,
 }
 
 /// The disk.
@@ -80,19 +186,19 @@ impl FakeDisk {
         self.faults.lock().unwrap()
     }
 
+    /// One that only reads.
     fn operation(&self) -> io::Result<()> {
-        let mut faults = self.faults();
-        match &mut faults.fail_operation {
-            Some(0) => {
-                faults.fail_operation = None;
-                Err(io::Error::other("injected"))
+        self.faults().perform(|_| Ok(()))
+    }
+
+    /// One that happens or not, but never in part.
+    fn at_once(&self, apply: impl FnOnce(&mut Contents)) -> io::Result<()> {
+        self.faults().perform(|part| {
+            if part.is_none_or(|random| random.chance(50)) {
+                apply(&mut self.contents.lock().unwrap());
             }
-            Some(left) => {
-                *left -= 1;
-                Ok(())
-            }
-            None => Ok(()),
-        }
+            Ok(())
+        })
     }
 
     fn file(&self, segment: u64) -> io::Result<Arc<Mutex<File>>> {
@@ -101,19 +207,57 @@ impl FakeDisk {
         file.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
+    /// The machine is there again, whatever ended the last life.
+    pub(crate) fn revive(&self) {
+        let mut faults = self.faults();
+        faults.dead = false;
+        faults.fail_operation = None;
+    }
+
     /// The power goes: of every sector that was not synced, `keep` says whether it got to the disk.
     pub(crate) fn lose_power(&self, mut keep: impl FnMut() -> bool) {
-        for file in self.contents.lock().unwrap().segments.values() {
-            let file = &mut *file.lock().unwrap();
-            for sector in std::mem::take(&mut file.dirty) {
-                let range = sector_range(sector, file.live.len());
-                if keep() {
-                    file.durable[range.clone()].copy_from_slice(&file.live[range]);
-                } else {
-                    file.live[range.clone()].copy_from_slice(&file.durable[range]);
-                }
+        self.write_back(&mut keep);
+        let mut contents = self.contents.lock().unwrap();
+        for file in contents.segments.values() {
+            file.lock().unwrap().lose_power();
+        }
+        for (key, bytes) in std::mem::take(&mut contents.discarded) {
+            if keep() {
+                contents.kept.entry(key).or_insert(bytes);
             }
         }
+    }
+
+    /// The kernel puts sectors on the disk when it likes and in its own order.
+    pub(crate) fn write_back(&self, keep: &mut dyn FnMut() -> bool) {
+        for file in self.contents.lock().unwrap().segments.values() {
+            file.lock().unwrap().write_back(keep);
+        }
+    }
+
+    /// What is on the disk.
+    pub(crate) fn image(&self) -> Image {
+        let contents = self.contents.lock().unwrap();
+        let durable = |file: &Arc<Mutex<File>>| file.lock().unwrap().durable.clone();
+        Image {
+            segments: contents.segments.iter().map(|(n, file)| (*n, durable(file))).collect(),
+            head: contents.head.clone(),
+            kept: contents.kept.clone(),
+            set_aside: contents.set_aside.len(),
+        }
+    }
+
+    /// Puts other bytes on the disk.
+    pub(crate) fn put_back(&self, image: &Image) {
+        let mut contents = self.contents.lock().unwrap();
+        let file = |bytes: &Vec<u8>| {
+            let file = File { live: bytes.clone(), durable: bytes.clone(), dirty: [].into() };
+            Arc::new(Mutex::new(file))
+        };
+        contents.segments = image.segments.iter().map(|(n, bytes)| (*n, file(bytes))).collect();
+        contents.head.clone_from(&image.head);
+        contents.kept.clone_from(&image.kept);
+        contents.discarded.clear();
     }
 
     /// Changes bytes behind the journal's back, in what was written and in what is durable.
@@ -144,12 +288,6 @@ impl FakeDisk {
     ) {
         change(self.contents.lock().unwrap().kept.get_mut(&(shelf, number)).unwrap());
     }
-
-    /// The bytes of every segment, as they are on the disk.
-    pub(crate) fn segments_durable(&self) -> Vec<Vec<u8>> {
-        let contents = self.contents.lock().unwrap();
-        contents.segments.values().map(|file| file.lock().unwrap().durable.clone()).collect()
-    }
 }
 
 impl Disk for FakeDisk {
@@ -159,30 +297,29 @@ impl Disk for FakeDisk {
     }
 
     fn read(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()> {
-        self.operation()?;
         let file = self.file(segment)?;
         let mut file = file.lock().unwrap();
         if settled {
+            self.operation()?;
             bytes.clone_from(&file.live);
         } else {
-            file.sync();
+            sync(&self.faults, &mut file)?;
             bytes.clone_from(&file.durable);
         }
         Ok(())
     }
 
     fn build(&self, header: &SegmentHeader) -> io::Result<()> {
-        self.operation()?;
         let faults = self.faults();
         if faults.full || header.number >= faults.full_from {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
+        drop(faults);
         let mut live = header.encode().to_vec();
         live.resize(usize::try_from(header.capacity).unwrap(), 0);
         let file = File { durable: live.clone(), live, dirty: [].into() };
         let file = Arc::new(Mutex::new(file));
-        self.contents.lock().unwrap().segments.insert(header.number, file);
-        Ok(())
+        self.at_once(|contents| drop(contents.segments.insert(header.number, file)))
     }
 
     fn read_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64> {
@@ -195,9 +332,8 @@ impl Disk for FakeDisk {
     }
 
     fn drop_segment(&self, segment: u64) -> io::Result<()> {
-        self.operation()?;
-        let dropped = self.contents.lock().unwrap().segments.remove(&segment);
-        dropped.map(drop).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        self.file(segment)?;
+        self.at_once(|contents| drop(contents.segments.remove(&segment)))
     }
 
     fn kept(&self, shelf: Shelf) -> io::Result<Vec<u64>> {
@@ -219,20 +355,24 @@ impl Disk for FakeDisk {
         number: u64,
         write: &mut dyn FnMut(&mut dyn io::Write) -> io::Result<()>,
     ) -> io::Result<()> {
-        self.operation()?;
         if self.faults().full {
             return Err(io::Error::from(io::ErrorKind::StorageFull));
         }
         let mut bytes = Vec::new();
         write(&mut bytes)?;
-        self.contents.lock().unwrap().kept.insert((shelf, number), bytes);
-        Ok(())
+        self.at_once(|contents| {
+            // The directory is synced with the new file.
+            contents.discarded.retain(|key, _| key.0 != shelf);
+            contents.kept.insert((shelf, number), bytes);
+        })
     }
 
     fn discard(&self, shelf: Shelf, number: u64) -> io::Result<()> {
-        self.operation()?;
-        let dropped = self.contents.lock().unwrap().kept.remove(&(shelf, number));
-        dropped.map(drop).ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
+        self.at_once(|contents| {
+            if let Some(bytes) = contents.kept.remove(&(shelf, number)) {
+                contents.discarded.insert((shelf, number), bytes);
+            }
+        })
     }
 
     fn open(&self, segment: u64) -> io::Result<Box<dyn Segment>> {
@@ -249,18 +389,21 @@ impl Disk for FakeDisk {
     }
 
     fn clear(&self, segment: u64, from: usize, to: usize) -> io::Result<()> {
-        self.operation()?;
         let file = self.file(segment)?;
         let mut file = file.lock().unwrap();
-        file.write(from, &vec![0; to - from]);
-        file.sync();
-        Ok(())
+        self.faults().perform(|part| {
+            file.write(from, &vec![0; to - from]);
+            match part {
+                None => file.sync(),
+                Some(random) => file.write_back(&mut || random.chance(50)),
+            }
+            Ok(())
+        })
     }
 
     fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        self.operation()?;
-        self.contents.lock().unwrap().set_aside.push((name.to_owned(), bytes.to_vec()));
-        Ok(())
+        let file = (name.to_owned(), bytes.to_vec());
+        self.at_once(|contents| contents.set_aside.push(file))
     }
 
     fn read_head(&self) -> io::Result<Vec<u8>> {
@@ -269,11 +412,18 @@ impl Disk for FakeDisk {
     }
 
     fn write_head(&self, slot: usize, bytes: &[u8; HEAD_SLOT_BYTES]) -> io::Result<()> {
-        self.operation()?;
-        let head = &mut self.contents.lock().unwrap().head;
-        head.resize(HEAD_BYTES, 0);
-        head[slot * HEAD_SLOT_BYTES..][..HEAD_SLOT_BYTES].copy_from_slice(bytes);
-        Ok(())
+        self.faults().perform(|part| {
+            let head = &mut self.contents.lock().unwrap().head;
+            if head.is_empty() && part.is_some() {
+                // The file is made under another name.
+                return Ok(());
+            }
+            head.resize(HEAD_BYTES, 0);
+            // Disks write a sector whole or not at all; should one not, its slot is spoiled.
+            let length = part.map_or(HEAD_SLOT_BYTES, |random| random.place(HEAD_SLOT_BYTES + 1));
+            head[slot * HEAD_SLOT_BYTES..][..length].copy_from_slice(&bytes[..length]);
+            Ok(())
+        })
     }
 
     fn read_key(&self) -> io::Result<Option<[u8; 32]>> {
@@ -282,10 +432,19 @@ impl Disk for FakeDisk {
     }
 
     fn write_key(&self, key: &[u8; 32]) -> io::Result<()> {
-        self.operation()?;
-        self.contents.lock().unwrap().key = Some(*key);
-        Ok(())
+        self.at_once(|contents| contents.key = Some(*key))
     }
+}
+
+/// A sync of a file; one that fails may have put some sectors on the disk.
+fn sync(faults: &Mutex<Faults>, file: &mut File) -> io::Result<()> {
+    faults.lock().unwrap().perform(|part| {
+        match part {
+            None => file.sync(),
+            Some(random) => file.write_back(&mut || random.chance(50)),
+        }
+        Ok(())
+    })
 }
 
 struct FakeView(Vec<u8>);
@@ -310,14 +469,19 @@ impl View for FakeSegment {
 
 impl Segment for FakeSegment {
     fn put(&mut self, at: usize, parts: [&[u8]; 3]) -> io::Result<()> {
+        let record = parts.concat();
         let mut file = self.file.lock().unwrap();
-        let mut at = at;
-        for part in parts {
-            self.copy[at..at + part.len()].copy_from_slice(part);
-            file.write(at, part);
-            at += part.len();
-        }
-        Ok(())
+        self.faults.lock().unwrap().perform(|part| {
+            if let Some(random) = part {
+                // The length comes last.
+                let length = random.place(record.len() + 1).max(4);
+                file.write(at + 4, &record[4..length]);
+            } else {
+                file.write(at, &record);
+                self.copy[at..at + record.len()].copy_from_slice(&record);
+            }
+            Ok(())
+        })
     }
 
     fn syncer(&self) -> io::Result<Box<dyn SyncFile>> {
@@ -335,7 +499,7 @@ impl SyncFile for FakeSync {
             faults.failing_syncs -= 1;
             return Err(io::Error::other("injected"));
         }
-        self.0.lock().unwrap().sync();
-        Ok(())
+        drop(faults);
+        sync(&self.1, &mut self.0.lock().unwrap())
     }
 }

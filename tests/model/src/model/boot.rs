@@ -57,6 +57,7 @@ impl Model {
             let fate = match (command.agent.is_some(), Model::only_reads(command)) {
                 (true, false) => Fate::Unknown,
                 _ if boot.recovery == RecoveryPolicy::Fail => Fate::NotRecovered,
+                _ if command.body.redacted => Fate::Redacted,
                 (true, true) => Fate::Read,
                 (false, _) => Fate::NotStarted,
             };
@@ -73,6 +74,7 @@ impl Model {
             match fate {
                 Fate::Unknown => endings.push((command.no, Failure::OutcomeUnknown)),
                 Fate::NotRecovered => endings.push((command.no, Failure::NotRecovered)),
+                Fate::Redacted => endings.push((command.no, Failure::Redacted)),
                 Fate::NotStarted | Fate::Read => {
                     report.recoverable += 1;
                     command.place = Place::Waiting;

@@ -92,7 +92,7 @@ fn booted(limits: Limits) -> State {
 }
 
 fn input(seq: u64, kind: InputKind) -> Input {
-    let body = BodyRef { seq: Seq(seq), len: 1, digest: Digest::default() };
+    let body = BodyRef { seq: Seq(seq), len: 1, digest: Digest::default(), redacted: false };
     Input { seq: Seq(seq), at: Micros(seq * 1_000), body, kind }
 }
 

@@ -4,8 +4,8 @@
 use std::sync::OnceLock;
 
 use pi_server_core::record::{
-    Begin, Commit, Cursor, Framer, Head, Header, JournalId, Mark, RECORD_STEP, RecordKind,
-    SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, Secret, SegmentHeader, Survey, Verdict,
+    Begin, Commit, Cursor, FORMAT_VERSION, Framer, Head, Header, JournalId, Mark, RECORD_STEP,
+    RecordKind, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, Secret, SegmentHeader, Survey, Verdict,
     digest_outputs, encode_kind, peek,
 };
 use pi_server_core::{BodyRef, Digest, Input, Micros, Outputs, Seq, State};
@@ -124,6 +124,7 @@ pub fn journal_of(seed: u64) -> Written {
     let inputs = run::run(Entropy::Seed(seed), INPUTS).expect("the run keeps every rule");
     let secret = Secret::new([9; 32]);
     let header = SegmentHeader {
+        format: FORMAT_VERSION,
         journal: JOURNAL,
         number: 1,
         capacity: SEGMENT_BYTES_MIN,
@@ -186,6 +187,7 @@ impl Writer {
         let header = Header {
             kind: RecordKind::Input,
             erased: false,
+            redacted: input.body.redacted,
             seq: input.seq,
             at: input.at,
             outputs,
@@ -203,6 +205,7 @@ impl Writer {
         let header = Header {
             kind: mark.kind(),
             erased: false,
+            redacted: false,
             seq: self.cursor.seq,
             at: self.cursor.at,
             outputs: self.cursor.outputs,

@@ -5,10 +5,12 @@
 
 mod frame;
 mod journal;
+mod redactor;
 mod snapshot;
 
 pub use frame::frame_decoder;
 pub use journal::{journal_of, journal_reader};
+pub use redactor::redactor;
 pub use snapshot::snapshot_reader;
 
 use crate::entropy::Entropy;
@@ -24,6 +26,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const ALL: &[Target] = &[
     ("frame_decoder", frame_decoder),
     ("journal_reader", journal_reader),
+    ("redactor", redactor),
     ("snapshot_reader", snapshot_reader),
     ("step", step),
 ];

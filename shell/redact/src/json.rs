@@ -1,0 +1,79 @@
+//! Taking values and parts of strings out of JSON.
+
+use serde_json::{Map, Value};
+
+use crate::builtin;
+use crate::text::MARK;
+
+/// Takes out the values at a path of tokens; whether there was one.
+pub(crate) fn take_out(json: &mut Value, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else {
+        *json = match json {
+            Value::String(_) => MARK.into(),
+            Value::Number(_) => 0.into(),
+            Value::Array(_) => Value::Array(Vec::new()),
+            Value::Object(_) => Value::Object(Map::new()),
+            Value::Null | Value::Bool(_) => Value::Null,
+        };
+        return true;
+    };
+    match json {
+        Value::Object(members) if first == "*" => {
+            members.values_mut().fold(false, |changed, member| take_out(member, rest) | changed)
+        }
+        Value::Array(elements) if first == "*" => {
+            elements.iter_mut().fold(false, |changed, element| take_out(element, rest) | changed)
+        }
+        Value::Object(members) => {
+            members.get_mut(first).is_some_and(|member| take_out(member, rest))
+        }
+        Value::Array(elements) => {
+            let element = first.parse().ok().and_then(|index: usize| elements.get_mut(index));
+            element.is_some_and(|element| take_out(element, rest))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// Takes parts out of every string, names of members included, and, if `names` says so, the whole
+/// texts of members whose names say that they are secret. Whether something was found.
+pub(crate) fn take_texts(
+    json: &mut Value,
+    cut: &dyn Fn(&str) -> Option<String>,
+    names: bool,
+) -> bool {
+    match json {
+        Value::String(text) => match cut(text) {
+            Some(left) => {
+                *text = left;
+                true
+            }
+            None => false,
+        },
+        Value::Array(elements) => elements
+            .iter_mut()
+            .fold(false, |changed, element| take_texts(element, cut, names) | changed),
+        Value::Object(members) => {
+            let mut changed = false;
+            for (name, member) in members.iter_mut() {
+                changed |= match member {
+                    Value::String(text) if names && builtin::is_secret(name, text) => {
+                        MARK.clone_into(text);
+                        true
+                    }
+                    _ => take_texts(member, cut, names),
+                };
+            }
+            let found: Vec<(String, String)> =
+                members.keys().filter_map(|name| Some((name.clone(), cut(name)?))).collect();
+            for (name, left) in found {
+                changed = true;
+                if let Some(member) = members.remove(&name) {
+                    members.insert(left, member);
+                }
+            }
+            changed
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}

@@ -1,0 +1,99 @@
+//! Redaction before an input is written. What is taken out of a body is still handed on to agents
+//! and clients in this life of the daemon (see [`crate::journal::Journal::append_redacted`]); what is
+//! taken out of the words of a failure is gone for everybody, since those are part of the input.
+
+use std::sync::Arc;
+
+use pi_server_core::input::{AgentSaid, Answer, Details, InputKind, Reply};
+use pi_server_core::{Seq, Text};
+use pi_server_redact::{Left, Policy, What};
+
+use super::authors::Authors;
+
+/// In the place of a body that is erased whole: JSON, since it stands in frames.
+const NOTHING: &[u8] = br#"{"type":"redacted"}"#;
+
+/// The policy at work.
+pub(super) struct Redactor {
+    policy: Policy,
+}
+
+impl Redactor {
+    pub(super) fn new(policy: Policy) -> Redactor {
+        Redactor { policy }
+    }
+
+    /// Takes secrets out of the words that are part of the input itself.
+    pub(super) fn words(&self, kind: &mut InputKind) {
+        match kind {
+            InputKind::Agent {
+                said: AgentSaid::Replied { reply: Reply::Failed(text), .. },
+                ..
+            }
+            | InputKind::Answered { answer: Answer::Failed(text), .. } => self.text(text),
+            InputKind::Agent { said: AgentSaid::Exited(exit), .. } => {
+                self.text(&mut exit.status);
+                self.text(&mut exit.stderr);
+            }
+            InputKind::Command { envelope, .. } => {
+                if let Details::Reconcile { note: Some(_), .. } = &envelope.details
+                    && let Details::Reconcile { note: Some(note), .. } =
+                        &mut Arc::make_mut(envelope).details
+                {
+                    self.text(note);
+                }
+            }
+            InputKind::Agent { .. }
+            | InputKind::Answered { .. }
+            | InputKind::Boot(_)
+            | InputKind::Opened(_)
+            | InputKind::Closed { .. }
+            | InputKind::Malformed { .. }
+            | InputKind::Storage { .. }
+            | InputKind::Tick
+            | InputKind::Drain
+            | InputKind::Stop => {}
+        }
+    }
+
+    fn text(&self, text: &mut Text) {
+        if let Some(left) = self.policy.text(text) {
+            *text = left.into();
+        }
+    }
+
+    /// What is to be written in the place of a body; `None` for the body itself.
+    pub(super) fn body(&self, kind: &InputKind, body: &[u8], authors: &Authors) -> Option<Vec<u8>> {
+        if body.is_empty() || self.policy.is_empty() {
+            return None;
+        }
+        let (what, session) = match kind {
+            InputKind::Command { envelope, .. } => (What::Command, envelope.session.as_ref()),
+            InputKind::Malformed { .. } => (What::Malformed, None),
+            InputKind::Agent { agent, said } => {
+                let what = match said {
+                    AgentSaid::Replied { .. } => What::Answer,
+                    AgentSaid::Ready(_)
+                    | AgentSaid::Event(_)
+                    | AgentSaid::Info(_)
+                    | AgentSaid::Noise { .. }
+                    | AgentSaid::Exited(_) => What::Event,
+                };
+                (what, authors.session(*agent, Seq(0)))
+            }
+            InputKind::Answered { .. } => (What::Answer, None),
+            InputKind::Boot(_)
+            | InputKind::Opened(_)
+            | InputKind::Closed { .. }
+            | InputKind::Storage { .. }
+            | InputKind::Tick
+            | InputKind::Drain
+            | InputKind::Stop => return None,
+        };
+        match self.policy.apply(what, session.map(|id| &**id), body) {
+            Left::All => None,
+            Left::Part(left) => Some(left),
+            Left::Nothing => Some(NOTHING.to_vec()),
+        }
+    }
+}

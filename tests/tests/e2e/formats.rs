@@ -1,0 +1,222 @@
+//! Journals of every format that this build reads: committed fixtures, each written by a real
+//! daemon of its time. docs/journal-format.md.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use pi_server_core::record::{FORMAT_VERSION, FORMAT_VERSION_MIN, SegmentHeader};
+use pi_server_tests::journal::{Journal, segments};
+use pi_server_tests::programs::program;
+use pi_server_tests::{Daemon, Setup};
+use serde_json::{Value, json};
+
+use crate::{prompt, session};
+
+/// Where the fixture of a format is.
+fn fixture(format: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/journals/v{format}"))
+}
+
+/// Copies a journal, with the rights that a daemon's has.
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let target = to.join(path.file_name().expect("a name"));
+        if path.is_dir() {
+            fs::create_dir(&target).expect("a new folder");
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o700)).expect("its owner");
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).expect("copied");
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).expect("its owner");
+        }
+    }
+}
+
+/// What is a journal in a data directory, without the token, the socket and the lock.
+fn keep_journal(from: &Path, to: &Path) {
+    for name in ["journal", "snapshots", "bodies", "quarantine"] {
+        if from.join(name).is_dir() {
+            fs::create_dir_all(to.join(name)).expect("a new folder");
+            copy(&from.join(name), &to.join(name));
+        }
+    }
+    for name in ["HEAD", "journal.key"] {
+        fs::copy(from.join(name), to.join(name)).expect("copied");
+    }
+    drop(fs::remove_file(to.join("journal/next.tmp")));
+}
+
+/// A day in small: a session, turns, a dialog, frames that are none, a crash with a torn tail, and
+/// enough events for a sealed segment with its snapshot.
+fn live(daemon: &mut Daemon) {
+    let mut client = daemon.websocket_as("fixture");
+    session(&mut client, "s");
+    client.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    client.send(&prompt("asks", "s", "[ask:confirm] [say:done] [delay:0]"));
+    let dialog = client.event("s", "extension_ui_request");
+    client.ok(json!({
+        "type": "extension_ui_response", "sessionId": "s", "requestId": dialog["event"]["requestId"],
+        "response": { "method": "confirm", "confirmed": true },
+    }));
+    client.response("asks");
+    for text in ["no frame", r#"{"type":"unknown"}"#, r#"{"id":7,"type":"prompt"}"#] {
+        client.send_text(text);
+        client.expect("a refusal", |frame| frame["success"] == false);
+    }
+    for number in 0..3 {
+        let id = format!("p{number}");
+        client.send(&prompt(&id, "s", "[words:60] [delay:0]"));
+        client.response(&id);
+    }
+    client.send(&prompt("at it", "s", "[stall]"));
+    client.lifecycle("at it", "started");
+    daemon.kill9();
+    let end = Journal::read(daemon.dir()).end;
+    let path = daemon.dir().join(format!("journal/{:08}.seg", end.segment));
+    let mut bytes = fs::read(&path).expect("a segment");
+    bytes[end.offset..end.offset + 64].fill(0xA5);
+    fs::write(&path, bytes).expect("written");
+    daemon.restart();
+    let mut client = daemon.websocket_as("fixture");
+    client.send(&prompt("at it", "s", "[stall]"));
+    client.expect("outcome unknown", |frame| frame["errorCode"] == "outcome_unknown");
+    client.send(&prompt("last", "s", "[words:60] [delay:0]"));
+    client.response("last");
+    let snapshot = daemon.dir().join("snapshots/00000001.snap");
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !snapshot.exists() {
+        assert!(std::time::Instant::now() < until, "no snapshot");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(daemon.stop().success());
+}
+
+/// Writes the fixture of the format that this build writes; run by hand, once for each format:
+/// `PI_SERVER_FIXTURE=DIR cargo test -p pi-server-tests --test e2e -- --ignored fixture`.
+#[test]
+#[ignore = "writes a fixture; by command"]
+fn write_a_fixture_of_this_format() {
+    let out = PathBuf::from(std::env::var_os("PI_SERVER_FIXTURE").expect("PI_SERVER_FIXTURE=DIR"));
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
+    live(&mut daemon);
+    daemon.verify();
+    keep_journal(daemon.dir(), &out);
+}
+
+/// A copy of a fixture as a data directory.
+fn data_dir(format: u32) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    copy(&fixture(format), dir.path());
+    dir
+}
+
+/// The formats of the segments of a journal, in order.
+fn formats(dir: &Path) -> Vec<u32> {
+    let format = |path: &Path| {
+        let bytes = fs::read(path).expect("a segment");
+        SegmentHeader::parse(&bytes).expect("a header").format
+    };
+    segments(dir).iter().map(|(_, path)| format(path)).collect()
+}
+
+fn replay(args: &[&str], dir: &Path) -> Output {
+    Command::new(program("pi-replay")).args(args).arg(dir).output().expect("pi-replay can be run")
+}
+
+#[test]
+fn every_format_verifies_bit_for_bit() {
+    for format in FORMAT_VERSION_MIN..=FORMAT_VERSION {
+        let dir = data_dir(format);
+        assert!(formats(dir.path()).iter().all(|found| *found == format));
+        let output = replay(&["verify", "--json"], dir.path());
+        let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+        assert_eq!(report["verdict"], "identical", "{report}");
+        assert_eq!(report["boots"], 2, "{report}");
+    }
+}
+
+#[test]
+fn a_journal_of_an_older_format_is_gone_on_with() {
+    for format in FORMAT_VERSION_MIN..=FORMAT_VERSION {
+        let dir = data_dir(format);
+        let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start_in(dir);
+        for life in 0..2 {
+            let mut client = daemon.websocket_as("fixture");
+            client.send(&prompt("p0", "s", "[words:60] [delay:0]"));
+            assert_eq!(client.response("p0")["replayed"], true, "outcomes are there");
+            client.send(&prompt("at it", "s", "[stall]"));
+            assert_eq!(client.response("at it")["errorCode"], "outcome_unknown");
+            let id = format!("new {life}");
+            client.send(&prompt(&id, "s", "[say:hello] [delay:0]"));
+            assert_eq!(client.response(&id)["success"], true);
+            daemon.verify();
+            let found = formats(daemon.dir());
+            assert_eq!(found.first(), Some(&format), "what is there is not written anew");
+            assert_eq!(found.last(), Some(&FORMAT_VERSION), "{found:?}");
+            daemon.kill9();
+            daemon.restart();
+        }
+        assert!(daemon.stop().success());
+        daemon.verify();
+    }
+}
+
+#[test]
+fn migrate_writes_the_same_journal_in_the_current_format() {
+    for format in FORMAT_VERSION_MIN..=FORMAT_VERSION {
+        let dir = data_dir(format);
+        let out = tempfile::tempdir().expect("a temporary directory");
+        let target = out.path().join("migrated");
+        let before: Vec<_> =
+            segments(dir.path()).iter().map(|(_, path)| fs::read(path).expect("read")).collect();
+        let output = replay(&["migrate", "--json", "-o", &target.to_string_lossy()], dir.path());
+        let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+        assert_eq!(report["verdict"], "identical", "{report}");
+        assert_eq!((&report["from"], &report["to"]), (&json!(format), &json!(FORMAT_VERSION)));
+        assert!(formats(&target).iter().all(|found| *found == FORMAT_VERSION));
+        let after: Vec<_> =
+            segments(dir.path()).iter().map(|(_, path)| fs::read(path).expect("read")).collect();
+        assert!(before == after, "the input is as it was");
+        let mut daemon = Setup::new().start_in(dir_of(&target));
+        let mut client = daemon.websocket_as("fixture");
+        client.send(&prompt("p0", "s", "[words:60] [delay:0]"));
+        assert_eq!(client.response("p0")["replayed"], true);
+        assert!(daemon.stop().success());
+        daemon.verify();
+    }
+}
+
+/// A directory as one that goes away with the test.
+fn dir_of(path: &Path) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    copy(path, dir.path());
+    dir
+}
+
+#[test]
+fn a_newer_format_is_refused_by_name_and_left_alone() {
+    let dir = data_dir(FORMAT_VERSION);
+    let (_, path) = segments(dir.path()).pop().expect("a segment");
+    let mut bytes = fs::read(&path).expect("a segment");
+    let header = SegmentHeader::parse(&bytes).expect("a header");
+    let newer = SegmentHeader { format: FORMAT_VERSION + 1, ..header }.encode();
+    bytes[..newer.len()].copy_from_slice(&newer);
+    fs::write(&path, &bytes).expect("written");
+    let serve = Command::new(program("pi-server"))
+        .args(["serve", "--agent", "demo", "--listen", "127.0.0.1:0", "--data-dir"])
+        .arg(dir.path())
+        .output()
+        .expect("pi-server can be run");
+    let verify = replay(&["verify"], dir.path());
+    for (output, status) in [(serve, 9), (verify, 4)] {
+        let said = String::from_utf8_lossy(&output.stderr).into_owned()
+            + &String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        assert!(said.contains(&format!("format version {}", FORMAT_VERSION + 1)), "{said}");
+        assert!(said.contains("use a newer pi-server"), "{said}");
+    }
+    assert!(fs::read(&path).expect("a segment") == bytes, "nothing was changed");
+}
