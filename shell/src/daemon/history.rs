@@ -1,91 +1,80 @@
-//! The index behind `get_command_history`: what became of the newest commands. PROTOCOL.md
-//! section 5.3.
+//! What became of commands, behind `get_command_history`. PROTOCOL.md section 5.3.
 //!
 //! It is built from the outputs of every step, those of re-fed inputs included, so it is the same
-//! before and after a restart. It is bounded by the number of commands and by the bytes that one of
-//! them can pin; what is older is still in the journal, for `pi-replay`.
+//! before and after a restart. What has not ended is in memory, and so is what ended behind the last
+//! segment of which there is an [`index`]; the keeper writes one for every segment that is settled.
+//! A [`search`] goes through both.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+mod entry;
+mod index;
+mod pages;
+pub(super) mod search;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::RangeInclusive;
 
 use bincode::de::Decoder;
 use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
-use pi_server_core::command::{CommandKind, Target};
-use pi_server_core::failure::ErrorCode;
-use pi_server_core::frame::{Frame, Outcome, Phase};
-use pi_server_core::input::{Envelope, HistoryFilter};
+use pi_server_core::frame::{Frame, Phase};
+use pi_server_core::input::HistoryFilter;
 use pi_server_core::output::Output;
-use pi_server_core::wire::failure_text;
-use pi_server_core::{CommandNo, Micros, Seq, Text};
-use serde_json::{Map, Value, json};
+use pi_server_core::{CommandNo, Micros, Seq};
 
-/// Commands that the index holds.
-const COMMANDS_MAX: usize = 10_000;
-/// Bytes of an error that the index holds.
-const ERROR_BYTES_MAX: usize = 512;
-/// Largest page.
-const PAGE_MAX: u32 = 500;
+use entry::{Ending, Entry, Moment};
+pub(super) use index::build;
+pub(super) use search::{Damaged, Search};
 
-/// The newest commands, in the order of their admission.
+/// Commands that have ended and are held in memory until their segment has an index: more than a
+/// segment has. What exceeds it is found again when it does.
+const FINISHED_MAX: usize = 100_000;
+
+/// What is in memory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct History {
-    commands: VecDeque<Entry>,
+    /// Commands that have not ended; the core bounds their number.
+    open: BTreeMap<CommandNo, Entry>,
+    /// Commands that have ended, in the order of their ends.
+    finished: VecDeque<Entry>,
     capacity: usize,
-    /// Whether older commands were left out.
-    forgotten: bool,
+    /// The newest end that was let go of before there was an index.
+    forgotten: Option<Seq>,
+    covered: Covered,
 }
 
-/// One command.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-struct Entry {
-    command: CommandNo,
-    envelope: Arc<Envelope>,
-    session: Option<Text>,
-    lane_sequence: u64,
-    accepted: Moment,
-    started: Option<Moment>,
-    finished: Option<(Moment, Ending)>,
-    recovered: bool,
+/// How far there are indexes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Covered {
+    /// The last segment that has one; 0 for none.
+    pub(super) segment: u64,
+    /// The last input in it.
+    pub(super) seq: Seq,
 }
 
-/// When something happened, on both clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-struct Moment {
-    seq: Seq,
-    at: Micros,
-}
-
-/// How a command ended: what the history tells of its outcome.
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
-struct Ending {
-    failure: Option<(ErrorCode, Box<str>, bool)>,
-    session_version: Option<u64>,
-}
-
-/// Which of the three transitions came last.
-#[derive(Clone, Copy, Debug)]
-enum Latest {
-    Accepted,
-    Started,
-    Finished,
-}
-
-impl Latest {
-    fn name(self) -> &'static str {
-        match self {
-            Latest::Accepted => "command_accepted",
-            Latest::Started => "command_started",
-            Latest::Finished => "command_finished",
-        }
-    }
+/// What the loop adds to a search.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// The newest commands that match and are in memory, newest first: one more than a page.
+    pub(super) entries: Vec<Entry>,
+    pub(super) covered: Covered,
+    /// Commands that ended in these inputs are in no index yet and not in memory any more.
+    pub(super) missing: Option<RangeInclusive<u64>>,
+    /// The first input that the journal has.
+    pub(super) first: Seq,
 }
 
 impl History {
-    /// An empty index.
+    /// Nothing.
     pub(super) fn new() -> History {
-        History { commands: VecDeque::new(), capacity: COMMANDS_MAX, forgotten: false }
+        History {
+            open: BTreeMap::new(),
+            finished: VecDeque::new(),
+            capacity: FINISHED_MAX,
+            forgotten: None,
+            covered: Covered::default(),
+        }
     }
 
     /// Takes note of what the step of input `seq` put out.
@@ -98,229 +87,116 @@ impl History {
                 continue;
             };
             match phase {
-                Phase::Accepted => self.accepted(Entry {
-                    command: *command,
-                    envelope: envelope.clone(),
-                    session: session.clone(),
-                    lane_sequence: *lane_sequence,
-                    accepted: moment,
-                    started: None,
-                    finished: None,
-                    recovered: false,
-                }),
+                Phase::Accepted => {
+                    let entry = Entry {
+                        command: *command,
+                        envelope: envelope.clone(),
+                        session: session.clone(),
+                        lane_sequence: *lane_sequence,
+                        accepted: moment,
+                        started: None,
+                        finished: None,
+                        recovered: false,
+                    };
+                    self.open.insert(*command, entry);
+                }
                 Phase::Started => {
-                    if let Some(entry) = self.entry(*command) {
+                    if let Some(entry) = self.open.get_mut(command) {
                         // A second start is a command that recovery runs again.
                         entry.recovered |= entry.started.is_some();
                         entry.started = Some(moment);
                     }
                 }
                 Phase::Finished(outcome) => {
-                    if let Some(entry) = self.entry(*command) {
+                    if let Some(mut entry) = self.open.remove(command) {
                         let ending = Ending::of(outcome, entry.envelope.kind);
                         entry.recovered |= ending.by_recovery();
                         entry.session.clone_from(session);
                         entry.finished = Some((moment, ending));
+                        self.ended(seq, entry);
                     }
                 }
             }
         }
     }
 
-    /// The `data` of a `get_command_history` response.
-    pub(super) fn answer(&self, filter: &HistoryFilter, journal_path: &str) -> Value {
-        let limit = filter.limit.clamp(1, PAGE_MAX);
-        let mut matching = self
-            .commands
-            .iter()
-            .rev()
-            .filter(|entry| filter.before.is_none_or(|before| entry.command.0 < before.0))
-            .filter(|entry| entry.matches(filter));
-        let page: Vec<&Entry> =
-            matching.by_ref().take(usize::try_from(limit).unwrap_or(usize::MAX)).collect();
-        let more = matching.next().is_some();
-        let mut data = json!({
-            "enabled": true,
-            "initialized": true,
-            "initState": "ready",
-            "journalPath": journal_path,
-            "schemaVersion": 1,
-            "filters": filters(filter),
-            "entries": page.iter().map(|entry| entry.render()).collect::<Vec<_>>(),
-            "returned": page.len(),
-            "truncated": more || self.forgotten,
-            "maxItemsReturned": limit,
-            "maxItemsAllowed": PAGE_MAX,
-        });
-        if more && let Some(last) = page.last() {
-            data["nextCursor"] = json!(last.command.0);
+    /// What a search is to add to what it finds in the indexes. `first` is the first input that the
+    /// journal has.
+    pub(super) fn tail(&self, filter: &HistoryFilter, first: Seq) -> Tail {
+        let matching = self.open.values().chain(&self.finished);
+        let is_before = |entry: &&Entry| filter.before.is_none_or(|end| entry.command.0 < end.0);
+        let mut found: Vec<&Entry> =
+            matching.filter(is_before).filter(|entry| entry.matches(filter)).collect();
+        let wanted = search::page(filter) + 1;
+        if found.len() > wanted {
+            found.select_nth_unstable_by(wanted - 1, |a, b| b.command.cmp(&a.command));
+            found.truncate(wanted);
         }
-        if self.forgotten
-            && let Some(oldest) = self.commands.front()
+        found.sort_unstable_by_key(|entry| Reverse(entry.command));
+        Tail {
+            entries: found.into_iter().cloned().collect(),
+            covered: self.covered,
+            missing: self.forgotten.map(|upto| self.covered.seq.0 + 1..=upto.0),
+            first,
+        }
+    }
+
+    /// There are indexes up to here: what they have need not be in memory.
+    pub(super) fn cover(&mut self, covered: Covered) {
+        if covered.seq <= self.covered.seq {
+            return;
+        }
+        self.covered = covered;
+        self.forgotten = self.forgotten.filter(|upto| *upto > covered.seq);
+        let ended = |entry: &Entry| entry.finished.as_ref().map(|(moment, _)| moment.seq);
+        while self.finished.front().and_then(ended).is_some_and(|seq| seq <= covered.seq) {
+            self.finished.pop_front();
+        }
+    }
+
+    /// Takes out what has ended: what the index of a segment is made of, if nothing was there
+    /// before the segment.
+    pub(super) fn take_finished(&mut self) -> VecDeque<Entry> {
+        std::mem::take(&mut self.finished)
+    }
+
+    /// Lets everything be held that ends, as [`History::take_finished`] needs it.
+    pub(super) fn unbounded(mut self) -> History {
+        self.capacity = usize::MAX;
+        self
+    }
+
+    fn ended(&mut self, seq: Seq, entry: Entry) {
+        if seq <= self.covered.seq {
+            return;
+        }
+        if self.finished.len() >= self.capacity
+            && let Some(Entry { finished: Some((moment, _)), .. }) = self.finished.pop_front()
         {
-            data["oldestSeq"] = json!(oldest.command.0);
+            self.forgotten = Some(moment.seq);
         }
-        data
-    }
-
-    fn accepted(&mut self, entry: Entry) {
-        if self.commands.len() >= self.capacity {
-            self.commands.pop_front();
-            self.forgotten = true;
-        }
-        self.commands.push_back(entry);
-    }
-
-    /// Commands are admitted in the order of their numbers, so the index is sorted.
-    fn entry(&mut self, command: CommandNo) -> Option<&mut Entry> {
-        let place = self.commands.binary_search_by_key(&command, |entry| entry.command).ok()?;
-        self.commands.get_mut(place)
+        self.finished.push_back(entry);
     }
 }
 
-/// How many commands it can hold is this build's choice and not part of it.
+/// What has not ended; the rest is in indexes.
 impl Encode for History {
     fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        self.commands.encode(encoder)?;
-        self.forgotten.encode(encoder)
+        self.open.encode(encoder)
     }
 }
 
 impl<Context> Decode<Context> for History {
     fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<History, DecodeError> {
-        let commands = VecDeque::decode(decoder)?;
-        Ok(History { commands, forgotten: bool::decode(decoder)?, ..History::new() })
+        Ok(History { open: BTreeMap::decode(decoder)?, ..History::new() })
     }
 }
 
-impl Ending {
-    fn of(outcome: &Outcome, kind: CommandKind) -> Ending {
-        let failure = outcome.result.as_ref().err().map(|failure| {
-            let mut text = failure_text(failure, Some(kind));
-            let cut = (0..=ERROR_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at));
-            text.truncate(cut.unwrap_or(0));
-            (failure.code(), text.into_boxed_str(), failure.timed_out())
-        });
-        Ending { failure, session_version: outcome.session_version }
-    }
-
-    fn by_recovery(&self) -> bool {
-        self.failure.as_ref().is_some_and(|(code, ..)| {
-            matches!(code, ErrorCode::OutcomeUnknown | ErrorCode::NotRecovered)
-        })
-    }
-}
-
-impl Entry {
-    fn latest(&self) -> (Latest, Moment) {
-        match (&self.started, &self.finished) {
-            (_, Some((moment, _))) => (Latest::Finished, *moment),
-            (Some(moment), None) => (Latest::Started, *moment),
-            (None, None) => (Latest::Accepted, self.accepted),
-        }
-    }
-
-    fn id(&self) -> Text {
-        match &self.envelope.id {
-            Some(id) => id.clone(),
-            None => format!("anon:{}", self.command).into(),
-        }
-    }
-
-    fn matches(&self, filter: &HistoryFilter) -> bool {
-        let HistoryFilter { session, command, kind, success, from_ms, to_ms, limit: _, before: _ } =
-            filter;
-        let at_ms = self.latest().1.at.millis();
-        let succeeded = self.finished.as_ref().map(|(_, ending)| ending.failure.is_none());
-        session.as_ref().is_none_or(|session| self.session.as_ref() == Some(session))
-            && command.as_ref().is_none_or(|command| self.id() == *command)
-            && kind.is_none_or(|kind| self.envelope.kind == kind)
-            && success.is_none_or(|success| succeeded == Some(success))
-            && from_ms.is_none_or(|from| at_ms >= from)
-            && to_ms.is_none_or(|to| at_ms <= to)
-    }
-
-    fn render(&self) -> Value {
-        let Envelope { kind, depends_on, if_session_version, idempotency_key, .. } =
-            &*self.envelope;
-        let (latest, moment) = self.latest();
-        let mut entry = json!({
-            "recordedAt": moment.at.millis(),
-            "phase": latest.name(),
-            "commandId": &*self.id(),
-            "commandType": kind.row().name,
-            "laneKey": self.lane_key(),
-            "laneSequence": self.lane_sequence,
-            "fingerprint": format!("b3:{}", self.envelope.fingerprint),
-            "explicitId": self.envelope.id.is_some(),
-            "dependsOn": depends_on.iter().map(|id| &**id).collect::<Vec<_>>(),
-            "transitions": self.transitions(),
-        });
-        let mut set = |key: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                entry[key] = value;
-            }
-        };
-        set("sessionId", self.session.as_deref().map(Value::from));
-        set("ifSessionVersion", if_session_version.map(Value::from));
-        set("idempotencyKey", idempotency_key.as_deref().map(Value::from));
-        if let Some((_, ending)) = &self.finished {
-            set("success", Some(ending.failure.is_none().into()));
-            set("sessionVersion", ending.session_version.map(Value::from));
-            if let Some((code, text, timed_out)) = &ending.failure {
-                set("error", Some((&**text).into()));
-                set("errorCode", Some(code.name().into()));
-                set("timedOut", timed_out.then_some(true.into()));
-                if ending.by_recovery() {
-                    set("recoveryReason", Some(code.name().into()));
-                }
-            }
-        }
-        set("recovered", self.recovered.then_some(true.into()));
-        entry
-    }
-
-    fn lane_key(&self) -> String {
-        match (self.envelope.kind.row().target, &self.session) {
-            (Target::Session | Target::Creates, Some(session)) => format!("session:{session}"),
-            (Target::Server, _) | (_, None) => "server".to_owned(),
-        }
-    }
-
-    fn transitions(&self) -> Vec<Value> {
-        let finished = self.finished.as_ref().map(|(moment, _)| *moment);
-        [
-            (Latest::Accepted, Some(self.accepted)),
-            (Latest::Started, self.started),
-            (Latest::Finished, finished),
-        ]
-        .into_iter()
-        .filter_map(|(phase, moment)| {
-            let Moment { seq, at } = moment?;
-            Some(json!({ "phase": phase.name(), "seq": seq.0, "recordedAt": at.millis() }))
-        })
-        .collect()
-    }
-}
-
-/// The filters that were given, under their names on the wire.
-fn filters(filter: &HistoryFilter) -> Value {
-    let HistoryFilter { session, command, kind, success, from_ms, to_ms, limit: _, before } =
-        filter;
-    let mut given = Map::new();
-    let mut set = |key: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            given.insert(key.to_owned(), value);
-        }
-    };
-    set("sessionIdFilter", session.as_deref().map(Value::from));
-    set("commandId", command.as_deref().map(Value::from));
-    set("commandType", kind.map(|kind| kind.row().name.into()));
-    set("outcome", success.map(|success| if success { "succeeded" } else { "failed" }.into()));
-    set("fromTimestamp", from_ms.map(Value::from));
-    set("toTimestamp", to_ms.map(Value::from));
-    set("cursor", before.map(|before| before.0.into()));
-    Value::Object(given)
+/// Checks every byte of the index of a segment.
+#[cfg(test)]
+pub(super) fn check(archive: &crate::journal::Archive, segment: u64) -> Result<(), Damaged> {
+    let checked = index::Index::open(archive, segment).and_then(|index| index.check());
+    checked.map_err(|damage| Damaged { segment, damage })
 }
 
 #[cfg(test)]

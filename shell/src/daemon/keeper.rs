@@ -1,15 +1,18 @@
 //! The keeper: a thread that feeds every sealed segment again, to a state of its own.
 //!
-//! That verifies what the daemon did, input by input; it makes the snapshot at the segment's end,
-//! from which the next start goes on; and it makes older segments droppable. The loop never waits
+//! That verifies what the daemon did, input by input; it makes the index of the commands that ended
+//! in it, and the snapshot at the segment's end, from which the next start goes on; and it makes
+//! older segments droppable. The loop never waits
 //! for it. Between segments it holds nothing: it begins with the newest snapshot each time.
 //!
 //! A difference between what a step did and what it does again is an alarm: it is said on standard
 //! error and counted, and from then on nothing is written and nothing dropped, so that the evidence
 //! stays.
 
+mod mend;
 mod retain;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,8 +23,9 @@ use std::thread::{self, JoinHandle};
 use pi_server_core::Seq;
 use pi_server_core::record::{Cursor, Snapshot};
 
+use super::history::{self, Covered};
 use super::past::{Divergence, Past};
-use crate::journal::{Archive, Journal, ReadError, SNAPSHOT_DIR, SnapshotError};
+use crate::journal::{Archive, HISTORY_DIR, Journal, ReadError, SNAPSHOT_DIR, SnapshotError};
 pub(super) use retain::Retention;
 
 /// Steps and decoding need little of it; the loop's own stack is larger.
@@ -36,9 +40,12 @@ pub(super) struct Report {
     pub(super) verified: Seq,
     /// The last input of the newest snapshot that was written.
     pub(super) snapshot: Option<Seq>,
+    /// How far indexes of the history were written.
+    pub(super) indexed: Covered,
     /// Inputs that did something else when they were fed again.
     pub(super) divergences: u64,
-    /// Snapshots that could not be read or written, segments that could not be read or dropped.
+    /// Snapshots and indexes that could not be read or written, segments that could not be read or
+    /// dropped.
     pub(super) failures: u64,
 }
 
@@ -49,6 +56,8 @@ enum Told {
     Settled(u64),
     /// The loop reads nothing any more of the segments up to this one.
     LetGo(u64),
+    /// The index of this segment cannot be used.
+    Damaged(u64),
 }
 
 /// The loop's side.
@@ -110,7 +119,10 @@ impl Keeper {
         let worker = Worker {
             archive: journal.archive(),
             retention,
+            settled: 0,
             bad,
+            bad_indexes: BTreeSet::new(),
+            given_up: BTreeSet::new(),
             droppable: droppable_sender,
             shared: Arc::clone(&shared),
             wake: Box::new(wake),
@@ -127,8 +139,10 @@ impl Keeper {
         true
     }
 
-    /// Tells the thread what is settled, and lets go of what it wants to drop.
-    pub(super) fn attend(&mut self, journal: &mut Journal) {
+    /// Tells the thread what is settled and which indexes are `damaged`, and lets go of what it wants
+    /// to drop.
+    pub(super) fn attend(&mut self, journal: &mut Journal, damaged: impl Iterator<Item = u64>) {
+        damaged.for_each(|segment| self.tell(Told::Damaged(segment)));
         let settled = journal.settled();
         if settled > self.settled {
             self.settled = settled;
@@ -173,7 +187,14 @@ impl Drop for Keeper {
 struct Worker {
     archive: Archive,
     retention: Retention,
+    /// Segments before this one are settled.
+    settled: u64,
+    /// Snapshots that cannot be used.
     bad: Vec<u64>,
+    /// Indexes that cannot be used.
+    bad_indexes: BTreeSet<u64>,
+    /// Segments that there is no way to index, which has been said.
+    given_up: BTreeSet<u64>,
     droppable: Sender<u64>,
     shared: Arc<Shared>,
     wake: Box<dyn Fn() + Send>,
@@ -202,16 +223,18 @@ impl Worker {
 
     /// Does what it was told.
     fn heed(&mut self, first: Told, told: &Receiver<Told>) {
-        let mut settled = 0;
         for told in [first].into_iter().chain(told.try_iter()) {
             match told {
-                Told::Settled(segment) => settled = segment,
+                Told::Settled(segment) => self.settled = segment,
                 Told::LetGo(segment) => self.drop_up_to(segment),
+                Told::Damaged(segment) => drop(self.bad_indexes.insert(segment)),
             }
         }
         let alarmed = self.shared.report().divergences > 0;
-        if settled > 1 && !alarmed {
-            let kept = self.keep(settled - 1).and_then(|()| self.retain());
+        if self.settled > 1 && !alarmed {
+            let last = self.settled - 1;
+            let kept = self.keep(last).and_then(|()| self.retain());
+            let kept = kept.and_then(|()| self.mend(last));
             kept.unwrap_or_else(|trouble| self.complain(&trouble));
             (self.wake)();
         }
@@ -225,6 +248,7 @@ impl Worker {
         let (mut cursor, mut past) = self.base(target)?;
         while cursor.segment < target {
             self.feed(&mut cursor, &mut past)?;
+            self.index(&cursor, &mut past)?;
             if cursor.segment == target || self.retention.keeps(cursor.segment, &self.archive) {
                 self.save(cursor, &past)?;
             }
@@ -247,7 +271,7 @@ impl Worker {
                 .archive
                 .load(number, |snapshot| Ok((snapshot.cursor, Past::restore(snapshot)?)))
             {
-                Ok(base) => return Ok(base),
+                Ok((cursor, past)) => return Ok((cursor, past.unbounded())),
                 Err(error) => {
                     complain_of_snapshot(number, &error);
                     self.shared.report().failures += 1;
@@ -255,7 +279,7 @@ impl Worker {
                 }
             }
         }
-        Ok((self.archive.start(), Past::new()))
+        Ok((self.archive.start(), Past::new().unbounded()))
     }
 
     /// Feeds the segment behind `cursor`.
@@ -283,7 +307,8 @@ impl Worker {
         if let Some(divergence) = diverged {
             return Err(Trouble::Diverged(divergence));
         }
-        self.shared.report().verified = cursor.seq;
+        let mut report = self.shared.report();
+        report.verified = report.verified.max(cursor.seq);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use pi_server_redact::Policy;
 use super::authors::Authors;
 use super::clock::{Clock, SystemClocks, Time};
 use super::held::Held;
-use super::history::History;
+use super::history::{Covered, History};
 use super::past::Past;
 use super::redactor::Redactor;
 use crate::journal::{AppendError, Durable, Journal, JournalError};
@@ -129,6 +129,11 @@ impl Machine {
 
     pub(super) fn history(&self) -> &History {
         &self.history
+    }
+
+    /// There are indexes of the history up to here.
+    pub(super) fn cover(&mut self, covered: Covered) {
+        self.history.cover(covered);
     }
 
     pub(super) fn authors(&self) -> &Authors {

@@ -2,15 +2,15 @@
 //! feeding inputs again with outputs off, by a start and by the keeper, and held by snapshots.
 
 use pi_server_core::input::{Input, InputKind};
-use pi_server_core::record::{Snapshot, digest_outputs};
+use pi_server_core::record::{Cursor, Snapshot, digest_outputs};
 use pi_server_core::{Digest, Micros, Outputs, Seq, State};
 
 use super::authors::Authors;
-use super::history::History;
+use super::history::{Covered, History};
 use crate::journal::SnapshotError;
 
 /// Which layout the rest of a snapshot has; changes with any type in [`Rest`].
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 /// Largest rest of a snapshot that is decoded: bounds what arbitrary bytes can allocate.
 const REST_BYTES_MAX: usize = 1 << 30;
 
@@ -72,7 +72,9 @@ impl Past {
         if layout != LAYOUT || used != snapshot.rest.len() {
             return Err(SnapshotError::Payload);
         }
-        let (history, authors, clean) = rest;
+        let (mut history, authors, clean) = rest;
+        let Cursor { segment, seq, .. } = snapshot.cursor;
+        history.cover(Covered { segment, seq });
         Ok(Past {
             state,
             history,
@@ -90,6 +92,12 @@ impl Past {
         // Encoding into a growing vector has no way to fail.
         let rest = bincode::encode_to_vec(rest, bincode::config::standard()).unwrap_or_default();
         (self.state.encode(), rest)
+    }
+
+    /// Holds whatever ends, until it is taken for an index.
+    pub(super) fn unbounded(mut self) -> Past {
+        self.history = self.history.unbounded();
+        self
     }
 
     /// Feeds an input again, with outputs off. `previous` is the recorded digest of the step

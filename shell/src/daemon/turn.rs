@@ -99,8 +99,9 @@ impl Daemon {
     pub(super) fn take_in(&mut self) -> Result<(), Error> {
         self.turn.inputs = 0;
         self.machine.journal_mut().poll()?;
-        self.keeper.attend(self.machine.journal_mut());
+        self.keeper.attend(self.machine.journal_mut(), self.hands.queries.damaged());
         self.hands.stats.keeper = self.keeper.report();
+        self.machine.cover(self.hands.stats.keeper.indexed);
         let writable = self.machine.journal().writable();
         if writable != self.turn.writable {
             self.turn.writable = writable;

@@ -103,7 +103,11 @@ impl Daemon {
             Cast::Demo => (AgentKind::Demo, Agents::demo_at(now, time.wall())),
             Cast::Troupe(troupe) => (AgentKind::Pi, Agents::of_troupe(troupe)),
         };
-        let queries = Queries::stepped(Places::new(&cwd, Vec::new()), "journal".to_owned());
+        let queries = Queries::stepped(
+            Places::new(&cwd, Vec::new()),
+            journal.archive(),
+            "journal".to_owned(),
+        );
         let boot = Boot {
             rules: RuleSet::V1,
             server_version: env!("CARGO_PKG_VERSION").into(),

@@ -1,5 +1,5 @@
-//! What is settled of a journal, for a thread beside the loop: sealed segments to be fed again,
-//! snapshots to be written, and segments to be dropped.
+//! What is settled of a journal, for threads beside the loop: sealed segments to be fed again,
+//! snapshots and indexes to be written and read, and segments to be dropped.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use pi_server_core::record::{
     Cursor, Fault, Framer, JournalId, Mark, Reader, RecordKind, SEGMENT_BYTES_MIN,
-    SEGMENT_HEADER_BYTES, SegmentHeader, Snapshot, decode_kind, peek,
+    SEGMENT_HEADER_BYTES, SegmentHeader, Snapshot, decode_kind, peek, record_at,
 };
 use pi_server_core::{BodyRef, Digest, Input, Micros};
 
 use super::error::{ReadError, ReadFault, SnapshotError};
 use super::pack::{self, Pack};
-use super::storage::{Disk, Shelf};
+use super::storage::{Disk, Kept, Shelf};
 
 /// The settled part of a journal. Nothing here touches the segment that is being written, but to
 /// read its beginning.
@@ -114,6 +114,48 @@ impl Archive {
             file.write_all(state)?;
             file.write_all(rest)
         })
+    }
+
+    /// Which journal this is.
+    pub fn journal(&self) -> JournalId {
+        self.journal
+    }
+
+    /// Numbers of the indexes of the history that are there, ascending: those of their segments.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn indexes(&self) -> io::Result<Vec<u64>> {
+        self.disk.kept(Shelf::History)
+    }
+
+    /// Opens the index of a segment.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn open_index(&self, segment: u64) -> io::Result<Box<dyn Kept>> {
+        self.disk.open_kept(Shelf::History, segment)
+    }
+
+    /// Writes the index of a segment; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// There is none then.
+    pub fn save_index(&self, segment: u64, bytes: &[u8]) -> io::Result<()> {
+        self.disk.keep(Shelf::History, segment, &mut |file| file.write_all(bytes))
+    }
+
+    /// The chain tag at the end of a segment, as the segment behind it tells.
+    ///
+    /// # Errors
+    /// That one cannot be read.
+    pub fn tag_behind(&self, segment: u64) -> io::Result<Digest> {
+        let mut bytes = [0; SEGMENT_START_BYTES];
+        self.disk.read_start(segment + 1, &mut bytes)?;
+        match record_at(&self.framer, &bytes, SEGMENT_HEADER_BYTES).map(|record| record.mark) {
+            Ok(Some(Mark::Begin(begin))) => Ok(begin.before),
+            Ok(_) | Err(_) => Err(io::Error::from(io::ErrorKind::InvalidData)),
+        }
     }
 
     /// Feeds the inputs of the sealed segment behind `cursor` to `each`, with the recorded digest of
@@ -266,7 +308,10 @@ impl Archive {
     }
 
     /// The number of the first input in a segment.
-    fn first_input(&self, segment: u64) -> io::Result<u64> {
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn first_input(&self, segment: u64) -> io::Result<u64> {
         let mut bytes = [0; SEGMENT_START_BYTES];
         self.disk.read_start(segment, &mut bytes)?;
         let begin = peek(&bytes, SEGMENT_HEADER_BYTES);
@@ -283,6 +328,11 @@ impl Archive {
         for number in self.disk.segments()? {
             if number <= segment {
                 self.disk.drop_segment(number)?;
+            }
+        }
+        for number in self.disk.kept(Shelf::History)? {
+            if number <= segment {
+                self.disk.discard(Shelf::History, number)?;
             }
         }
         for shelf in [Shelf::Snapshots, Shelf::Bodies] {

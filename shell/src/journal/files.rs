@@ -20,7 +20,7 @@ use super::error::OpenError;
 use super::map::{MapSegment, MapView};
 use super::options::Backend;
 use super::pwrite::{PwriteSegment, ReadView};
-use super::storage::{Disk, Segment, Shelf, View};
+use super::storage::{Disk, Kept, Segment, Shelf, View};
 
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
@@ -37,6 +37,8 @@ pub const SEGMENT_DIR: &str = "journal";
 pub const SNAPSHOT_DIR: &str = "snapshots";
 /// Name of the directory of bodies that outlive their segments in the data directory.
 pub const BODIES_DIR: &str = "bodies";
+/// The folder of the indexes of the history.
+pub const HISTORY_DIR: &str = "history";
 const QUARANTINE_DIR: &str = "quarantine";
 
 /// Name of a segment's file.
@@ -56,6 +58,7 @@ impl Shelf {
         match self {
             Shelf::Snapshots => (SNAPSHOT_DIR, ".snap"),
             Shelf::Bodies => (BODIES_DIR, ".pack"),
+            Shelf::History => (HISTORY_DIR, ".idx"),
         }
     }
 
@@ -94,7 +97,7 @@ impl FileDisk {
         let disk = FileDisk { dir: dir.to_owned(), mapped, no_copy_on_write, _lock: lock };
         // Left by a life that ended while it built a segment.
         let _ = std::fs::remove_file(disk.temporary());
-        for shelf in [Shelf::Snapshots, Shelf::Bodies] {
+        for shelf in [Shelf::Snapshots, Shelf::Bodies, Shelf::History] {
             let _ = std::fs::remove_file(disk.shelf_temporary(shelf));
         }
         Ok(disk)
@@ -134,6 +137,22 @@ impl FileDisk {
         file.sync_all()?;
         std::fs::rename(&temporary, path)?;
         sync_dir(path.parent().unwrap_or(&self.dir))
+    }
+}
+
+/// A file on a shelf. It never changes: one with the same number takes its name, not its place.
+struct KeptFile {
+    file: File,
+    length: u64,
+}
+
+impl Kept for KeptFile {
+    fn length(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(bytes, at)
     }
 }
 
@@ -234,6 +253,12 @@ impl Disk for FileDisk {
         } else {
             Box::new(ReadView(std::fs::read(path)?))
         })
+    }
+
+    fn open_kept(&self, shelf: Shelf, number: u64) -> io::Result<Box<dyn Kept>> {
+        let file = File::open(shelf.path(&self.dir, number))?;
+        let length = file.metadata()?.len();
+        Ok(Box::new(KeptFile { file, length }))
     }
 
     fn keep(

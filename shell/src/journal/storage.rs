@@ -45,6 +45,11 @@ pub trait Disk: Send + Sync {
     /// Opens a file on a shelf.
     fn view_kept(&self, shelf: Shelf, number: u64) -> io::Result<Box<dyn View>>;
 
+    /// Opens a file on a shelf of which only parts are read.
+    fn open_kept(&self, shelf: Shelf, number: u64) -> io::Result<Box<dyn Kept>> {
+        Ok(Box::new(Whole(self.view_kept(shelf, number)?)))
+    }
+
     /// Puts a file on a shelf: `write` makes its bytes. It appears there all at once, in place of
     /// one with the same number.
     fn keep(
@@ -77,6 +82,33 @@ pub enum Shelf {
     Snapshots,
     /// `bodies/NNNNNNNN.pack`: bodies of dropped segments that are still needed.
     Bodies,
+    /// `history/NNNNNNNN.idx`: commands that ended in that segment.
+    History,
+}
+
+/// A file of which parts are read.
+pub trait Kept: Send {
+    /// How long it is, in bytes.
+    fn length(&self) -> u64;
+
+    /// Reads as many bytes as `bytes` has, from `at` on.
+    fn read_at(&self, at: u64, bytes: &mut [u8]) -> io::Result<()>;
+}
+
+/// A file of which all has been read.
+struct Whole(Box<dyn View>);
+
+impl Kept for Whole {
+    fn length(&self) -> u64 {
+        self.0.bytes().len() as u64
+    }
+
+    fn read_at(&self, at: u64, bytes: &mut [u8]) -> io::Result<()> {
+        let from = usize::try_from(at).ok().and_then(|at| self.0.bytes().get(at..));
+        let part = from.and_then(|from| from.get(..bytes.len()));
+        bytes.copy_from_slice(part.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof))?);
+        Ok(())
+    }
 }
 
 /// A file that is only read.

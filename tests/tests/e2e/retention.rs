@@ -1,5 +1,6 @@
 //! What is dropped of a journal, and what of it is not missed. PROTOCOL.md section 10.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -91,4 +92,38 @@ fn a_start_that_cannot_use_the_newest_snapshot_says_so_and_goes_on() {
     client.send(&prompt("p0", "s", "[words:120] [delay:0]"));
     assert_eq!(client.response("p0")["replayed"], true);
     daemon.verify();
+}
+
+#[test]
+fn the_history_outlives_restarts_and_a_damaged_index_is_made_again() {
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    for number in 0..6 {
+        let id = format!("p{number}");
+        client.send(&prompt(&id, "s", "[words:120] [delay:0]"));
+        client.response(&id);
+    }
+    wait_until("a snapshot is written", || newest_snapshot(&daemon).is_some());
+    let page = json!({ "type": "get_command_history", "sessionIdFilter": "s", "limit": 20 });
+    let before = client.ok(page.clone())["data"]["entries"].clone();
+    assert_eq!(before.as_array().map(Vec::len), Some(7), "six prompts and the creation");
+    daemon.kill9();
+    let index = daemon.dir().join("history/00000001.idx");
+    let mode = std::fs::metadata(&index).expect("an index").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    daemon.restart();
+    let mut client = daemon.websocket();
+    assert_eq!(client.ok(page.clone())["data"]["entries"], before);
+    let good = std::fs::read(&index).expect("an index");
+    let mut bytes = good.clone();
+    bytes[4_100] ^= 4;
+    std::fs::write(&index, bytes).expect("written");
+    client.send(&json!({ "id": "bad", "type": "get_command_history", "commandId": "p0" }));
+    let refused = client.response("bad");
+    assert_eq!(refused["success"], false, "{refused}");
+    assert!(refused["error"].as_str().is_some_and(|text| text.contains("segment 1")), "{refused}");
+    wait_until("the index is made again", || std::fs::read(&index).is_ok_and(|it| it == good));
+    assert_eq!(client.ok(page)["data"]["entries"], before);
+    assert!(daemon.stop().success());
 }

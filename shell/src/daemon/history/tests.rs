@@ -1,7 +1,16 @@
+use std::sync::Arc;
+
+use pi_server_core::Text;
+use pi_server_core::command::CommandKind;
 use pi_server_core::failure::Failure;
-use pi_server_core::frame::Data;
-use pi_server_core::input::Details;
+use pi_server_core::frame::{Data, Outcome};
+use pi_server_core::input::{Details, Envelope};
 use pi_server_core::output::Audience;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::entry::ERROR_BYTES_MAX;
+use crate::journal::{Archive, Journal, Options};
 
 use super::*;
 
@@ -9,11 +18,23 @@ use super::*;
 struct World {
     history: History,
     seq: u64,
+    /// Without an index.
+    archive: Archive,
+    _dir: TempDir,
 }
 
 impl World {
     fn new(capacity: usize) -> World {
-        World { history: History { capacity, ..History::new() }, seq: 0 }
+        let dir = tempfile::tempdir().expect("a directory");
+        let journal = Journal::open(&Options::new(dir.path())).expect("a journal").journal;
+        let history = History { capacity, ..History::new() };
+        World { history, seq: 0, archive: journal.archive(), _dir: dir }
+    }
+
+    fn answer(&self, filter: &HistoryFilter) -> Value {
+        let tail = self.history.tail(filter, Seq(1));
+        let search = Search { filter: filter.clone(), tail };
+        search.answer(&self.archive, "/journal").expect("no index is needed")
     }
 
     fn step(&mut self, phases: Vec<(u64, Arc<Envelope>, Phase)>) {
@@ -49,7 +70,7 @@ impl World {
     }
 
     fn ids(&self, filter: &HistoryFilter) -> Vec<String> {
-        let data = self.history.answer(filter, "/journal");
+        let data = self.answer(filter);
         let entries = data["entries"].as_array().expect("entries").clone();
         assert_eq!(data["returned"], entries.len());
         entries.iter().map(|entry| entry["commandId"].as_str().expect("an id").into()).collect()
@@ -80,7 +101,7 @@ fn the_newest_command_comes_first_with_all_its_transitions() {
     world.ran("a", "s", Ok(Data::None));
     let waiting = envelope(None, "s");
     world.step(vec![(2, waiting, Phase::Accepted)]);
-    let data = world.history.answer(&all(), "/journal");
+    let data = world.answer(&all());
     assert_eq!(data["entries"][0]["commandId"], "anon:2");
     assert_eq!(data["entries"][0]["phase"], "command_accepted");
     assert_eq!(data["entries"][0]["explicitId"], false);
@@ -122,7 +143,7 @@ fn pages_follow_each_other_without_gap_or_overlap() {
     let mut seen = Vec::new();
     loop {
         seen.extend(world.ids(&filter));
-        let data = world.history.answer(&filter, "/journal");
+        let data = world.answer(&filter);
         let Some(cursor) = data.get("nextCursor") else {
             assert_eq!(data["truncated"], false);
             break;
@@ -135,15 +156,19 @@ fn pages_follow_each_other_without_gap_or_overlap() {
 }
 
 #[test]
-fn the_oldest_commands_are_left_out_and_the_answer_says_so() {
+fn what_is_not_held_before_it_is_indexed_is_named() {
     let mut world = World::new(3);
     for number in 0..5 {
         world.ran(&format!("c{number}"), "s", Ok(Data::None));
     }
     assert_eq!(world.ids(&all()), ["c4", "c3", "c2"]);
-    let data = world.history.answer(&all(), "/journal");
+    let data = world.answer(&all());
     assert_eq!(data["truncated"], true);
-    assert_eq!(data["oldestSeq"], 3);
+    assert_eq!(data["missing"], serde_json::json!({ "fromSeq": 1, "toSeq": 2 }));
+    // An index brings them back, and takes the others out of memory.
+    world.history.cover(Covered { segment: 1, seq: Seq(4) });
+    let tail = world.history.tail(&all(), Seq(1));
+    assert_eq!((tail.entries.len(), tail.missing), (1, None));
 }
 
 #[test]
@@ -153,7 +178,7 @@ fn what_a_crash_ended_or_ran_again_is_marked() {
     let again = envelope(Some("b"), "s");
     world.step(vec![(2, again.clone(), Phase::Accepted), (2, again.clone(), Phase::Started)]);
     world.step(vec![(2, again, Phase::Started)]);
-    let data = world.history.answer(&all(), "/journal");
+    let data = world.answer(&all());
     assert_eq!(data["entries"][1]["recovered"], true);
     assert_eq!(data["entries"][1]["recoveryReason"], "outcome_unknown");
     assert_eq!(data["entries"][0]["recovered"], true);
@@ -163,7 +188,7 @@ fn what_a_crash_ended_or_ran_again_is_marked() {
 fn a_long_error_is_cut_between_characters() {
     let mut world = World::new(10);
     world.ran("a", "s", Err(Failure::Agent("é".repeat(2_000).into())));
-    let data = world.history.answer(&all(), "/journal");
+    let data = world.answer(&all());
     let error = data["entries"][0]["error"].as_str().expect("an error");
     assert!(error.len() <= ERROR_BYTES_MAX && error.len() > ERROR_BYTES_MAX - 4);
 }

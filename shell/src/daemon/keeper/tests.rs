@@ -1,6 +1,7 @@
 //! The keeper on a disk that fails when told to: what a snapshot and the tail make is what all
 //! inputs make, and nothing that is dropped is missed.
 
+mod history;
 mod large;
 mod world;
 
@@ -293,13 +294,13 @@ fn the_thread_does_it_by_itself_and_ends_with_its_owner() {
         let _ = sender.send(());
     });
     let mut keeper = keeper.expect("a thread");
-    keeper.attend(world.journal());
+    keeper.attend(world.journal(), std::iter::empty());
     woken.recv_timeout(std::time::Duration::from_secs(60)).expect("woken");
     assert!(keeper.report().snapshot.is_some());
     assert_eq!(world.disk.kept_numbers(Shelf::Snapshots).last(), Some(&last));
     // It has asked the loop to let go of what is behind the second newest snapshot.
     let begin = world.first_behind(last - 1);
-    keeper.attend(world.journal());
+    keeper.attend(world.journal(), std::iter::empty());
     drop(keeper);
     assert_eq!(world.machine().journal().first_seq(), begin);
     world.check_answers();

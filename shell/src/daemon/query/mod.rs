@@ -14,8 +14,11 @@ use std::{io, thread};
 use pi_server_core::CommandNo;
 use pi_server_core::input::{Answer, InputKind};
 use pi_server_core::output::Query;
+use serde_json::Value;
 
+use super::history::{Damaged, Search};
 use super::machine::Machine;
+use crate::journal::{Archive, HISTORY_DIR};
 pub(super) use metrics::LoopStats;
 pub(super) use places::Places;
 use stored::{Known, Stored};
@@ -42,32 +45,36 @@ enum Job {
     Directory { cwd: Option<String> },
     SessionFile { path: String },
     Stored { known: Vec<Known> },
+    History { search: Box<Search> },
 }
 
 /// All questions that are open.
-#[derive(Debug)]
 pub(super) struct Queries {
     jobs: Sender<(CommandNo, Job)>,
     done: Receiver<Answered>,
     ready: Vec<Answered>,
+    damaged: Receiver<u64>,
     journal_path: String,
     /// What would be the thread's, if there is none.
     aside: Option<Worker>,
 }
 
 /// Whoever looks up, on a thread or not.
-#[derive(Debug)]
 struct Worker {
     todo: Receiver<(CommandNo, Job)>,
     answers: Sender<Answered>,
     places: Places,
     stored: Stored,
+    archive: Archive,
+    journal_path: String,
+    /// Segments whose indexes cannot be used.
+    damaged: Sender<u64>,
 }
 
 impl Worker {
     /// Looks one thing up. Whether anybody wants to know.
     fn heed(&mut self, query: CommandNo, job: Job) -> bool {
-        let (answer, body) = look_up(job, &self.places, &mut self.stored);
+        let (answer, body) = self.look_up(job);
         self.answers.send(Answered { query, answer, body }).is_ok()
     }
 }
@@ -79,10 +86,11 @@ impl Queries {
     /// No thread can be had.
     pub(super) fn start(
         places: Places,
+        archive: Archive,
         journal_path: String,
         wake: impl Fn() + Send + 'static,
     ) -> io::Result<Queries> {
-        let mut queries = Queries::stepped(places, journal_path);
+        let mut queries = Queries::stepped(places, archive, journal_path);
         if let Some(mut worker) = queries.aside.take() {
             thread::Builder::new().name("look-up".to_owned()).spawn(move || {
                 while let Ok((query, job)) = worker.todo.recv() {
@@ -97,11 +105,20 @@ impl Queries {
     }
 
     /// The same without a thread: it looks up in [`Queries::step`] only.
-    pub(super) fn stepped(places: Places, journal_path: String) -> Queries {
+    pub(super) fn stepped(places: Places, archive: Archive, journal_path: String) -> Queries {
         let (jobs, todo) = mpsc::channel();
         let (answers, done) = mpsc::channel();
-        let aside = Some(Worker { todo, answers, places, stored: Stored::new() });
-        Queries { jobs, done, ready: Vec::new(), journal_path, aside }
+        let (damaged_sender, damaged) = mpsc::channel();
+        let worker = Worker {
+            todo,
+            answers,
+            places,
+            stored: Stored::new(),
+            archive,
+            journal_path: journal_path.clone(),
+            damaged: damaged_sender,
+        };
+        Queries { jobs, done, ready: Vec::new(), damaged, journal_path, aside: Some(worker) }
     }
 
     /// Looks up what was asked first, on this thread. Whether there was anything.
@@ -126,8 +143,8 @@ impl Queries {
                 Job::Stored { known: stored::known(machine.state().sessions()) }
             }
             Query::History(filter) => {
-                let data = machine.history().answer(filter, &self.journal_path);
-                return self.data(query, data.to_string());
+                let tail = machine.history().tail(filter, machine.journal().first_seq());
+                Job::History { search: Box::new(Search { filter: filter.clone(), tail }) }
             }
             Query::Metrics => {
                 let data = metrics::render(machine, stats, &self.journal_path);
@@ -152,22 +169,45 @@ impl Queries {
         !self.ready.is_empty()
     }
 
+    /// Segments whose indexes of the history turned out to be unusable.
+    pub(super) fn damaged(&self) -> impl Iterator<Item = u64> + '_ {
+        self.damaged.try_iter()
+    }
+
     fn data(&mut self, query: CommandNo, json: String) {
         self.ready.push(Answered { query, answer: Answer::Data, body: json.into_bytes() });
     }
 }
 
-fn look_up(job: Job, places: &Places, stored: &mut Stored) -> (Answer, Vec<u8>) {
-    let answer = match job {
-        Job::Directory { cwd } => directory::check(cwd.as_deref(), places.default_cwd())
-            .map(|cwd| Answer::Directory { cwd }),
-        Job::SessionFile { path } => session_file::check(&path, places),
-        Job::Stored { known } => {
-            return (Answer::Data, stored.list(&known, places).to_string().into_bytes());
-        }
-    };
-    let answer = answer.unwrap_or_else(|text| Answer::Failed(text.into()));
-    (answer, Vec::new())
+impl Worker {
+    fn look_up(&mut self, job: Job) -> (Answer, Vec<u8>) {
+        let answer = match job {
+            Job::Directory { cwd } => directory::check(cwd.as_deref(), self.places.default_cwd())
+                .map(|cwd| Answer::Directory { cwd }),
+            Job::SessionFile { path } => session_file::check(&path, &self.places),
+            Job::Stored { known } => {
+                return data(&self.stored.list(&known, &self.places));
+            }
+            Job::History { search } => match search.answer(&self.archive, &self.journal_path) {
+                Ok(found) => return data(&found),
+                Err(damaged) => Err(self.report(&damaged)),
+            },
+        };
+        let answer = answer.unwrap_or_else(|text| Answer::Failed(text.into()));
+        (answer, Vec::new())
+    }
+
+    /// Has an index made again. What the client is told.
+    fn report(&self, Damaged { segment, damage }: &Damaged) -> String {
+        eprintln!("pi-server: {HISTORY_DIR}/{segment:08}.idx cannot be used: {damage}");
+        // The loop ends after the thread, or with it.
+        let _ = self.damaged.send(*segment);
+        format!("The history of segment {segment} is being indexed again; try later")
+    }
+}
+
+fn data(data: &Value) -> (Answer, Vec<u8>) {
+    (Answer::Data, data.to_string().into_bytes())
 }
 
 #[cfg(test)]

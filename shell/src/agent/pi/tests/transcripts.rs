@@ -12,7 +12,7 @@ use crate::agent::pi::lines_in::{self, Line};
 use crate::agent::pi::lines_out::{self, Plan};
 use crate::agent::pi::version::{Dialect, Version};
 
-const VERSIONS: [&str; 2] = ["0.73.1", "1.5.2"];
+const VERSIONS: [&str; 3] = ["0.73.1", "0.87.1", "1.5.2"];
 
 struct Transcript {
     name: String,
@@ -142,7 +142,8 @@ fn both_dialects_become_one_vocabulary() {
         "set-session-name",
         "steer",
     ] {
-        let [old, new] = VERSIONS.map(|version| names(version, scene));
+        let [old, middle, new] = VERSIONS.map(|version| names(version, scene));
+        assert_eq!(old, middle, "{scene}");
         assert_eq!(old, new, "{scene}");
     }
 }

@@ -1,5 +1,6 @@
 //! A daemon without sockets and agents, on a disk in memory.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -184,6 +185,27 @@ impl World {
         assert_eq!(self.disk.segment_numbers()[0], segment + 1);
     }
 
+    /// Commands of several types in several sessions, some of which fail.
+    pub(super) fn mix(&mut self, rounds: u64) {
+        for _ in 0..rounds {
+            self.count += 1;
+            let count = self.count;
+            let (session, id) = (["s", "t"][usize::from(count % 7 < 3)], count % 40);
+            self.frame(&format!(
+                r#"{{"type":"unsubscribe","id":"x{count}","sessionId":"{session}"}}"#
+            ));
+            self.frame(r#"{"type":"list_sessions"}"#);
+            let cancel =
+                format!(r#"{{"type":"cancel_command","id":"y{count}","commandId":"none{id}"}}"#);
+            self.frame(&cancel);
+            if count.is_multiple_of(5) {
+                self.frame(&format!(
+                    r#"{{"type":"get_state","id":"z{count}","sessionId":"gone"}}"#
+                ));
+            }
+        }
+    }
+
     /// The first input behind a segment.
     pub(super) fn first_behind(&self, segment: u64) -> Seq {
         let archive = self.machine().journal().archive();
@@ -226,7 +248,7 @@ impl World {
         self.machine.as_mut().expect("it runs")
     }
 
-    fn frame(&mut self, frame: &str) -> CommandNo {
+    pub(super) fn frame(&mut self, frame: &str) -> CommandNo {
         let journal = self.machine().journal();
         let envelope = decode(frame.as_bytes(), self.machine().state().limits(), journal.secret());
         let envelope = envelope.expect("a command");
@@ -264,7 +286,17 @@ pub(super) fn worker(journal: &Journal, retention: Retention) -> Worker {
 fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<u64>) -> Worker {
     let shared = Arc::new(Shared::default());
     assert_eq!(*shared.report(), Report::default());
-    Worker { archive, retention, bad, droppable: ask, shared, wake: Box::new(|| {}) }
+    Worker {
+        archive,
+        retention,
+        settled: 0,
+        bad,
+        bad_indexes: BTreeSet::new(),
+        given_up: BTreeSet::new(),
+        droppable: ask,
+        shared,
+        wake: Box::new(|| {}),
+    }
 }
 
 /// What is said by the only agent.
