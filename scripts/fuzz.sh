@@ -27,7 +27,9 @@ log=target/fuzz
 mkdir -p "$log"
 cargo fuzz build -s none
 
-if cargo fuzz run -s none canary -- -max_total_time=60 >"$log/canary.txt" 2>&1; then
+rm -rf fuzz/work/canary
+mkdir -p fuzz/work/canary
+if cargo fuzz run -s none canary fuzz/work/canary -- -max_total_time=60 >"$log/canary.txt" 2>&1; then
     echo 'the canary did not sing: what the other targets do not find means nothing' >&2
     exit 1
 fi
