@@ -65,3 +65,30 @@ fn every_script_does_what_it_says() {
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
+
+/// What `get_metrics` and the state viewer show: no output depends on it, so that no script would
+/// notice a wrong count.
+#[test]
+fn counts_are_what_happened() {
+    let text = "\
+t1 boot rate=off outcomes_max=2 forgotten_max=4
+t2 open
+t3 command c2 \"1\" health_check key \"k\"
+t4 command c2 \"2\" health_check
+t5 command c2 \"3\" health_check
+t6 command c2 \"4\" health_check
+t7 command c2 \"5\" health_check
+";
+    let script = parse_script(text).unwrap();
+    let (mut state, mut outputs) = (State::new(), Outputs::new());
+    for step in &script.steps {
+        state.step(&step.input, &mut outputs);
+    }
+    let metrics = state.metrics();
+    let counts = (metrics.outcomes, metrics.forgotten, metrics.idempotency_keys);
+    // Three ids are forgotten; the outcome of the first can still be asked for by its key.
+    assert_eq!(counts, (3, 3, 1));
+    let lanes: Vec<_> =
+        state.lanes().map(|lane| (lane.name.to_string(), lane.last_sequence)).collect();
+    assert_eq!(lanes, [("server".to_owned(), 5)]);
+}

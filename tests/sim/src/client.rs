@@ -2,6 +2,7 @@
 //! again, and catch up from where they were.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt::Write as _;
 
 use pi_server::world::Link;
 use pi_server_core::ConnId;
@@ -31,6 +32,7 @@ pub struct Transcript {
 
 /// A connection as its client sees it.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each can be so without the others")]
 pub struct Line {
     /// The client's end.
     pub end: ClientEnd,
@@ -150,17 +152,17 @@ impl Client {
                 return;
             }
             if let Some(cursor) = self.cursors.get(&session) {
-                rest.push_str(&format!(r#","cursor":{cursor}"#));
+                let _ = write!(rest, r#","cursor":{cursor}"#);
             }
         }
         if entropy.once_in(6) && !older.is_empty() {
-            rest.push_str(&format!(r#","dependsOn":["{}"]"#, entropy.pick(&older)));
+            let _ = write!(rest, r#","dependsOn":["{}"]"#, entropy.pick(&older));
         }
         if entropy.once_in(12) {
-            rest.push_str(&format!(r#","idempotencyKey":"k{}""#, entropy.below(6)));
+            let _ = write!(rest, r#","idempotencyKey":"k{}""#, entropy.below(6));
         }
         if entropy.once_in(16) {
-            rest.push_str(&format!(r#","timeoutMs":{}"#, 1 + entropy.below(2_000)));
+            let _ = write!(rest, r#","timeoutMs":{}"#, 1 + entropy.below(2_000));
         }
         let frame = format!(r#"{{"id":"{id}",{rest}}}"#);
         line.send(frame.as_bytes());

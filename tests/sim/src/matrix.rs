@@ -211,9 +211,8 @@ pub fn can_meet(fault: Fault, situation: Situation) -> bool {
     );
     match (fault, situation) {
         (_, Situation::Recovery) => of_starts,
-        (Fault::BitFlip, _) => false,
-        // It is full already.
-        (Fault::DiskFull | Fault::BuildFails, Situation::Full) => false,
+        // The last ones: it is full already.
+        (Fault::BitFlip, _) | (Fault::DiskFull | Fault::BuildFails, Situation::Full) => false,
         _ => true,
     }
 }

@@ -12,6 +12,7 @@ use pi_server::world::{Ready, Stream};
 
 /// What both ends share.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each end closes by itself")]
 struct Shared {
     to_daemon: VecDeque<u8>,
     to_client: VecDeque<u8>,

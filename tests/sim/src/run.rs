@@ -174,12 +174,12 @@ impl Run {
     fn all(&mut self, options: Options) -> Result<(), String> {
         self.start()?;
         for _ in 0..self.taste.turns {
-            self.fault()?;
+            self.fault();
             self.start()?;
             self.act();
             self.turn()?;
         }
-        self.make_peace()?;
+        self.make_peace();
         self.rest()?;
         self.finish(options)
     }
@@ -256,12 +256,14 @@ impl Run {
         self.aside();
         let Some(daemon) = &mut self.daemon else { return Ok(()) };
         if self.disk.is_down() {
-            return self.crashed();
+            self.crashed();
+            return Ok(());
         }
         let before = self.disk.counts();
         let turned = daemon.turn();
         if self.disk.is_down() {
-            return self.crashed();
+            self.crashed();
+            return Ok(());
         }
         match turned {
             Ok(goes_on) => {

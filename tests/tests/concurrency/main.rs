@@ -3,16 +3,19 @@
 //! the journal.
 //!
 //! `PI_SERVER_TEST_SEED=n` repeats the choices of a run (the interleaving is the machine's);
-//! `PI_SERVER_TEST_ROUNDS=n` makes it longer.
+//! `PI_SERVER_TEST_ROUNDS=n` makes it longer, `PI_SERVER_TEST_KEEP=DIR` keeps the journal.
 
 mod actor;
 mod chaos;
 mod check;
 mod random;
+mod slo;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pi_server_tests::journal::segments;
 use pi_server_tests::{Daemon, Setup};
 
 use self::actor::{Actor, Shared};
@@ -46,6 +49,8 @@ fn busy_daemon() -> Daemon {
         .limit("bash_failures", 3)
         .limit("sessions_max", 8)
         .limit("drain_timeout_ms", 10_000)
+        .arg("--segment-bytes")
+        .arg("65536")
         .start()
 }
 
@@ -72,6 +77,18 @@ fn round(
             .flat_map(|burst| burst.join().expect("a client that plays by the rules"))
             .collect()
     })
+}
+
+/// Keeps the journal of a run, as a fixture is kept: without the token, the socket and the lock.
+fn keep(dir: &Path, out: &Path) {
+    std::fs::create_dir_all(out.join("journal")).expect("a new folder");
+    for (_, path) in segments(dir) {
+        let name = path.file_name().expect("a name");
+        std::fs::copy(&path, out.join("journal").join(name)).expect("copied");
+    }
+    for name in ["HEAD", "journal.key"] {
+        std::fs::copy(dir.join(name), out.join(name)).expect("copied");
+    }
 }
 
 fn run(kill: bool) {
@@ -106,8 +123,12 @@ fn run(kill: bool) {
     }
     assert!(daemon.stop().success());
     daemon.verify();
+    if let Some(out) = std::env::var_os("PI_SERVER_TEST_KEEP") {
+        keep(daemon.dir(), Path::new(&out));
+    }
     let counts = check::everything(daemon.dir(), &received, &actors);
     eprintln!("{counts}");
+    counts.hold();
 }
 
 #[test]

@@ -8,6 +8,8 @@ use pi_server_core::frame::Outcome;
 use pi_server_core::input::{Details, Envelope};
 use pi_server_core::{AgentNo, CommandNo, ConnId, Limits, Seq, Text};
 
+use super::order::Subscription;
+
 /// A lane: `None` is the server's.
 pub(super) type Lane = Option<Text>;
 /// A name in the namespace of a client.
@@ -95,6 +97,8 @@ pub(super) enum Agent {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ledger {
     pub(super) limits: Limits,
+    /// Whether agents are processes of their own.
+    pub(super) agents_are_bounded: bool,
     pub(super) alive: bool,
     pub(super) conns: BTreeMap<ConnId, Option<Text>>,
     pub(super) commands: BTreeMap<CommandNo, Command>,
@@ -107,6 +111,8 @@ pub(super) struct Ledger {
     pub(super) agents: BTreeMap<AgentNo, Agent>,
     pub(super) called: BTreeSet<CommandNo>,
     pub(super) queried: BTreeSet<CommandNo>,
+    /// Who gets the events of which session.
+    pub(super) subscriptions: BTreeSet<Subscription>,
     pub(super) exited: bool,
 }
 
@@ -125,6 +131,7 @@ impl Ledger {
     /// A daemon life ends: who was connected is so no longer, and agents are gone.
     pub(super) fn end_life(&mut self) {
         self.conns.clear();
+        self.subscriptions.clear();
         self.agents.clear();
         self.called.clear();
         self.queried.clear();

@@ -4,9 +4,9 @@ use pi_server_core::input::InputKind;
 use pi_server_core::output::Output;
 use pi_server_core::{ConnId, Input};
 
-use super::Rule;
 use super::ledger::{Agent, Ledger};
-use pi_server_core::input::AgentSaid;
+use super::{Rule, order};
+use pi_server_core::input::{AgentKind, AgentSaid};
 
 /// What an input says about the world.
 pub(super) fn note_input(ledger: &mut Ledger, input: &Input) {
@@ -14,6 +14,7 @@ pub(super) fn note_input(ledger: &mut Ledger, input: &Input) {
         InputKind::Boot(boot) => {
             ledger.end_life();
             ledger.limits = boot.limits.clone();
+            ledger.agents_are_bounded = boot.agent == AgentKind::Pi;
             ledger.alive = true;
         }
         InputKind::Opened(opened) if ledger.alive => {
@@ -21,6 +22,7 @@ pub(super) fn note_input(ledger: &mut Ledger, input: &Input) {
         }
         InputKind::Closed { conn } => {
             ledger.conns.remove(conn);
+            ledger.subscriptions.retain(|(who, _)| who != conn);
             for command in ledger.commands.values_mut() {
                 command.waiters.retain(|(waiting, _)| waiting != conn);
                 if command.owner == Some(*conn) {
@@ -90,6 +92,11 @@ pub(super) fn bounds_hold(ledger: &Ledger) -> Rule {
     };
     within("commands in flight", ledger.in_flight.len(), limits.commands_in_flight_max)?;
     within("sessions", ledger.versions.len(), limits.sessions_max)?;
+    if ledger.agents_are_bounded {
+        within("agents", order::running_agents(ledger), limits.agents_max)?;
+    }
+    let subscriptions = order::most_subscriptions(ledger);
+    within("subscriptions", subscriptions, limits.subscriptions_per_connection_max)?;
     for lane in ledger.sequences.keys() {
         let waiting = ledger.in_lane(lane).filter(|(_, command)| command.is_waiting()).count();
         within("commands waiting in a lane", waiting, limits.lane_waiting_max)?;

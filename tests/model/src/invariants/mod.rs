@@ -7,6 +7,7 @@ mod agents;
 mod answers;
 mod ledger;
 mod lives;
+mod order;
 
 use pi_server_core::input::InputKind;
 use pi_server_core::output::{Audience, Output};
@@ -38,8 +39,11 @@ impl Watch {
         lives::note_input(&mut self.ledger, input);
         let mut step = Step::default();
         for output in outputs {
+            order::outputs_point_back(input, output)?;
             self.output(input, output, &mut step)?;
+            order::note_subscriptions(&mut self.ledger, output);
         }
+        order::subscriptions_are_to_sessions(&self.ledger)?;
         if let InputKind::Command { conn, envelope } = &input.kind
             && !step.accepted
             && !step.refused

@@ -10,7 +10,7 @@ use crate::matrix::{Fault, Situation};
 
 impl Run {
     /// Perhaps something goes wrong now.
-    pub(super) fn fault(&mut self) -> Result<(), String> {
+    pub(super) fn fault(&mut self) {
         if self.stall > 0 {
             self.stall -= 1;
             self.stage.borrow_mut().stalled = self.stall > 0;
@@ -20,26 +20,25 @@ impl Run {
             self.say(|| "the disk has room again".into());
         }
         if !self.entropy.once_in(self.taste.fault) {
-            return Ok(());
+            return;
         }
         let fault = Fault::ALL[self.entropy.weighted(&self.taste.weights)];
         let situations = self.situations();
-        if self.daemon.is_none() || !self.happens(fault)? {
-            return Ok(());
+        if self.daemon.is_none() || !self.happens(fault) {
+            return;
         }
         self.say(|| {
             let names: Vec<_> = situations.iter().map(|situation| situation.name()).collect();
             format!("fault: {} while {}", fault.name(), names.join(" "))
         });
         self.matrix.hit(fault, &situations);
-        Ok(())
     }
 
     /// Lets it happen. Whether it did.
-    fn happens(&mut self, fault: Fault) -> Result<bool, String> {
+    fn happens(&mut self, fault: Fault) -> bool {
         match fault {
-            Fault::Kill => self.crash(false)?,
-            Fault::PowerCut => self.crash(true)?,
+            Fault::Kill => self.crash(false),
+            Fault::PowerCut => self.crash(true),
             Fault::TornKill | Fault::TornPower => {
                 let fuel = self.entropy.below(12);
                 self.disk.faults(|faults| faults.fuel = Some(fuel));
@@ -50,12 +49,12 @@ impl Run {
             Fault::BuildFails => self.disk.faults(|faults| faults.fail_build = true),
             Fault::DiskFull => self.disk.faults(|faults| faults.full = true),
             // Tried at the next start.
-            Fault::BitFlip => return Ok(false),
+            Fault::BitFlip => return false,
             Fault::Disconnect
             | Fault::HalfClose
             | Fault::SlowReader
             | Fault::Resend
-            | Fault::Garbage => return Ok(self.client_fault(fault)),
+            | Fault::Garbage => return self.client_fault(fault),
             Fault::AgentStalls => {
                 self.stall = 1 + self.entropy.below(30);
                 self.stage.borrow_mut().stalled = true;
@@ -64,7 +63,7 @@ impl Run {
             | Fault::AgentRepeats
             | Fault::AgentLies
             | Fault::AgentFloods
-            | Fault::AgentBabbles => return Ok(self.agent_fault(fault)),
+            | Fault::AgentBabbles => return self.agent_fault(fault),
             Fault::ClockForward | Fault::ClockBack => {
                 let seconds = *self.entropy.pick(&[1, 60, 4_000, 100_000]);
                 self.clocks.jump(Duration::from_secs(seconds), fault == Fault::ClockBack);
@@ -76,7 +75,7 @@ impl Run {
                 }
             }
         }
-        Ok(true)
+        true
     }
 
     fn client_fault(&mut self, fault: Fault) -> bool {

@@ -178,17 +178,16 @@ impl Run {
             Err(error) => format!("flipped {place}: refused: {error}"),
         });
         match started {
-            Err(Error::Open(
-                OpenError::Damaged { .. }
-                | OpenError::NoSnapshot { .. }
-                | OpenError::BadPack { .. }
-                | OpenError::NewerFormat { .. }
-                | OpenError::WrongKey { .. },
-            )) => {
-                self.matrix.saw(Sometimes::Refused);
-                Ok(())
-            }
-            Err(Error::Read(_)) => {
+            Err(
+                Error::Open(
+                    OpenError::Damaged { .. }
+                    | OpenError::NoSnapshot { .. }
+                    | OpenError::BadPack { .. }
+                    | OpenError::NewerFormat { .. }
+                    | OpenError::WrongKey { .. },
+                )
+                | Error::Read(_),
+            ) => {
                 self.matrix.saw(Sometimes::Refused);
                 Ok(())
             }
@@ -219,17 +218,15 @@ impl Run {
     }
 
     /// The machine goes down between two operations.
-    pub(super) fn crash(&mut self, power: bool) -> Result<(), String> {
+    pub(super) fn crash(&mut self, power: bool) {
         self.disk.stop();
         self.die(power);
-        Ok(())
     }
 
     /// The machine has gone down in the middle of an operation.
-    pub(super) fn crashed(&mut self) -> Result<(), String> {
+    pub(super) fn crashed(&mut self) {
         self.say(|| "the machine goes down".into());
         self.die(self.armed == Some(Fault::TornPower));
-        Ok(())
     }
 
     /// The daemon has ended by itself because of this.
@@ -254,7 +251,8 @@ impl Run {
         let before = self.disk.counts();
         let ended = daemon.end();
         if self.disk.is_down() {
-            return self.crashed();
+            self.crashed();
+            return Ok(());
         }
         if let Err(error) = ended {
             return self.failed(&error, before);
@@ -306,7 +304,7 @@ impl Run {
     }
 
     /// Faults end.
-    pub(super) fn make_peace(&mut self) -> Result<(), String> {
+    pub(super) fn make_peace(&mut self) {
         self.say(|| "faults end".into());
         self.peace = true;
         self.disk.faults(|faults| *faults = crate::disk::Faults::default());
@@ -322,6 +320,5 @@ impl Run {
                 self.disconnected(at);
             }
         }
-        Ok(())
     }
 }
