@@ -2,6 +2,9 @@
 //!
 //! Reaching a limit refuses new work with a clear error; it never drops work that was accepted.
 
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 
 /// Longest command id, idempotency key, client name, request id or session id, in UTF-16 units.
@@ -21,10 +24,60 @@ pub const ERROR_TEXT_MAX: usize = 4_096;
 /// Most problems that one validation failure lists.
 pub const PROBLEMS_MAX: usize = 16;
 
+/// Declares the bounds. Those after `@later` came when journals without them existed; such a journal
+/// is read as if they were as wide as they can be, and runs as it ran.
 macro_rules! limits {
-    ($($(#[doc = $doc:literal])* $name:ident = $default:literal, $min:literal ..= $max:literal;)*) => {
+    (
+        $($(#[doc = $doc:literal])* $name:ident = $default:literal, $min:literal ..= $max:literal;)*
+        @later
+        $($(#[doc = $l_doc:literal])* $l_name:ident = $l_default:literal,
+            $l_min:literal ..= $l_max:literal;)*
+    ) => {
+        limits! {
+            @all
+            $($(#[doc = $doc])* $name = $default, $min ..= $max;)*
+            $($(#[doc = $l_doc])* $l_name = $l_default, $l_min ..= $l_max;)*
+        }
+
+        impl Limits {
+            /// How many of [`Limits::TABLE`] come before those that older journals do not have.
+            pub const LATER_FROM: usize = [$(stringify!($name)),*].len();
+        }
+
+        impl Encode for Limits {
+            fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+                $(self.$name.encode(encoder)?;)*
+                (u32::from(self.rate) + RATE_AND_MORE).encode(encoder)?;
+                $(self.$l_name.encode(encoder)?;)*
+                Ok(())
+            }
+        }
+
+        impl<C> Decode<C> for Limits {
+            fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Limits, DecodeError> {
+                let mut limits = Limits {
+                    $($name: u64::decode(decoder)?,)*
+                    $($l_name: $l_max,)*
+                    rate: false,
+                };
+                let rest = u32::decode(decoder)?;
+                if rest > RATE_AND_MORE + 1 {
+                    return Err(DecodeError::Other("no rate limits are like that"));
+                }
+                limits.rate = rest % RATE_AND_MORE == 1;
+                if rest >= RATE_AND_MORE {
+                    $(limits.$l_name = u64::decode(decoder)?;)*
+                }
+                Ok(limits)
+            }
+        }
+
+        bincode::impl_borrow_decode!(Limits);
+    };
+    (@all $($(#[doc = $doc:literal])* $name:ident = $default:literal,
+        $min:literal ..= $max:literal;)*) => {
         /// The settable bounds. Each is one field, so that an unknown one cannot be read.
-        #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+        #[derive(Clone, Debug, PartialEq, Eq)]
         pub struct Limits {
             $($(#[doc = $doc])* pub $name: u64,)*
             /// Whether the rate limits apply (`limits.rate=off` for load tests).
@@ -72,6 +125,10 @@ macro_rules! limits {
         }
     };
 }
+
+/// What stands in the place of [`Limits::rate`]: 0 or 1 ends the bounds of an older journal; from here
+/// on, the later ones follow.
+const RATE_AND_MORE: u32 = 2;
 
 /// Why a limit could not be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,4 +226,11 @@ limits! {
     circuit_successes = 2, 1..=100;
     /// Probes that a half-open circuit lets through at a time.
     circuit_probes = 3, 1..=100;
+    @later
+    /// Agents that run at a time, those that come up or are about to be gone included.
+    agents_max = 32, 1..=100_000;
+    /// Agents that come up at a time. Starting is bound by the processor: more only delay each other.
+    agents_starting_max = 4, 1..=1_000;
+    /// How long an agent that has nothing to do is kept, in milliseconds.
+    agent_idle_ms = 900_000, 1..=604_800_000;
 }

@@ -184,6 +184,27 @@ impl Client {
         })
     }
 
+    /// Waits for a success for as many times as long as for anything else.
+    ///
+    /// # Panics
+    /// It does not come in time, or is none.
+    pub fn patient_response(&mut self, id: &str, times: u32) -> Value {
+        let until = Instant::now() + PATIENCE * times;
+        let fits = |frame: &Value| frame["type"] == "response" && frame["id"] == id;
+        let place = self.waiting.iter().position(fits);
+        let mut found = place.and_then(|place| self.waiting.remove(place));
+        while found.is_none() {
+            match self.receive(until) {
+                Ok(frame) if fits(&frame) => found = Some(frame),
+                Ok(frame) => self.waiting.push_back(frame),
+                Err(why) => self.fail(id, &why),
+            }
+        }
+        let frame = found.expect("it was just found");
+        assert_eq!(frame["success"], true, "{frame}");
+        frame
+    }
+
     /// Takes the first frame that fits, waiting for it if need be. The others stay, in order.
     ///
     /// # Panics

@@ -20,3 +20,15 @@ pub use daemon::{Daemon, Setup};
 
 /// Longest wait for anything, before a test fails.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+
+/// Waits for what nothing announces, by looking again and again.
+///
+/// # Panics
+/// It does not become true in time.
+pub fn until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let patience = std::time::Instant::now() + PATIENCE;
+    while !is_true() {
+        assert!(std::time::Instant::now() < patience, "in vain: {what}");
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+}

@@ -3,12 +3,13 @@
 //! `check_*(&self)` may refuse, `accept(&mut self)` cannot fail: a refusal leaves no trace but a
 //! count, and the same id may be sent again.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::bucket::Rate;
-use super::identity::{Found, IdKey, KeyScope};
+use super::identity::{Found, KeyScope};
 use super::lane::{Lane, LaneKey, Waiting};
 use super::{Charge, Command, Conn, Life, Stage, State, Waiter, announce, bump};
 use crate::command::{Class, CommandKind, Executor, Plane, Target};
@@ -33,7 +34,8 @@ struct Request<'a> {
     conn: ConnId,
     client: Text,
     envelope: &'a Arc<Envelope>,
-    id: Option<IdKey>,
+    /// Hash of its id.
+    id: Option<u64>,
     key: Option<KeyScope>,
 }
 
@@ -71,7 +73,7 @@ impl State {
             bump(&mut self.counters.impossible);
             return;
         };
-        let id = envelope.id.as_ref().map(|id| self.identity.id_key(&client, id));
+        let id = envelope.id.as_ref().map(|id| self.identity.id_hash(&client, id));
         let key = key_scope(&client, envelope);
         let request = Request { conn, client, envelope, id, key };
         match self.check(&request) {
@@ -146,16 +148,33 @@ impl State {
                 now: envelope.kind,
             });
         }
-        let Some(key) = &request.id else { return Ok(None) };
-        match self.identity.by_id(key) {
+        let (Some(hash), Some(id)) = (request.id, &envelope.id) else { return Ok(None) };
+        match self.find_id(hash, &request.client, id) {
             Found::Unknown => Ok(None),
-            Found::Forgotten => Err(Failure::OutcomeExpired { id: key.id.clone() }),
+            Found::Forgotten => Err(Failure::OutcomeExpired { id: id.clone() }),
             Found::Command(number) => self.same(request, number, |before| Failure::IdConflict {
-                id: key.id.clone(),
+                id: id.clone(),
                 before,
                 now: envelope.kind,
             }),
         }
+    }
+
+    /// What an id of a namespace leads to.
+    pub(super) fn known_id(&self, client: &Text, id: &Text) -> Found {
+        self.find_id(self.identity.id_hash(client, id), client, id)
+    }
+
+    /// Ids are found by their keyed hash. Two with the same hash are a chance of one in 10^14 a
+    /// question; the second is treated as forgotten, so that it never gets the other's outcome.
+    fn find_id(&self, hash: u64, client: &Text, id: &Text) -> Found {
+        let found = self.identity.by_hash(hash);
+        let Found::Command(number) = found else { return found };
+        let is_this = match self.commands.get(&number) {
+            Some(command) => command.client == *client && command.envelope.id.as_ref() == Some(id),
+            None => self.identity.stored(number).is_some_and(|stored| stored.has_id(client, id)),
+        };
+        if is_this { found } else { Found::Forgotten }
     }
 
     fn same(
@@ -263,7 +282,7 @@ impl State {
             if request.envelope.id.as_ref() == Some(id) {
                 return Err(Failure::DependencySelf { id: id.clone() });
             }
-            let number = match self.identity.by_id(&self.identity.id_key(&request.client, id)) {
+            let number = match self.known_id(&request.client, id) {
                 Found::Command(number) => number,
                 Found::Forgotten | Found::Unknown => {
                     return Err(Failure::DependencyUnknown { id: id.clone() });
@@ -301,7 +320,7 @@ impl State {
         if let Some(Conn { pending, .. }) = self.conns.get_mut(&conn) {
             bump(pending);
         }
-        self.identity.admit(number, id.clone(), key);
+        self.identity.admit(number, id, key);
         let failed = self.failed_dependency(&client, envelope);
         for dependency in &unmet {
             if let Some(command) = self.commands.get_mut(dependency) {
@@ -319,7 +338,7 @@ impl State {
         let command = Command {
             conn: Some(conn),
             client,
-            id_key: id,
+            id_hash: id,
             envelope: envelope.clone(),
             session,
             lane: lane.clone(),
@@ -335,7 +354,7 @@ impl State {
             charge: Charge::None,
         };
         announce(number, &command, Phase::Accepted, outputs);
-        self.commands.insert(number, command);
+        self.commands.insert(number, Box::new(command));
         self.arm_dependency_wait(number);
         match failed {
             Some(failure) => self.doomed.push_back((number, failure)),
@@ -349,10 +368,7 @@ impl State {
     /// admitted and ends at once, so that its id has an outcome.
     fn failed_dependency(&self, client: &Text, envelope: &Envelope) -> Option<Failure> {
         envelope.depends_on.iter().find_map(|id| {
-            let Found::Command(number) = self.identity.by_id(&self.identity.id_key(client, id))
-            else {
-                return None;
-            };
+            let Found::Command(number) = self.known_id(client, id) else { return None };
             let failure = self.identity.stored(number)?.outcome.result.as_ref().err()?;
             Some(Failure::DependencyFailed { id: id.clone(), code: failure.code() })
         })

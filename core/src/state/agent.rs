@@ -38,6 +38,7 @@ impl State {
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.info = (**info).clone();
                     session.touch();
+                    self.dirty.insert(LaneKey::Session(id));
                 }
             }
             AgentSaid::Noise { lines } => {
@@ -73,6 +74,7 @@ impl State {
             self.agent_versions.insert(ready.version.clone());
         }
         self.absent = ready.absent.iter().copied().collect::<BTreeSet<_>>();
+        self.dirty.insert(LaneKey::Session(id.clone()));
         self.serve_head(id, outputs);
     }
 
@@ -192,6 +194,7 @@ impl State {
 
     fn agent_exited(&mut self, id: &Text, agent: AgentNo, exit: &Exit, outputs: &mut Outputs) {
         self.agents.remove(&agent);
+        self.idle_over(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         if let Agent::Starting { by, .. } = session.agent {
             self.due.clear(Some(by), Wake::AgentStart(id.clone()));
@@ -228,7 +231,7 @@ impl State {
             );
         let Some(number) = head else { return };
         if restart {
-            self.bring_up(id, outputs);
+            self.wanted.insert(number, id.clone());
             return;
         }
         self.finish_failed(number, failure, outputs);

@@ -35,6 +35,7 @@ impl State {
         self.absent.clear();
         self.conns.clear();
         self.agents.clear();
+        self.wanted.clear();
         self.due.clear_all();
         self.dirty.clear();
         self.doomed.clear();
@@ -75,6 +76,7 @@ impl State {
             session.asked.clear();
             session.dialogs.clear();
             session.stop_by = None;
+            session.idle_since = None;
             session.info.queued = 0;
             session.bash.recall();
             session.touch();

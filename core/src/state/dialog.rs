@@ -56,6 +56,7 @@ impl State {
         let dialog = Dialog { cursor: self.seq, event, method, until };
         let before = session.dialogs.insert(request.clone(), dialog);
         session.touch();
+        self.dirty.insert(LaneKey::Session(id.clone()));
         let run = session.run;
         if let Some(Dialog { until, .. }) = before {
             self.due.clear(until, Wake::Dialog(id.clone(), request.clone()));
@@ -126,6 +127,7 @@ impl State {
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.dialogs.remove(request).is_some() {
             session.touch();
+            self.dirty.insert(LaneKey::Session(id.clone()));
             close_frame(id, request, DialogEnd::TimedOut, outputs);
         }
     }

@@ -21,6 +21,8 @@ pub(super) enum Wake {
     Dialog(Text, Text),
     /// The drain should be over by now.
     Drain,
+    /// A session's agent has had nothing to do for long.
+    AgentIdle(Text),
 }
 
 /// All of them, soonest first.

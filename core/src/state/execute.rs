@@ -9,7 +9,7 @@ use super::admission::{needs_agent, stops_something};
 use super::breaker::Thresholds;
 use super::due::Wake;
 use super::lane::{LaneKey, Slot};
-use super::session::{Agent, Run, Session};
+use super::session::{Agent, Kept, Run, Session};
 use super::{Charge, Command, Stage, State, announce, bump};
 use crate::command::{CommandKind, Executor, Target, TimeoutClass};
 use crate::failure::Failure;
@@ -23,9 +23,7 @@ impl State {
     pub(super) fn start(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get_mut(&number) else { return };
         command.stage = Stage::Starting;
-        if !core::mem::replace(&mut command.announced, true)
-            && let Some(command) = self.commands.get(&number)
-        {
+        if !core::mem::replace(&mut command.announced, true) {
             announce(number, command, Phase::Started, outputs);
         }
         match self.check_start(number) {
@@ -124,10 +122,13 @@ impl State {
     }
 
     fn execute(&mut self, number: CommandNo, outputs: &mut Outputs) {
-        self.arm_timeout(number);
         let Some(command) = self.commands.get(&number) else { return };
         let (conn, envelope) = (command.conn, command.envelope.clone());
         let session = command.session.clone();
+        // What the core does by itself ends within this very step.
+        if envelope.kind.row().executor != Executor::Core {
+            self.arm_timeout(number);
+        }
         let session = session.as_ref();
         match envelope.kind {
             CommandKind::ListSessions => {
@@ -193,10 +194,6 @@ impl State {
     fn arm_timeout(&mut self, number: CommandNo) {
         let joins = self.joins_run(number);
         let Some(command) = self.commands.get_mut(&number) else { return };
-        if command.envelope.kind.row().executor == Executor::Core {
-            // It ends within this very step.
-            return;
-        }
         let default = match command.envelope.kind.row().timeout {
             TimeoutClass::Never => return,
             TimeoutClass::Turn if !joins => self.limits.turn_timeout_ms,
@@ -316,7 +313,7 @@ impl State {
     fn cancel(&mut self, number: CommandNo, outputs: &mut Outputs) {
         let Some(command) = self.commands.get(&number) else { return };
         let Details::Cancel { command: id } = command.envelope.details.clone() else { return };
-        let target = match self.identity.by_id(&self.identity.id_key(&command.client, &id)) {
+        let target = match self.known_id(&command.client, &id) {
             super::identity::Found::Command(target) if target != number => target,
             super::identity::Found::Forgotten => {
                 return self.finish_failed(number, Failure::CommandEnded { id }, outputs);
@@ -339,7 +336,7 @@ impl State {
         let Some(command) = self.commands.get(&number) else { return };
         let details = command.envelope.details.clone();
         let Details::Reconcile { command: id, succeeded, note } = details else { return };
-        let target = match self.identity.by_id(&self.identity.id_key(&command.client, &id)) {
+        let target = match self.known_id(&command.client, &id) {
             super::identity::Found::Command(target) => target,
             super::identity::Found::Forgotten => {
                 return self.finish_failed(number, Failure::NothingToReconcile { id }, outputs);
@@ -467,8 +464,11 @@ impl State {
         let mut session = Session::new(id.clone(), cwd.clone(), self.now, number);
         session.info.file = file.cloned();
         session.info.name = name;
+        if file.is_some() {
+            session.kept = Kept::InFile;
+        }
         self.sessions.insert(id.clone(), session);
-        self.bring_up(&id, outputs);
+        self.wanted.insert(number, id);
     }
 
     /// Passes a command on to its session's agent, or waits until there is one.
@@ -485,7 +485,7 @@ impl State {
         }
         command.stage = Stage::Starting;
         if session.agent == Agent::Down {
-            self.bring_up(&id, outputs);
+            self.wanted.insert(number, id);
         }
     }
 
@@ -501,6 +501,7 @@ impl State {
         let Some(id) = command.session.clone() else { return };
         let Some(session) = self.sessions.get_mut(&id) else { return };
         session.asked.insert(number);
+        session.given(kind);
         outputs.push(Output::Ask(Ask::Call { agent, call: number, kind, frame }));
         // It may leave the head, and not only within a start.
         self.dirty.insert(LaneKey::Session(id.clone()));

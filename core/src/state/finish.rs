@@ -35,6 +35,7 @@ impl State {
         // A second end finds nothing: the first one is the outcome for ever.
         let Some(command) = self.commands.remove(&number) else { return };
         self.due.clear(command.deadline, Wake::Command(number));
+        self.wanted.remove(&number);
         self.vacate(number, &command);
         self.learn(&command, &result);
         let session_version = self.version_after(&command, &result);
@@ -182,7 +183,8 @@ impl State {
         let key = key_scope(&command.client, &command.envelope);
         let stored = Stored::new(
             command.envelope.clone(),
-            command.id_key.clone(),
+            command.client.clone(),
+            command.id_hash,
             command.session.clone(),
             outcome,
         );

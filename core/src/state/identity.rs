@@ -4,26 +4,18 @@
 //! does not run again. Stored outcomes and forgotten ids are kept up to a number each, oldest out
 //! first; what is in flight is never touched by that.
 
+use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use bincode::{Decode, Encode};
 
-use super::forgotten::Forgotten;
+pub(super) use super::ids::Found;
+use super::ids::Ids;
 use crate::failure::Failure;
 use crate::frame::{Data, Outcome};
 use crate::ids::{BodyRef, CommandNo, Micros, Text};
 use crate::input::Envelope;
 use crate::limits::Limits;
-
-/// An id in its namespace. The hash stands first: a map of ids is searched by it, and the texts,
-/// which are somewhere else in memory, are compared only where it is equal. A map in the order of
-/// the texts spent half of a cheap step on comparing them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
-pub(super) struct IdKey {
-    hash: u64,
-    client: Text,
-    pub(super) id: Text,
-}
 
 /// An idempotency key in its scope. Three parts, never joined, so that no two can collide.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -38,13 +30,11 @@ pub(super) struct KeyScope {
 pub(super) struct Identity {
     /// Keys the hashes, so that nobody can choose ids that collide.
     seed: Option<u64>,
-    /// In flight or stored.
-    ids: BTreeMap<IdKey, CommandNo>,
+    ids: Ids,
     keys: BTreeMap<KeyScope, KeyState>,
     outcomes: BTreeMap<CommandNo, Stored>,
     /// Commands whose id is stored, in the order of their ends.
     stored_order: VecDeque<CommandNo>,
-    forgotten: Forgotten,
     /// Keys whose command has ended, soonest expiry first.
     expiring: VecDeque<(Micros, KeyScope)>,
 }
@@ -62,19 +52,12 @@ pub(super) struct Stored {
     pub(super) envelope: Arc<Envelope>,
     pub(super) session: Option<Text>,
     pub(super) outcome: Arc<Outcome>,
-    id_key: Option<IdKey>,
-    /// The id still leads here.
-    by_id: bool,
+    /// Namespace of the id.
+    client: Text,
+    /// The id's hash, while it still leads here.
+    by_id: Option<u64>,
     /// A live key still leads here.
     by_key: bool,
-}
-
-/// What an id leads to.
-pub(super) enum Found {
-    Unknown,
-    /// In flight, or stored: then [`Identity::stored`] has it.
-    Command(CommandNo),
-    Forgotten,
 }
 
 impl Identity {
@@ -86,18 +69,15 @@ impl Identity {
         self.seed.get_or_insert(u64::from_le_bytes(seed));
     }
 
-    pub(super) fn id_key(&self, client: &Text, id: &Text) -> IdKey {
-        let seed = self.seed.unwrap_or_default();
-        let hash = fold(fold(seed, client.as_bytes()), id.as_bytes());
-        IdKey { hash, client: client.clone(), id: id.clone() }
+    /// What ids are searched by.
+    pub(super) fn id_hash(&self, client: &str, id: &str) -> u64 {
+        fold(fold(self.seed.unwrap_or_default(), client.as_bytes()), id.as_bytes())
     }
 
-    pub(super) fn by_id(&self, id: &IdKey) -> Found {
-        match self.ids.get(id) {
-            Some(number) => Found::Command(*number),
-            None if self.forgotten.contains(id.hash) => Found::Forgotten,
-            None => Found::Unknown,
-        }
+    /// What the hash of an id leads to. Whether that command has this very id is for the caller to
+    /// see, who knows the commands in flight.
+    pub(super) fn by_hash(&self, hash: u64) -> Found {
+        self.ids.find(hash)
     }
 
     pub(super) fn by_key(&self, scope: &KeyScope, now: Micros) -> Option<CommandNo> {
@@ -119,9 +99,9 @@ impl Identity {
     }
 
     /// Takes note of a command that has been admitted.
-    pub(super) fn admit(&mut self, number: CommandNo, id: Option<IdKey>, key: Option<KeyScope>) {
-        if let Some(id) = id {
-            self.ids.insert(id, number);
+    pub(super) fn admit(&mut self, number: CommandNo, id: Option<u64>, key: Option<KeyScope>) {
+        if let Some(hash) = id {
+            self.ids.admit(hash, number);
         }
         if let Some(scope) = key {
             self.keys.insert(scope, KeyState { command: number, expires: None });
@@ -137,7 +117,6 @@ impl Identity {
         now: Micros,
         limits: &Limits,
     ) {
-        stored.by_id = stored.id_key.is_some();
         stored.by_key = key.is_some();
         if let Some(scope) = key {
             let expires = now.plus_ms(limits.idempotency_ttl_ms);
@@ -146,10 +125,10 @@ impl Identity {
             }
             self.expiring.push_back((expires, scope));
         }
-        if stored.by_id {
+        if stored.by_id.is_some() {
             self.stored_order.push_back(number);
         }
-        if stored.by_id || stored.by_key {
+        if stored.by_id.is_some() || stored.by_key {
             self.outcomes.insert(number, stored);
         }
         self.trim(limits);
@@ -163,14 +142,12 @@ impl Identity {
     }
 
     fn forget_id(&mut self, number: CommandNo, max: u64) {
-        let Some(stored) = self.outcomes.get_mut(&number) else { return };
-        stored.by_id = false;
-        if let Some(id) = &stored.id_key {
-            self.ids.remove(id);
-            self.forgotten.insert(id.hash, max);
+        let Entry::Occupied(mut stored) = self.outcomes.entry(number) else { return };
+        if let Some(hash) = stored.get_mut().by_id.take() {
+            self.ids.forget(hash, max);
         }
-        if !stored.by_key {
-            self.outcomes.remove(&number);
+        if !stored.get().by_key {
+            stored.remove();
         }
     }
 
@@ -187,7 +164,7 @@ impl Identity {
             self.keys.remove(&scope);
             if let Some(stored) = self.outcomes.get_mut(&number) {
                 stored.by_key = false;
-                if !stored.by_id {
+                if stored.by_id.is_none() {
                     self.outcomes.remove(&number);
                 }
             }
@@ -230,18 +207,25 @@ impl Identity {
     }
 
     pub(super) fn forgotten_count(&self) -> u64 {
-        self.forgotten.len()
+        self.ids.forgotten_count()
     }
 }
 
 impl Stored {
+    /// An outcome, and the hash of the id that it can be asked for by.
     pub(super) fn new(
         envelope: Arc<Envelope>,
-        id_key: Option<IdKey>,
+        client: Text,
+        id: Option<u64>,
         session: Option<Text>,
         outcome: Arc<Outcome>,
     ) -> Stored {
-        Stored { envelope, id_key, session, outcome, by_id: false, by_key: false }
+        Stored { envelope, session, outcome, client, by_id: id, by_key: false }
+    }
+
+    /// Whether this is the outcome of a command with this id.
+    pub(super) fn has_id(&self, client: &Text, id: &Text) -> bool {
+        self.client == *client && self.envelope.id.as_ref() == Some(id)
     }
 }
 

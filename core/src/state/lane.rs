@@ -8,7 +8,7 @@
 //!                      └ abort passed on, server query asked ─► aside ──► ended
 //! ```
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeSet, VecDeque};
 use bincode::{Decode, Encode};
 
 use crate::command::{Class, CommandKind};
@@ -52,7 +52,8 @@ pub(super) enum Hold {
 pub(super) struct Lane {
     /// Sequence numbers given out so far.
     last_sequence: u64,
-    waiting: BTreeMap<u64, Waiting>,
+    /// By sequence number, ascending. Nearly all come in at the end and leave at the front.
+    waiting: VecDeque<(u64, Waiting)>,
     /// The one started command that keeps the others from starting.
     head: Option<CommandNo>,
     /// Started commands that keep nobody from starting.
@@ -78,7 +79,7 @@ impl Lane {
     pub(super) fn new() -> Lane {
         Lane {
             last_sequence: 0,
-            waiting: BTreeMap::new(),
+            waiting: VecDeque::new(),
             head: None,
             asides: BTreeSet::new(),
             slot: Slot::Free,
@@ -88,26 +89,41 @@ impl Lane {
     /// Puts a command at the end of the queue and gives it its sequence number.
     pub(super) fn enqueue(&mut self, waiting: Waiting) -> u64 {
         self.last_sequence = self.last_sequence.saturating_add(1);
-        self.waiting.insert(self.last_sequence, waiting);
+        self.waiting.push_back((self.last_sequence, waiting));
         self.last_sequence
     }
 
     /// Puts a command back to its old place (recovery).
     pub(super) fn requeue(&mut self, sequence: u64, waiting: Waiting) {
         self.last_sequence = self.last_sequence.max(sequence);
-        self.waiting.insert(sequence, waiting);
+        match self.place(sequence) {
+            Ok(place) => {
+                if let Some(known) = self.waiting.get_mut(place) {
+                    known.1 = waiting;
+                }
+            }
+            Err(place) => self.waiting.insert(place, (sequence, waiting)),
+        }
     }
 
     /// Marks the dependencies of a waiting command as met.
     pub(super) fn make_ready(&mut self, sequence: u64) {
-        if let Some(waiting) = self.waiting.get_mut(&sequence) {
+        let place = self.place(sequence).ok();
+        if let Some((_, waiting)) = place.and_then(|place| self.waiting.get_mut(place)) {
             waiting.ready = true;
         }
     }
 
     /// Takes a command out of the queue that ends without having started.
     pub(super) fn withdraw(&mut self, sequence: u64) {
-        self.waiting.remove(&sequence);
+        if let Ok(place) = self.place(sequence) {
+            self.waiting.remove(place);
+        }
+    }
+
+    /// Where a sequence number is in the queue, or would be.
+    fn place(&self, sequence: u64) -> Result<usize, usize> {
+        self.waiting.binary_search_by_key(&sequence, |(known, _)| *known)
     }
 
     /// Takes the command out of the queue that starts next, if one can, and makes it the head.
@@ -118,8 +134,8 @@ impl Lane {
         if self.head.is_some() {
             return None;
         }
-        let (mut only_turns_before, mut sequence) = (true, None);
-        for (place, waiting) in &self.waiting {
+        let (mut only_turns_before, mut found) = (true, None);
+        for (place, (_, waiting)) in self.waiting.iter().enumerate() {
             let free_to_go = waiting.ready
                 && match waiting.class {
                     Class::Turn => self.slot == Slot::Free && hold == Hold::Nothing,
@@ -132,12 +148,12 @@ impl Lane {
                 };
             // Whatever stands before this one cannot start, or the loop had ended there.
             let may_pass = match waiting.class {
-                Class::Turn | Class::Write => self.is_first(*place),
+                Class::Turn | Class::Write => place == 0,
                 Class::Read => only_turns_before,
                 Class::Interrupt => true,
             };
             if free_to_go && may_pass {
-                sequence = Some(*place);
+                found = Some(place);
                 break;
             }
             if waiting.creates {
@@ -145,13 +161,9 @@ impl Lane {
             }
             only_turns_before &= waiting.class == Class::Turn || waiting.prompt;
         }
-        let waiting = self.waiting.remove(&sequence?)?;
+        let (_, waiting) = self.waiting.remove(found?)?;
         self.head = Some(waiting.command);
         Some(waiting.command)
-    }
-
-    fn is_first(&self, sequence: u64) -> bool {
-        self.waiting.first_key_value().is_some_and(|(first, _)| *first == sequence)
     }
 
     /// The head has been acknowledged as a turn and holds the slot from here on.

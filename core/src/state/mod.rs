@@ -13,13 +13,15 @@ mod dialog;
 mod due;
 mod execute;
 mod finish;
-mod forgotten;
 mod identity;
+mod ids;
 mod lane;
+mod pool;
 mod session;
 mod turn;
 mod view;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -44,7 +46,7 @@ pub use view::{CommandView, LaneView, Metrics, SessionView};
 
 /// Which layout [`State::encode`] writes. It changes whenever the encoding of any part of the state
 /// does, so that no build takes another's snapshot for its own.
-pub const STATE_LAYOUT: u32 = 1;
+pub const STATE_LAYOUT: u32 = 3;
 
 /// Everything the machine knows.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -66,8 +68,11 @@ pub struct State {
     /// here any more, and whatever it still says is counted and ignored.
     agents: BTreeMap<AgentNo, Text>,
     last_agent: u64,
+    /// The commands whose sessions wait for an agent to be asked for, oldest first.
+    wanted: BTreeMap<CommandNo, Text>,
     lanes: BTreeMap<LaneKey, Lane>,
-    commands: BTreeMap<CommandNo, Command>,
+    /// Boxed: a command is large, and nothing is to be moved but the pointer.
+    commands: BTreeMap<CommandNo, Box<Command>>,
     identity: Identity,
     control: TokenBucket,
     due: Due,
@@ -116,7 +121,8 @@ struct Command {
     /// Who gets the response, while that connection lives.
     conn: Option<ConnId>,
     client: Text,
-    id_key: Option<identity::IdKey>,
+    /// Hash of its id in its namespace.
+    id_hash: Option<u64>,
     envelope: Arc<Envelope>,
     /// The session it is about, also where the daemon chose the id.
     session: Option<Text>,
@@ -224,6 +230,7 @@ impl State {
             sessions: BTreeMap::new(),
             agents: BTreeMap::new(),
             last_agent: 0,
+            wanted: BTreeMap::new(),
             lanes: BTreeMap::new(),
             commands: BTreeMap::new(),
             identity: Identity::default(),
@@ -363,6 +370,7 @@ impl State {
                     self.dialog_overdue(&session, &request, outputs);
                 }
                 Wake::Drain => self.drain_overdue(outputs),
+                Wake::AgentIdle(session) => self.end_agent(&session, outputs),
             }
             // What fails because of this must not be found overdue as well.
             while let Some((number, failure)) = self.doomed.pop_front() {
@@ -414,6 +422,7 @@ impl State {
                 break;
             }
         }
+        self.start_agents(outputs);
         if self.life == Life::Draining && self.commands.is_empty() {
             self.leave(outputs);
         }
@@ -436,6 +445,9 @@ impl State {
             LaneKey::Server => true,
             LaneKey::Session(id) => self.sessions.contains_key(id),
         };
+        if let LaneKey::Session(id) = key {
+            self.watch_idle(id);
+        }
         if !lives && self.lanes.get(key).is_some_and(Lane::is_idle) {
             self.lanes.remove(key);
         }

@@ -41,8 +41,22 @@ pub(super) struct Session {
     pub(super) bash: Breaker,
     /// When a turn that was given up has to be over.
     pub(super) stop_by: Option<Micros>,
+    /// Since when its agent has nothing to do and keeps nothing that would be lost with it.
+    pub(super) idle_since: Option<Micros>,
+    pub(super) kept: Kept,
     /// Made when asked for, dropped at every change.
     view: Option<Arc<SessionInfo>>,
+}
+
+/// Where what has happened in a session is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) enum Kept {
+    /// Nothing has happened in it.
+    Nowhere,
+    /// Some of it may be in the memory of its agent only.
+    InMemory,
+    /// In its file, if it has one.
+    InFile,
 }
 
 /// The life of a session's agent.
@@ -101,6 +115,8 @@ impl Session {
             dialog_bucket: TokenBucket::default(),
             bash: Breaker::default(),
             stop_by: None,
+            idle_since: None,
+            kept: Kept::Nowhere,
             view: None,
         }
     }
@@ -206,6 +222,7 @@ impl State {
 
     /// Tells a session's agent to go.
     pub(super) fn end_agent(&mut self, id: &Text, outputs: &mut Outputs) {
+        self.idle_over(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         match session.agent {
             Agent::Starting { agent, by } => {

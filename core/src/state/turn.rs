@@ -4,7 +4,7 @@
 use super::State;
 use super::due::Wake;
 use super::lane::{LaneKey, Slot};
-use super::session::{Agent, Run};
+use super::session::{Agent, Kept, Run};
 use crate::command::CommandKind;
 use crate::frame::Data;
 use crate::ids::{CommandNo, Text};
@@ -22,6 +22,9 @@ impl State {
             AgentEvent::RunEnded { will_retry, failed } => {
                 if let Some(session) = self.sessions.get_mut(id) {
                     session.run_failed = Some(*failed);
+                    if !*will_retry {
+                        session.kept = Kept::InFile;
+                    }
                 }
                 if *will_retry {
                     self.set_run(id, Run::Retrying);
@@ -65,6 +68,7 @@ impl State {
         if let Some(session) = self.sessions.get_mut(id) {
             session.compacting = compacting;
             session.touch();
+            self.dirty.insert(LaneKey::Session(id.clone()));
         }
     }
 

@@ -39,6 +39,8 @@ pub struct Metrics {
     pub sessions: u64,
     /// Agents that have not exited.
     pub agents: u64,
+    /// Sessions that wait for room to bring an agent up.
+    pub agents_wanted: u64,
     /// Connections.
     pub connections: u64,
     /// Admitted commands that have not ended.
@@ -131,6 +133,7 @@ impl State {
             impossible: counters.impossible,
             sessions: count(self.sessions.len()),
             agents: count(self.agents.len()),
+            agents_wanted: count(self.wanted.len()),
             connections: count(self.conns.len()),
             in_flight: count(self.commands.len()),
             lanes: count(self.lanes.values().filter(|lane| !lane.is_idle()).count()),

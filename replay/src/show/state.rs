@@ -95,7 +95,7 @@ impl Picture {
 }
 
 /// The counters by name, in the order in which they are shown.
-fn numbers(metrics: &Metrics) -> [(&'static str, u64); 21] {
+fn numbers(metrics: &Metrics) -> [(&'static str, u64); 22] {
     let Metrics {
         inputs,
         admitted,
@@ -110,6 +110,7 @@ fn numbers(metrics: &Metrics) -> [(&'static str, u64); 21] {
         impossible,
         sessions,
         agents,
+        agents_wanted,
         connections,
         in_flight,
         lanes,
@@ -134,6 +135,7 @@ fn numbers(metrics: &Metrics) -> [(&'static str, u64); 21] {
         ("impossible", *impossible),
         ("sessions", *sessions),
         ("agents", *agents),
+        ("agentsWanted", *agents_wanted),
         ("connections", *connections),
         ("inFlight", *in_flight),
         ("lanes", *lanes),

@@ -38,7 +38,8 @@ Exit statuses:
   6  the data directory cannot be written
   7  the disk is full at start
   8  storage failed while the daemon was running; it stopped at once
-  9  the journal was written by a newer pi-server";
+  9  the journal was written by a newer pi-server
+ 74  a page of the journal could not be read or written (SIGBUS); it stopped at once";
 
 #[derive(Debug, Parser)]
 #[command(name = "pi-server", version, about = ABOUT, after_help = EXAMPLES)]

@@ -143,7 +143,7 @@ const TABLE: [Defect; 87] = [
             "w30_what_was_accepted_is_on_disk_soon_without_being_asked_for",
             "shell/src/journal/tests.rs::in_power_outputs_wait_for_the_sync",
             "shell/src/journal/tests/crash.rs::\
-             ordinary_crashes_lose_nothing_acknowledged_and_are_never_taken_for_damage",
+             nothing_promised_is_lost_without_a_word_and_nothing_torn_is_refused",
         ],
     ),
     shown(31, &["w31_inputs_that_come_together_share_a_turn_and_its_commit"]),

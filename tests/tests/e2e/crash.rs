@@ -185,6 +185,25 @@ fn a_crash_is_classified_alike_at_every_boot_and_on_every_machine() {
     }
 }
 
+/// Exit status of a daemon that a page of its journal was taken from.
+const STATUS_BUS: i32 = 74;
+
+#[test]
+fn a_segment_that_is_cut_short_under_the_daemon_ends_it_with_one_line() {
+    let mut daemon = Setup::new().arg("--backend").arg("map").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let path = daemon.dir().join("journal/00000001.seg");
+    let segment = std::fs::File::options().write(true).open(&path).expect("a segment");
+    segment.set_len(4_096).expect("cut short");
+    client.send(&prompt("p", "s", "[say:hello]"));
+    assert_eq!(daemon.wait().code(), Some(STATUS_BUS), "{}", daemon.log());
+    let log = daemon.log();
+    let said = log.lines().filter(|line| line.starts_with("pi-server: "));
+    assert_eq!(said.count(), 1, "{log}");
+    assert!(log.contains("bus error: a page of the journal"), "{log}");
+}
+
 #[test]
 fn a_clean_stop_is_known_as_one() {
     let mut daemon = Daemon::start();

@@ -8,11 +8,19 @@ mod lanes;
 mod looking;
 mod many;
 mod operator;
+mod pitfalls;
+mod pool;
 #[cfg(feature = "strace")]
 mod power;
 mod privacy;
 #[cfg(feature = "real-pi")]
 mod real_pi;
+#[cfg(feature = "real-pi")]
+mod real_pitfalls;
+#[cfg(feature = "real-pi")]
+mod real_scenes;
+#[cfg(feature = "real-pi")]
+mod real_table;
 mod retention;
 mod timeouts;
 mod transports;

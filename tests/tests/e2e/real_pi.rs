@@ -3,10 +3,9 @@
 //! passes without having run.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use pi_server_tests::provider::Provider;
-use pi_server_tests::{Client, Daemon, Setup};
+use pi_server_tests::{Client, Daemon, Setup, until};
 use serde_json::{Value, json};
 
 use crate::{prompt, refused};
@@ -24,18 +23,18 @@ export default function (pi) {
 "#;
 
 /// A daemon on the real agent, and a directory for its sessions.
-struct Stage {
-    daemon: Daemon,
-    home: tempfile::TempDir,
+pub(crate) struct Stage {
+    pub(crate) daemon: Daemon,
+    pub(crate) home: tempfile::TempDir,
 }
 
 impl Stage {
-    fn work(&self) -> PathBuf {
+    pub(crate) fn work(&self) -> PathBuf {
         self.home.path().join("work")
     }
 
     /// A client with a session that it is subscribed to.
-    fn client(&mut self) -> Client {
+    pub(crate) fn client(&mut self) -> Client {
         let mut client = self.daemon.websocket();
         let create = json!({ "type": "create_session", "sessionId": "s", "cwd": self.work() });
         client.ok(create);
@@ -45,21 +44,26 @@ impl Stage {
 }
 
 /// Runs a test with every program that is installed; the journal of each must verify.
-fn with_each_pi(test: fn(&mut Stage)) {
+pub(crate) fn with_each_pi(test: fn(&mut Stage)) {
+    with_each_pi_and(Setup::new, test);
+}
+
+/// The same, with settings of the daemon.
+pub(crate) fn with_each_pi_and(setup: fn() -> Setup, test: fn(&mut Stage)) {
     let list = std::env::var_os("PI_SERVER_TEST_PI").unwrap_or_default();
     let programs = std::env::split_paths(&list).filter(|path| !path.as_os_str().is_empty());
     let programs: Vec<_> = programs.collect();
     assert!(!programs.is_empty(), "set PI_SERVER_TEST_PI to the real agent's programs");
     for program in programs {
         eprintln!("with {}", program.display());
-        let mut stage = stage(&program);
+        let mut stage = stage(&program, setup());
         test(&mut stage);
         stage.daemon.stop();
         stage.daemon.verify();
     }
 }
 
-fn stage(program: &Path) -> Stage {
+fn stage(program: &Path, setup: Setup) -> Stage {
     let provider = Provider::start().expect("a stand-in for the model service");
     let home = tempfile::tempdir().expect("a directory");
     let user = home.path().join("user");
@@ -67,18 +71,18 @@ fn stage(program: &Path) -> Stage {
     std::fs::create_dir_all(user.join("extensions")).expect("a folder");
     std::fs::write(user.join("extensions/guard.ts"), GUARD).expect("an extension");
     std::fs::create_dir_all(home.path().join("work")).expect("a directory to work in");
-    Stage { daemon: Setup::new().pi(program, &user).start(), home }
+    Stage { daemon: setup.pi(program, &user).start(), home }
 }
 
 /// What the agent said last.
-fn last_text(client: &mut Client) -> Value {
+pub(crate) fn last_text(client: &mut Client) -> Value {
     let command = json!({ "type": "get_last_assistant_text", "sessionId": "s" });
     client.ok(command)["data"]["text"].clone()
 }
 
 /// Process ids of the agents of a daemon and of all that they run, by the mark in their
 /// environment.
-fn marked(daemon: &Daemon) -> Vec<String> {
+pub(crate) fn marked(daemon: &Daemon) -> Vec<String> {
     let parent = daemon.dir().canonicalize().expect("a directory");
     let folder = format!("PI_CODING_AGENT_DIR={}", parent.display());
     let mut found = Vec::new();
@@ -90,14 +94,6 @@ fn marked(daemon: &Daemon) -> Vec<String> {
         }
     }
     found
-}
-
-fn until(what: &str, mut is_true: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(30);
-    while !is_true() {
-        assert!(Instant::now() < patience, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 #[test]
@@ -206,5 +202,92 @@ fn a_daemon_that_is_killed_leaves_no_agents_and_its_sessions_go_on() {
         assert_eq!(client.response("q")["success"], true);
         let messages = client.ok(json!({ "type": "get_fork_messages", "sessionId": "s" }));
         assert_eq!(messages["data"]["messages"][0]["text"], "[say:remember]", "{messages}");
+    });
+}
+
+/// What a client can find out about its session.
+fn everything(client: &mut Client) -> Vec<Value> {
+    let mut get = |kind: &str| client.ok(json!({ "type": kind, "sessionId": "s" }))["data"].clone();
+    let mut state = get("get_state");
+    // Counted by the daemon, not by the agent.
+    state.as_object_mut().expect("an object").remove("sessionVersion");
+    vec![
+        get("get_messages"),
+        get("get_tree"),
+        get("get_fork_messages"),
+        get("get_last_assistant_text"),
+        get("get_context_usage"),
+        get("get_available_models"),
+        state,
+    ]
+}
+
+#[test]
+fn a_session_is_the_same_after_its_idle_agent_was_ended() {
+    let setup = || Setup::new().limit("agent_idle_ms", 1);
+    with_each_pi_and(setup, |stage| {
+        let mut client = stage.client();
+        let daemon = &stage.daemon;
+        // Nothing has happened yet: the session begins again, in the same place.
+        until("it is ended", || marked(daemon).is_empty());
+        let fresh = client.ok(json!({ "type": "get_state", "sessionId": "s" }));
+        client.ok(json!({ "type": "set_session_name", "sessionId": "s", "name": "before" }));
+        let state = client.ok(json!({ "type": "get_state", "sessionId": "s" }));
+        assert_eq!(state["data"]["sessionFile"], fresh["data"]["sessionFile"]);
+        client.send(&prompt("p", "s", "[say:one]"));
+        assert_eq!(client.response("p")["success"], true);
+        until("it is ended", || marked(daemon).is_empty());
+        let model = json!({ "provider": "fake", "modelId": "fake-think" });
+        let mut set = json!({ "type": "set_model", "sessionId": "s" });
+        set.as_object_mut().expect("an object").extend(model.as_object().expect("one").clone());
+        client.ok(set);
+        client.ok(json!({ "type": "set_thinking_level", "sessionId": "s", "level": "high" }));
+        client.ok(json!({ "type": "set_session_name", "sessionId": "s", "name": "after" }));
+        client.ok(json!({ "type": "bash", "sessionId": "s", "command": "echo kept" }));
+        let before = everything(&mut client);
+        until("it is ended", || marked(daemon).is_empty());
+        let after = everything(&mut client);
+        for (before, after) in before.iter().zip(&after) {
+            assert_eq!(before, after);
+        }
+        let state = after.last().expect("the state");
+        assert_eq!(state["model"]["id"], "fake-think", "{state}");
+        assert_eq!(
+            (&state["thinkingLevel"], &state["sessionName"]),
+            (&json!("high"), &json!("after"))
+        );
+        client.send(&prompt("q", "s", "[say:two]"));
+        assert_eq!(client.response("q")["success"], true);
+        let messages = client.ok(json!({ "type": "get_fork_messages", "sessionId": "s" }));
+        assert_eq!(messages["data"]["messages"].as_array().map(Vec::len), Some(2), "{messages}");
+    });
+}
+
+#[test]
+fn what_only_the_agent_keeps_keeps_the_agent() {
+    let setup = || Setup::new().limit("agents_max", 1).limit("agent_idle_ms", 1);
+    with_each_pi_and(setup, |stage| {
+        let mut client = stage.client();
+        for text in ["[say:one]", "[say:the-left-one]"] {
+            client.send(&prompt(text, "s", text));
+            assert_eq!(client.response(text)["success"], true);
+        }
+        let tree = client.ok(json!({ "type": "get_tree", "sessionId": "s" }));
+        let entries = tree["data"]["nodes"].as_array().expect("nodes").clone();
+        let answer = entries.iter().find(|entry| entry["text"] == "one").expect("the answer");
+        client.ok(json!({
+            "type": "navigate_tree", "sessionId": "s", "targetId": answer["entryId"],
+        }));
+        // There is room for one agent, and it is needed: the other session waits.
+        let work = stage.home.path().join("work");
+        client.send(&json!({ "id": "t", "type": "create_session", "sessionId": "t", "cwd": work }));
+        let tree = client.ok(json!({ "type": "get_tree", "sessionId": "s" }));
+        assert_eq!(tree["data"]["currentLeafId"], answer["entryId"]);
+        client.send(&prompt("three", "s", "[say:three]"));
+        assert_eq!(client.response("three")["success"], true);
+        assert_eq!(client.response("t")["success"], true);
+        let messages =
+            client.ok(json!({ "type": "get_messages", "sessionId": "s" }))["data"].to_string();
+        assert!(messages.contains("three") && !messages.contains("the-left-one"), "{messages}");
     });
 }

@@ -164,11 +164,6 @@ impl Child {
         registry.register(&mut SourceFd(&self.pidfd.as_raw_fd()), process, Interest::READABLE)
     }
 
-    /// Whether it is being ended.
-    pub(super) fn is_ending(&self) -> bool {
-        self.ending != Ending::No
-    }
-
     /// Whether its standard output may hold more right now.
     pub(super) fn has_more(&self) -> bool {
         self.more

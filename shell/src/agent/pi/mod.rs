@@ -1,7 +1,7 @@
 //! Real pi: one child process per session, `pi --mode rpc`, JSON lines on pipes in the loop.
 //!
 //! [`lines_in`], [`lines_out`] and [`replies`] translate; [`session`] keeps what waits for what;
-//! [`child`] keeps the process; this module keeps all of them, and starts them a few at a time.
+//! [`child`] keeps the process; this module keeps all of them.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
@@ -58,9 +58,8 @@ pub(super) struct Pi {
     children: BTreeMap<AgentNo, Child>,
     /// Which child has which slot of tokens; slot 0 is the probe's.
     slots: BTreeMap<usize, AgentNo>,
-    /// What is to be started, in order.
+    /// What is to be started once pi's version is known, in order.
     waiting: VecDeque<Spawn>,
-    starting_max: usize,
 }
 
 /// What is known of pi's version.
@@ -87,7 +86,6 @@ impl Pi {
         let life = format!("{mark}:{}", sweep::life_mark());
         // Without it there is still the death signal, and the sweep of the next start.
         let watcher = config.wrapper.as_deref().and_then(|wrapper| watch(wrapper, &life).ok());
-        let parallel = std::thread::available_parallelism().map_or(2, usize::from);
         let mut pi = Pi {
             config,
             registry,
@@ -99,8 +97,6 @@ impl Pi {
             children: BTreeMap::new(),
             slots: BTreeMap::new(),
             waiting: VecDeque::new(),
-            // Starting is bound by the processor: more at a time only delays them all.
-            starting_max: parallel.max(2),
         };
         // If it cannot even be asked, the first spawn tries again and says why.
         drop(pi.ask_version());
@@ -282,7 +278,7 @@ impl Pi {
         }
     }
 
-    /// Starts as many of those that wait as may start at a time.
+    /// Starts those that wait, once pi's version is known.
     fn start_waiting(&mut self, heard: &mut Vec<Heard>) {
         while !self.waiting.is_empty() {
             let version = match &self.version {
@@ -298,10 +294,6 @@ impl Pi {
                     return;
                 }
             };
-            let is_starting = |child: &&Child| !child.session.is_up() && !child.is_ending();
-            if self.children.values().filter(is_starting).count() >= self.starting_max {
-                return;
-            }
             let Some(spawn) = self.waiting.pop_front() else { return };
             let agent = spawn.agent;
             if let Err(words) = self.start(&spawn, version) {

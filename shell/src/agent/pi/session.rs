@@ -115,11 +115,6 @@ impl Session {
         &mut self.out
     }
 
-    /// Whether pi has shown its signs of life.
-    pub(super) fn is_up(&self) -> bool {
-        matches!(self.phase, Phase::Up)
-    }
-
     /// When [`Session::tick`] is wanted.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.hold.deadline().into_iter().chain(self.stopping_bash).min()

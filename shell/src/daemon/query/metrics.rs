@@ -67,6 +67,7 @@ pub(super) fn render(machine: &Machine, stats: &LoopStats, journal_path: &str) -
         },
         "agents": {
             "alive": core.agents,
+            "waiting": core.agents_wanted,
             "events": core.events,
             "noiseLines": core.agent_noise,
         },

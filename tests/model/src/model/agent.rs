@@ -10,7 +10,7 @@ use pi_server_core::output::Ask;
 use pi_server_core::{AgentNo, CommandNo, Micros, Seq, Text};
 
 use super::Model;
-use super::types::{Agent, Bucket, Command, Facts, Needs, Place, Run, Session, Stopping};
+use super::types::{Agent, Bucket, Command, Facts, Kept, Needs, Place, Run, Session, Stopping};
 
 impl Model {
     pub(super) fn spawn(&mut self, session: &Text, cwd: Text, resume: Option<Text>) {
@@ -26,6 +26,7 @@ impl Model {
             compacting: false,
             newest_event: Seq(0),
             run_failed: None,
+            idle_since: None,
         });
         self.seen.ask(&Ask::Spawn { agent, session: session.clone(), cwd, resume });
     }
@@ -73,6 +74,7 @@ impl Model {
             cwd: home.cwd,
             created_at: home.since,
             info,
+            kept: home.kept,
             newest_event: self
                 .agent_of(&command.session.clone().expect("it has one"))
                 .map_or(Seq(0), |agent| agent.newest_event),
@@ -236,6 +238,9 @@ impl Model {
                 let known = self.agents.iter_mut().find(|a| a.no == agent.no).expect("it lives");
                 known.run_failed = Some(*failed);
                 known.run = Run::Between { quiet_at: quiet_at.filter(|_| !will_retry) };
+                if !will_retry {
+                    self.keep(&id, Kept::InTheFile);
+                }
             }
             AgentEvent::RunSettled => self.settled(agent.no),
             AgentEvent::CompactionStarted => {
@@ -339,6 +344,7 @@ impl Model {
         let agent = self.agents.iter_mut().find(|a| a.session == *session && !a.ending);
         let Some(agent) = agent else { return };
         agent.ending = true;
+        agent.idle_since = None;
         let agent = agent.no;
         self.seen.ask(&Ask::Kill { agent });
     }
@@ -368,14 +374,9 @@ impl Model {
         for no in had {
             self.finish(no, Err(failure.clone()));
         }
+        // Who waited while it was going was waiting for the next one.
         if !ending {
-            return self.nobody_came(session, &failure);
-        }
-        // Who waits was waiting for the next one.
-        let waiting = self.waits_for_agent(session);
-        if let (Some(_), Some(known)) = (waiting, self.session(session)) {
-            let (cwd, file) = (known.cwd.clone(), known.info.file.clone());
-            self.spawn(session, cwd, file);
+            self.nobody_came(session, &failure);
         }
     }
 

@@ -12,6 +12,7 @@ mod circuit;
 mod dialog;
 mod finish;
 mod lane;
+mod pool;
 mod seen;
 mod session;
 mod start;
@@ -136,6 +137,7 @@ impl Model {
         }
         if self.alive {
             self.settle();
+            self.look_after_agents();
             self.exit_when_drained();
         }
         self.forget_empty_lanes();
@@ -246,6 +248,7 @@ impl Model {
                 Due::Stopping(no) => self.stop_is_due(no),
                 Due::NoRun(no) => self.stopped_without_run(no),
                 Due::Dialog(place) => self.dialog_is_due(place),
+                Due::Idle(no) => self.idle_is_due(no),
                 Due::Drain => self.drain_is_due(),
             }
             self.fail_doomed();
@@ -262,6 +265,10 @@ impl Model {
         all.extend(
             self.agents.iter().filter_map(|a| agent_due_at(a).map(|at| (at, Due::Agent(a.no)))),
         );
+        all.extend(self.agents.iter().filter_map(|a| {
+            let since = a.idle_since?;
+            Some((since.plus_ms(self.limits.agent_idle_ms), Due::Idle(a.no)))
+        }));
         all.extend(self.stopping.iter().flat_map(|s| {
             let over = (s.until, Due::Stopping(s.command));
             [Some(over), s.begin_by.map(|at| (at, Due::NoRun(s.command)))].into_iter().flatten()
@@ -331,5 +338,6 @@ enum Due {
     Stopping(CommandNo),
     NoRun(CommandNo),
     Dialog(usize),
+    Idle(AgentNo),
     Drain,
 }

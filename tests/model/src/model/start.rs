@@ -9,7 +9,7 @@ use pi_server_core::{CommandNo, Text};
 
 use super::Model;
 use super::lane::is_abort;
-use super::types::{Command, Home, Needs, Place, Run};
+use super::types::{Command, Home, Kept, Needs, Place, Run};
 
 impl Model {
     pub(super) fn start(&mut self, no: CommandNo) {
@@ -130,7 +130,8 @@ impl Model {
         match (command.kind(), answer) {
             (_, Answer::Failed(text)) => self.finish(no, words(text)),
             (CommandKind::CreateSession, Answer::Directory { cwd }) => {
-                let home = Home { cwd: cwd.clone(), file: None, since: self.now };
+                let (since, kept) = (self.now, Kept::NothingHappened);
+                let home = Home { cwd: cwd.clone(), file: None, since, kept };
                 self.make_home(no, home);
             }
             (
@@ -140,7 +141,8 @@ impl Model {
                 if let Some(session) = self.holder_of(path, id.as_ref()) {
                     return self.finish(no, Err(Failure::FileInUse { session }));
                 }
-                let home = Home { cwd: cwd.clone(), file: Some(path.clone()), since: self.now };
+                let (since, kept) = (self.now, Kept::InTheFile);
+                let home = Home { cwd: cwd.clone(), file: Some(path.clone()), since, kept };
                 if command.creates() {
                     self.make_home(no, home);
                 } else {
@@ -187,15 +189,6 @@ impl Model {
             return self.finish(no, Ok(Data::None));
         }
         self.find_mut(no).expect("found").needs = Needs::Agent;
-        if agent.is_some() {
-            return;
-        }
-        let (cwd, resume) = match (&command.home, self.session(&id)) {
-            (Some(home), None) => (home.cwd.clone(), home.file.clone()),
-            (_, Some(session)) => (session.cwd.clone(), session.info.file.clone()),
-            (None, None) => unreachable!("a command for an agent has a session or makes one"),
-        };
-        self.spawn(&id, cwd, resume);
     }
 
     /// Gives a command to its agent, which is up.
@@ -220,6 +213,7 @@ impl Model {
         }
         self.find_mut(no).expect("found").joined = joined;
         self.pass_circuits(no);
+        self.given(&id, command.kind());
         let call = Ask::Call { agent, call: no, kind: command.kind(), frame: command.body };
         self.seen.ask(&call);
         let command = self.find_mut(no).expect("found");

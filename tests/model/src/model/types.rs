@@ -35,8 +35,18 @@ pub(super) struct Session {
     pub(super) created_at: Micros,
     pub(super) info: AgentInfo,
     pub(super) newest_event: Seq,
+    pub(super) kept: Kept,
     pub(super) data: Bucket,
     pub(super) dialog: Bucket,
+}
+
+/// Where what has happened in a session is kept: the last paragraph of section 7.6.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kept {
+    #[default]
+    NothingHappened,
+    MaybeOnlyByTheAgent,
+    InTheFile,
 }
 
 /// The agent of a session (or of one that is being created), and what it is doing: section 7.4.
@@ -54,6 +64,8 @@ pub(super) struct Agent {
     pub(super) newest_event: Seq,
     /// Whether the last run since a prompt was passed on ended with the provider's error.
     pub(super) run_failed: Option<bool>,
+    /// Since when it has been idle: section 7.6.
+    pub(super) idle_since: Option<Micros>,
 }
 
 /// What an agent said of itself when it came up.
@@ -171,6 +183,7 @@ pub(super) struct Home {
     pub(super) cwd: Text,
     pub(super) file: Option<Text>,
     pub(super) since: Micros,
+    pub(super) kept: Kept,
 }
 
 /// A stored outcome: section 6.2.

@@ -305,7 +305,7 @@ impl<'a> World<'a> {
             entropy: [7; 16],
             clean,
             recovery: if fail { RecoveryPolicy::Fail } else { RecoveryPolicy::Resume },
-            agent: AgentKind::Demo,
+            agent: if self.swarm.pi { AgentKind::Pi } else { AgentKind::Demo },
             default_cwd: Text::from("/"),
             journal_path: Text::from("/journal"),
             journal: JournalFacts::default(),

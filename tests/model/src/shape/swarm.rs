@@ -20,6 +20,8 @@ pub(super) struct Swarm {
     pub(super) dependencies: u64,
     pub(super) versions: u64,
     pub(super) timeouts: u64,
+    /// Agents are processes, of which there may not be many.
+    pub(super) pi: bool,
     /// The bounds of the run.
     pub(super) limits: Limits,
 }
@@ -151,6 +153,7 @@ impl Swarm {
             dependencies: *entropy.pick(&rarity),
             versions: *entropy.pick(&rarity),
             timeouts: *entropy.pick(&rarity),
+            pi: entropy.once_in(2),
             limits: limits(entropy),
         }
     }
@@ -169,7 +172,7 @@ impl Swarm {
 /// The bounds of a run: those of every day, or some that are reached at once.
 fn limits(entropy: &mut Entropy<'_>) -> Limits {
     let mut limits = Limits { rate: entropy.once_in(4), ..Limits::default() };
-    let tiny: [(&str, &[u64]); 21] = [
+    let tiny: [(&str, &[u64]); 23] = [
         ("pending_per_connection_max", &[1, 3]),
         ("subscriptions_per_connection_max", &[1]),
         ("sessions_max", &[1, 2]),
@@ -191,6 +194,8 @@ fn limits(entropy: &mut Entropy<'_>) -> Limits {
         ("bash_global_failures", &[1, 2]),
         ("circuit_probes", &[1]),
         ("circuit_successes", &[1]),
+        ("agents_max", &[1, 1, 2]),
+        ("agents_starting_max", &[1]),
     ];
     if entropy.once_in(2) {
         for (name, values) in tiny {
@@ -210,6 +215,7 @@ fn limits(entropy: &mut Entropy<'_>) -> Limits {
             "drain_timeout_ms",
             "circuit_open_ms",
             "provider_window_ms",
+            "agent_idle_ms",
         ];
         for name in times {
             let ms = *entropy.pick(&[10, 40, 200, 30_000]);

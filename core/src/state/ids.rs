@@ -1,0 +1,212 @@
+//! What ids lead to: a command that is in flight or stored, or nothing any more. Ids stand here as
+//! 64-bit keyed hashes.
+//!
+//! Every command with an id asks once, and tens of thousands of forgotten ids are remembered, so
+//! all of them lie in one flat table with linear probing: one cache line a question. Its order is
+//! an accident of history that nobody sees: answers depend on what is in it, and a snapshot has its
+//! entries sorted. Two ids with the same hash are a chance of one in 10^14 a question; the second
+//! one is treated as forgotten, so it never gets the other's outcome.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{Decode, Encode};
+
+use super::admission::count;
+use crate::ids::CommandNo;
+
+/// What an id leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    Unknown,
+    /// In flight, or stored.
+    Command(CommandNo),
+    Forgotten,
+}
+
+/// All ids that are known.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ids {
+    /// The forgotten ones, oldest first.
+    forgotten: VecDeque<u64>,
+    /// How many lead to a command.
+    live: usize,
+    /// Empty, or a power of two at least twice as long as there are ids.
+    table: Vec<Place>,
+}
+
+/// A place of the table. A hash of zero says that it is empty; an id whose hash is zero has one
+/// instead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+struct Place {
+    hash: u64,
+    /// Commands are numbered from one; zero stands for a forgotten id.
+    command: CommandNo,
+}
+
+const FORGOTTEN: CommandNo = CommandNo(0);
+
+impl Ids {
+    pub(super) fn find(&self, hash: u64) -> Found {
+        match self.seek(hash.max(1)).and_then(|place| self.table.get(place)) {
+            None => Found::Unknown,
+            Some(place) if place.command == FORGOTTEN => Found::Forgotten,
+            Some(place) => Found::Command(place.command),
+        }
+    }
+
+    /// The id of a command that has been admitted. It was unknown.
+    pub(super) fn admit(&mut self, hash: u64, command: CommandNo) {
+        let hash = hash.max(1);
+        if self.seek(hash).is_none() {
+            self.put(Place { hash, command });
+            self.live = self.live.saturating_add(1);
+        }
+    }
+
+    /// The id's outcome is stored no longer. Drops the oldest forgotten ids over `max`.
+    pub(super) fn forget(&mut self, hash: u64, max: u64) {
+        let hash = hash.max(1);
+        let place = self.seek(hash).and_then(|place| self.table.get_mut(place));
+        if let Some(place) = place.filter(|place| place.command != FORGOTTEN) {
+            place.command = FORGOTTEN;
+            self.live = self.live.saturating_sub(1);
+            self.forgotten.push_back(hash);
+        }
+        while count(self.forgotten.len()) > max {
+            let Some(oldest) = self.forgotten.pop_front() else { break };
+            self.take(oldest);
+        }
+    }
+
+    pub(super) fn forgotten_count(&self) -> u64 {
+        count(self.forgotten.len())
+    }
+
+    fn home(&self, hash: u64) -> usize {
+        // The table's length is a power of two, so this is the hash modulo the length.
+        let mask = self.table.len().wrapping_sub(1);
+        usize::try_from(hash & u64::try_from(mask).unwrap_or(u64::MAX)).unwrap_or_default()
+    }
+
+    fn next(&self, place: usize) -> usize {
+        place.wrapping_add(1) & self.table.len().wrapping_sub(1)
+    }
+
+    fn seek(&self, hash: u64) -> Option<usize> {
+        let mut place = self.home(hash);
+        loop {
+            match self.table.get(place) {
+                Some(found) if found.hash == hash => return Some(place),
+                Some(Place { hash: 0, .. }) | None => return None,
+                Some(_) => place = self.next(place),
+            }
+        }
+    }
+
+    /// Puts in an id that is not there, and makes room before it is needed.
+    fn put(&mut self, id: Place) {
+        let ids = self.live.saturating_add(self.forgotten.len()).saturating_add(1);
+        if ids.saturating_mul(2) > self.table.len() {
+            let length = ids.saturating_mul(4).next_power_of_two().max(64);
+            let before = core::mem::take(&mut self.table);
+            self.table.resize(length, Place::default());
+            before.into_iter().filter(|known| known.hash != 0).for_each(|known| self.lay(known));
+        }
+        self.lay(id);
+    }
+
+    fn lay(&mut self, id: Place) {
+        let mut place = self.home(id.hash);
+        while self.table.get(place).is_some_and(|found| found.hash != 0) {
+            place = self.next(place);
+        }
+        if let Some(free) = self.table.get_mut(place) {
+            *free = id;
+        }
+    }
+
+    /// Empties a place and moves up what had to probe past it, so that no marks of the dead are
+    /// needed.
+    fn take(&mut self, hash: u64) {
+        let Some(mut hole) = self.seek(hash) else { return };
+        let mut place = self.next(hole);
+        while let Some(found) = self.table.get(place).copied().filter(|found| found.hash != 0) {
+            let mask = self.table.len().wrapping_sub(1);
+            let travelled = place.wrapping_sub(self.home(found.hash)) & mask;
+            let past_hole = place.wrapping_sub(hole) & mask;
+            if travelled >= past_hole {
+                if let Some(free) = self.table.get_mut(hole) {
+                    *free = found;
+                }
+                hole = place;
+            }
+            place = self.next(place);
+        }
+        if let Some(free) = self.table.get_mut(hole) {
+            *free = Place::default();
+        }
+    }
+
+    /// The ids that lead to a command, by hash.
+    fn sorted(&self) -> Vec<Place> {
+        let is_live = |place: &&Place| place.command != FORGOTTEN;
+        let mut live: Vec<Place> = self.table.iter().filter(is_live).copied().collect();
+        live.sort_unstable();
+        live
+    }
+}
+
+/// Equal are those that give the same answers; how long their tables are is history.
+impl PartialEq for Ids {
+    fn eq(&self, other: &Ids) -> bool {
+        self.forgotten == other.forgotten && self.sorted() == other.sorted()
+    }
+}
+
+impl Eq for Ids {}
+
+impl Encode for Ids {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.forgotten.encode(encoder)?;
+        self.sorted().encode(encoder)
+    }
+}
+
+impl<Context> Decode<Context> for Ids {
+    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Ids, DecodeError> {
+        let forgotten: VecDeque<u64> = VecDeque::decode(decoder)?;
+        let live: Vec<Place> = Vec::decode(decoder)?;
+        let mut ids = Ids::default();
+        for hash in forgotten {
+            ids.read(Place { hash, command: FORGOTTEN })?;
+            ids.forgotten.push_back(hash);
+        }
+        for place in live {
+            if place.command == FORGOTTEN {
+                return Err(DecodeError::Other("an id leads to no command"));
+            }
+            ids.read(place)?;
+            ids.live = ids.live.saturating_add(1);
+        }
+        Ok(ids)
+    }
+}
+
+impl Ids {
+    /// Puts in an id from a snapshot, which has no hash of zero and none twice.
+    fn read(&mut self, place: Place) -> Result<(), DecodeError> {
+        if place.hash == 0 || self.seek(place.hash).is_some() {
+            return Err(DecodeError::Other("an id has no hash of its own"));
+        }
+        self.put(place);
+        Ok(())
+    }
+}
+
+bincode::impl_borrow_decode!(Ids);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+use alloc::collections::{BTreeMap, VecDeque};
+
+use super::{Found, Ids};
+use crate::ids::CommandNo;
+
+/// `SplitMix64`, so that a failure is repeated by its seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
+/// The same in maps.
+#[derive(Default)]
+struct Naive {
+    live: BTreeMap<u64, CommandNo>,
+    forgotten: VecDeque<u64>,
+}
+
+impl Naive {
+    fn find(&self, hash: u64) -> Found {
+        match self.live.get(&hash) {
+            Some(number) => Found::Command(*number),
+            None if self.forgotten.contains(&hash) => Found::Forgotten,
+            None => Found::Unknown,
+        }
+    }
+
+    fn forget(&mut self, hash: u64, max: u64) {
+        if self.live.remove(&hash).is_some() {
+            self.forgotten.push_back(hash);
+        }
+        while self.forgotten.len() as u64 > max {
+            self.forgotten.pop_front();
+        }
+    }
+}
+
+fn copied(ids: &Ids) -> Ids {
+    let config = bincode::config::standard();
+    let bytes = bincode::encode_to_vec(ids, config).unwrap();
+    bincode::decode_from_slice(&bytes, config).unwrap().0
+}
+
+#[test]
+fn an_id_is_live_then_forgotten_then_unknown() {
+    for seed in 0..50 {
+        let (mut random, mut ids, mut naive) = (Random(seed), Ids::default(), Naive::default());
+        let max = random.next() % 40;
+        for number in 1..2_000 {
+            // Few different hashes, so that they meet in the table.
+            let hash = (random.next() % 97) << (random.next() % 3 * 20);
+            let known = hash.max(1);
+            match naive.find(known) {
+                Found::Unknown => {
+                    ids.admit(hash, CommandNo(number));
+                    naive.live.insert(known, CommandNo(number));
+                }
+                Found::Command(_) | Found::Forgotten => {
+                    ids.forget(hash, max);
+                    naive.forget(known, max);
+                }
+            }
+            for probe in 0..97 {
+                assert_eq!(ids.find(probe), naive.find(probe.max(1)), "seed {seed} probe {probe}");
+            }
+            assert_eq!(ids.forgotten_count(), naive.forgotten.len() as u64, "seed {seed}");
+        }
+        assert_eq!(copied(&ids), ids, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_snapshot_with_an_id_twice_is_none() {
+    let config = bincode::config::standard();
+    let twice = bincode::encode_to_vec(([7_u64].as_slice(), [(7_u64, 3_u64)].as_slice()), config);
+    let read = bincode::decode_from_slice::<Ids, _>(&twice.unwrap(), config);
+    assert!(read.is_err(), "{read:?}");
+    let none = bincode::encode_to_vec(([7_u64].as_slice(), [(8_u64, 0_u64)].as_slice()), config);
+    let read = bincode::decode_from_slice::<Ids, _>(&none.unwrap(), config);
+    assert!(read.is_err(), "{read:?}");
+}
