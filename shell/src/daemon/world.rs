@@ -11,9 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pi_server_core::input::{AgentKind, Boot, InputKind, RecoveryPolicy, RuleSet, Transport};
-use pi_server_core::{Limits, Seq, State};
+use pi_server_core::{ConnId, Limits, Seq, State};
 
-use super::error::Error;
 use super::event_loop::CLIENTS;
 use super::hands::Hands;
 use super::keeper::{Keeper, Retention};
@@ -27,6 +26,7 @@ use crate::journal::{Facts, Journal, Settings};
 use crate::net::Net;
 
 pub use super::clock::Time;
+pub use super::error::Error;
 pub use crate::agent::{Heard, Troupe};
 pub use crate::journal::storage::{Disk, Segment, Shelf, SyncFile, View};
 pub use crate::journal::{Durability, OpenError, Origin};
@@ -147,6 +147,11 @@ impl Daemon {
         let now = self.turns.time.now();
         let turn::Daemon { hands, turn, .. } = &mut self.turns;
         hands.net.ready(link, ready, now, &mut turn.happened);
+    }
+
+    /// The connection that a client is, once the core knows it and until it is gone.
+    pub fn connection(&self, link: Link) -> Option<ConnId> {
+        self.turns.hands.links.conn(link)
     }
 
     /// A signal to stop has come.

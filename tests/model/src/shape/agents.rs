@@ -14,7 +14,7 @@ use crate::entropy::Entropy;
 
 /// All agents of one daemon life.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Agents {
+pub struct Agents {
     list: BTreeMap<AgentNo, Agent>,
     dialogs: u64,
     /// What the program cannot offer.
@@ -34,17 +34,17 @@ struct Agent {
 
 impl Agents {
     /// Agents of a program that cannot offer some commands.
-    pub(super) fn new(absent: Vec<CommandKind>) -> Agents {
+    pub fn new(absent: Vec<CommandKind>) -> Agents {
         Agents { absent, ..Agents::default() }
     }
 
     /// The daemon died, and its agents with it.
-    pub(super) fn clear(&mut self) {
+    pub fn clear(&mut self) {
         self.list.clear();
     }
 
     /// An agent is asked for something.
-    pub(super) fn asked(&mut self, ask: &Ask, entropy: &mut Entropy<'_>) {
+    pub fn asked(&mut self, ask: &Ask, entropy: &mut Entropy<'_>) {
         match ask {
             Ask::Spawn { agent, session: _, cwd: _, resume: _ } => self.spawn(*agent, entropy),
             Ask::Call { agent, call, kind, frame: _ } => {
@@ -71,7 +71,7 @@ impl Agents {
     }
 
     /// The next thing that some obedient agent says.
-    pub(super) fn say(&mut self, entropy: &mut Entropy<'_>) -> Option<(AgentNo, AgentSaid)> {
+    pub fn say(&mut self, entropy: &mut Entropy<'_>) -> Option<(AgentNo, AgentSaid)> {
         let speaking: Vec<AgentNo> = self
             .list
             .iter()
@@ -95,10 +95,7 @@ impl Agents {
     }
 
     /// Something that an agent says out of turn: an event, a dialog, its looks, or its end.
-    pub(super) fn spontaneous(
-        &mut self,
-        entropy: &mut Entropy<'_>,
-    ) -> Option<(AgentNo, AgentSaid)> {
+    pub fn spontaneous(&mut self, entropy: &mut Entropy<'_>) -> Option<(AgentNo, AgentSaid)> {
         let alive: Vec<AgentNo> = self.list.keys().copied().collect();
         if alive.is_empty() {
             return None;
@@ -131,7 +128,7 @@ impl Agents {
     }
 
     /// An open dialog.
-    pub(super) fn dialog(&self, entropy: &mut Entropy<'_>) -> Option<(Text, DialogMethod)> {
+    pub fn dialog(&self, entropy: &mut Entropy<'_>) -> Option<(Text, DialogMethod)> {
         let open: Vec<_> = self.list.values().flat_map(|agent| &agent.open).collect();
         if open.is_empty() { None } else { Some((*entropy.pick(&open)).clone()) }
     }
@@ -277,11 +274,7 @@ impl Agent {
 }
 
 /// A lie: any agent number, any saying.
-pub(super) fn lie(
-    agents: u64,
-    calls: &[CommandNo],
-    entropy: &mut Entropy<'_>,
-) -> (AgentNo, AgentSaid) {
+pub fn lie(agents: u64, calls: &[CommandNo], entropy: &mut Entropy<'_>) -> (AgentNo, AgentSaid) {
     let no = AgentNo(entropy.below(agents + 2));
     let unknown = [CommandNo(0)];
     let call = *entropy.pick(if calls.is_empty() { &unknown } else { calls });

@@ -4,7 +4,7 @@
 //! world generates next, most of the time as it should be and sometimes not. Every input can be
 //! written in the notation of scripts and read back, so every failure is a script.
 
-mod agents;
+pub mod agents;
 mod clients;
 mod swarm;
 

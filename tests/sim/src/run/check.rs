@@ -1,0 +1,85 @@
+//! The verdict on a run whose world has come to rest.
+
+use pi_replay::source::Source;
+use pi_replay::verify::verify;
+use pi_server_model::run::Check;
+
+use super::{Options, Run};
+use crate::client::Transcript;
+use crate::matrix::Sometimes;
+use crate::oracle::judge;
+
+impl Run {
+    /// Ends the last life, and judges the run.
+    pub(super) fn finish(&mut self, options: Options) -> Result<(), String> {
+        let kept = self.daemon.as_ref().map_or(0, pi_server::world::Daemon::kept_bytes);
+        if kept > 0 {
+            return Err(format!("{kept} bytes are kept for clients who have read everything"));
+        }
+        for client in &mut self.clients {
+            client.hear();
+            if let Some(line) = &mut client.line {
+                line.transcript.complete = true;
+            }
+            self.transcripts.extend(client.disconnected());
+        }
+        self.remember()?;
+        self.stop()?;
+        self.start()?;
+        let Some(daemon) = &self.daemon else { return Err("no last life".into()) };
+        if !daemon.facts().clean {
+            return Err("the stop was clean, and the start says that it was not".into());
+        }
+        self.stop()?;
+        self.account()?;
+        self.model()?;
+        if options.verify && self.taste.retain_bytes == 0 {
+            self.offline()?;
+        }
+        Ok(())
+    }
+
+    /// Every frame that anybody was sent must follow from the journal.
+    fn account(&self) -> Result<(), String> {
+        let accountable: Vec<Transcript> = self
+            .transcripts
+            .iter()
+            .filter(|transcript| !self.excused.get(transcript.life).copied().unwrap_or(false))
+            .cloned()
+            .collect();
+        judge(&self.history, &self.lives, &accountable)
+    }
+
+    /// Every step of the journal must be what the model and the invariants say.
+    fn model(&self) -> Result<(), String> {
+        let mut check = Check::new();
+        for kept in &self.history {
+            let seq = kept.input.seq;
+            check.step(&kept.input).map_err(|rule| format!("input {seq}: {rule}"))?;
+        }
+        Ok(())
+    }
+
+    /// The offline tool reads the files and finds nothing.
+    fn offline(&mut self) -> Result<(), String> {
+        let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
+        self.disk.export(dir.path()).map_err(|error| error.to_string())?;
+        let source = Source::open(dir.path()).map_err(|error| error.to_string())?;
+        let report = verify(&source, &mut |_| {}).map_err(|error| format!("{error:?}"))?;
+        let is_fine = report.reading.verdict.is_ok()
+            && report.divergence.is_none()
+            && report.unreadable.is_none()
+            && report.checks.altered.is_none();
+        if !is_fine {
+            return Err(format!("the offline tool says: {report}"));
+        }
+        // The last stop came after everything that was remembered.
+        let wrote = self.history.len() as u64 + 1;
+        let read = report.counts.inputs;
+        if read != wrote {
+            return Err(format!("the offline tool has read {read} inputs of {wrote}"));
+        }
+        self.matrix.saw(Sometimes::Verified);
+        Ok(())
+    }
+}
