@@ -46,7 +46,7 @@ fn part(policy: &Policy, what: What, body: &Value) -> Value {
 fn every_kind_of_secret_is_found_wherever_it_is() {
     let policy = Policy::default();
     for secret in SECRETS {
-        let text = format!("use {secret} for this");
+        let text = format!("für ‚{secret}‘\n{secret} for this");
         let body = json!({ "type": "x", "deep": [{ "text": text }], text.clone(): 1 });
         let left = part(&policy, What::Event, &body).to_string();
         assert!(!left.contains(core_of(secret)), "{left}");
@@ -145,5 +145,17 @@ fn a_policy_that_makes_no_sense_is_refused() {
     ] {
         let error = Policy::parse(text).expect_err(text);
         assert!(error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_key_right_behind_an_escape_is_found() {
+    let policy = Policy::default();
+    for secret in SECRETS {
+        for before in ["\n", "\t", "\"", "\u{1}"] {
+            let body = json!({ "type": "x", "text": format!("a{before}{secret} b") });
+            let left = part(&policy, What::Event, &body).to_string();
+            assert!(!left.contains(core_of(secret)), "{left}");
+        }
     }
 }

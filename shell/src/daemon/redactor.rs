@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use pi_server_core::input::{AgentSaid, Answer, Details, InputKind, Reply};
+use pi_server_core::input::{AgentSaid, Answer, Details, InputKind, Malformed, Reply};
 use pi_server_core::{Seq, Text};
 use pi_server_redact::{Left, Policy, What};
 
@@ -43,12 +43,17 @@ impl Redactor {
                     self.text(note);
                 }
             }
+            // What was meant for the type of a command is echoed and kept.
+            InputKind::Malformed { malformed, .. } => {
+                if let Malformed::Invalid { command: Some(command), .. } = &mut **malformed {
+                    self.text(command);
+                }
+            }
             InputKind::Agent { .. }
             | InputKind::Answered { .. }
             | InputKind::Boot(_)
             | InputKind::Opened(_)
             | InputKind::Closed { .. }
-            | InputKind::Malformed { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
             | InputKind::Drain

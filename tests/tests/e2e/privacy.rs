@@ -83,6 +83,7 @@ fn plant(client: &mut Client) {
     let escaped = escaped.concat();
     for text in [
         format!("no frame {PLANTED}"),
+        format!(r#"{{"id":"x","type":"{PLANTED}"}}"#),
         format!(r#"{{"id":"x","type":"prompt","sessionId":"s","text":"{PLANTED}"}}"#),
         format!(r#"{{"id":"x","type":"prompt","sessionId":"s","text":"{escaped}"}}"#),
     ] {
