@@ -5,6 +5,7 @@
 #   scripts/campaign.sh [PART...]
 #
 #   model        model-checked runs         RUNS=1000000 from seed FROM=0
+#   sim          the daemon in a faulty world  SEEDS=10000 from seed SEEDS_FROM=0
 #   fuzz         all fuzz targets together  FUZZ_SECONDS=3600
 #   concurrency  many clients at once       ROUNDS=400
 #   crashes      simulated crashes          CRASHES=100000
@@ -17,7 +18,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 parts=("$@")
-[[ $# -gt 0 ]] || parts=(model fuzz concurrency crashes kills planted)
+[[ $# -gt 0 ]] || parts=(model sim fuzz concurrency crashes kills planted)
 log=target/campaign
 mkdir -p "$log"
 commit=$(git rev-parse --short HEAD)
@@ -44,6 +45,15 @@ model() {
     quietly model cargo test --locked --release -p pi-server-model --test differential -- --nocapture
     printf '| model-checked runs | seeds %d to %d: %s in %d s | clean |\n' \
         "$from" $((from + runs)) "$(grep -oE '[0-9]+ inputs' "$log/model.txt")" $((SECONDS - start))
+}
+
+sim() {
+    local from=${SEEDS_FROM:-0} seeds=${SEEDS:-10000}
+    cargo build --quiet --locked --release -p pi-server-sim
+    quietly sim target/release/pi-server-sim --seeds "$from..$((from + seeds))" --failures 1
+    cat "$log/sim.txt"
+    printf '| simulator | seeds %d to %d in %d s | clean |\n' \
+        "$from" $((from + seeds)) $((SECONDS - start))
 }
 
 fuzz() {
@@ -92,7 +102,7 @@ mutants() {
 
 for part in "${parts[@]}"; do
     case $part in
-    model | fuzz | concurrency | crashes | kills | planted | mutants) ;;
+    model | sim | fuzz | concurrency | crashes | kills | planted | mutants) ;;
     *) printf 'no such part: %s\n' "$part" >&2; exit 2 ;;
     esac
 done
