@@ -19,7 +19,7 @@ pub use client::Client;
 pub use daemon::{Daemon, Setup};
 
 /// Longest wait for anything, before a test fails.
-pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Waits for what nothing announces, by looking again and again.
 ///

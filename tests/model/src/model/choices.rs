@@ -1,5 +1,6 @@
 //! What PROTOCOL.md leaves to the daemon: the names of sessions that were created without one, and
-//! which of several lanes goes first. The model takes both from what the state did.
+//! which of several lanes goes first, and so in which order commands of different lanes end. The
+//! model takes them from what the state did.
 
 use pi_server_core::frame::{Frame, Phase};
 use pi_server_core::output::{Ask, Output};
@@ -10,6 +11,7 @@ use pi_server_core::{CommandNo, Text};
 pub struct Choices {
     name: Option<Text>,
     order: Vec<Mark>,
+    ends: Vec<CommandNo>,
 }
 
 /// Something that happened to a command or for a session.
@@ -29,8 +31,10 @@ impl Choices {
                     frame: Frame::Lifecycle { command, session, phase, .. }, ..
                 } => match phase {
                     Phase::Accepted => choices.name.clone_from(session),
-                    Phase::Started | Phase::Finished(_) => {
+                    Phase::Started => choices.order.push(Mark::Command(*command)),
+                    Phase::Finished(_) => {
                         choices.order.push(Mark::Command(*command));
+                        choices.ends.push(*command);
                     }
                 },
                 Output::Ask(Ask::Call { call, .. }) => choices.order.push(Mark::Command(*call)),
@@ -55,6 +59,11 @@ impl Choices {
     /// The name of a session that is created without one.
     pub(super) fn name(&self) -> Text {
         self.name.clone().unwrap_or_else(|| Text::from("?"))
+    }
+
+    /// When a command ended, among those that ended in this step.
+    pub(super) fn end(&self, no: CommandNo) -> usize {
+        self.ends.iter().position(|end| *end == no).unwrap_or(usize::MAX)
     }
 
     /// When the state came to a command, among all that it came to in this step.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use pi_server_core::CommandNo;
 use pi_server_core::command::{CommandKind, Target};
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{Data, Frame, Outcome, Phase};
 use pi_server_core::input::Interest;
+use pi_server_core::{CommandNo, Text};
 
 use super::Model;
-use super::types::{Command, Ending, Stored};
+use super::types::{Command, Ending, Namespace, Stored};
 
 impl Model {
     /// Sends a lifecycle frame to those whose interest covers the command.
@@ -117,7 +117,7 @@ impl Model {
             }
         }
         let Some(id) = &command.envelope.id else { return };
-        self.stored.push(Stored {
+        let stored = Stored {
             client: command.client.clone(),
             id: id.clone(),
             no: command.no,
@@ -125,7 +125,14 @@ impl Model {
             fingerprint: command.envelope.fingerprint,
             session: command.session.clone(),
             outcome: outcome.clone(),
-        });
+        };
+        self.ended.push(stored.clone());
+        self.remember(stored);
+    }
+
+    /// Stores an outcome, and forgets the oldest over bound.
+    fn remember(&mut self, stored: Stored) {
+        self.stored.push(stored);
         while self.stored.len() as u64 > self.limits.outcomes_max {
             let oldest = self.stored.remove(0);
             self.forgotten.push((oldest.client, oldest.id));
@@ -134,4 +141,34 @@ impl Model {
             self.forgotten.remove(0);
         }
     }
+
+    /// Outcomes are stored in the order in which commands ended, and which of several lanes goes
+    /// first is the daemon's choice: what is stored and forgotten follows from that.
+    pub(super) fn store_in_the_order_of_ends(&mut self, before: Ids) {
+        let mut ended = std::mem::take(&mut self.ended);
+        if ended.is_sorted_by_key(|stored| self.choices.end(stored.no)) {
+            return;
+        }
+        ended.sort_by_key(|stored| self.choices.end(stored.no));
+        // What was settled in this very step stays settled.
+        let after = std::mem::replace(&mut self.stored, before.stored);
+        self.forgotten = before.forgotten;
+        ended.into_iter().for_each(|stored| self.remember(stored));
+        for stored in &mut self.stored {
+            if let Some(known) = after.iter().find(|known| known.no == stored.no) {
+                stored.outcome = known.outcome.clone();
+            }
+        }
+    }
+
+    /// What ids lead to now.
+    pub(super) fn ids(&self) -> Ids {
+        Ids { stored: self.stored.clone(), forgotten: self.forgotten.clone() }
+    }
+}
+
+/// What ids led to before a step.
+pub(super) struct Ids {
+    stored: Vec<Stored>,
+    forgotten: Vec<(Namespace, Text)>,
 }

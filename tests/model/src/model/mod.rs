@@ -65,6 +65,8 @@ pub struct Model {
     stored: Vec<Stored>,
     /// Oldest first.
     forgotten: Vec<(Namespace, Text)>,
+    /// Outcomes of commands with an id that ended in this step, in the model's order.
+    ended: Vec<Stored>,
     keys: Vec<Key>,
     dialogs: Vec<Dialog>,
     control: Bucket,
@@ -110,6 +112,7 @@ impl Model {
             sequences: BTreeMap::new(),
             stored: Vec::new(),
             forgotten: Vec::new(),
+            ended: Vec::new(),
             keys: Vec::new(),
             dialogs: Vec::new(),
             control: Bucket::full(0, Micros(0)),
@@ -130,6 +133,7 @@ impl Model {
         self.body = input.body;
         self.choices = choices;
         self.seen = Seen::default();
+        let ids = self.ids();
         if let InputKind::Boot(boot) = &input.kind {
             self.boot(boot);
         } else if self.alive {
@@ -141,6 +145,7 @@ impl Model {
             self.exit_when_drained();
         }
         self.forget_empty_lanes();
+        self.store_in_the_order_of_ends(ids);
         std::mem::take(&mut self.seen)
     }
 
