@@ -153,7 +153,9 @@ impl Model {
         // What was settled in this very step stays settled.
         let after = std::mem::replace(&mut self.stored, before.stored);
         self.forgotten = before.forgotten;
-        ended.into_iter().for_each(|stored| self.remember(stored));
+        for stored in ended {
+            self.remember(stored);
+        }
         for stored in &mut self.stored {
             if let Some(known) = after.iter().find(|known| known.no == stored.no) {
                 stored.outcome = known.outcome.clone();
