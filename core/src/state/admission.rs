@@ -167,7 +167,7 @@ impl State {
 
     /// Ids are found by their keyed hash. Two with the same hash are a chance of one in 10^14 a
     /// question; the second is treated as forgotten, so that it never gets the other's outcome.
-    fn find_id(&self, hash: u64, client: &Text, id: &Text) -> Found {
+    pub(super) fn find_id(&self, hash: u64, client: &Text, id: &Text) -> Found {
         let found = self.identity.by_hash(hash);
         let Found::Command(number) = found else { return found };
         let is_this = match self.commands.get(&number) {

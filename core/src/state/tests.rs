@@ -1,10 +1,14 @@
 use alloc::vec::Vec;
 
+use super::State;
 use super::breaker::{Breaker, Probe, Thresholds, Verdict};
 use super::bucket::{Rate, TokenBucket};
+use super::identity::Found;
 use super::lane::{Hold, Lane, Slot, Waiting};
 use crate::command::{Class, CommandKind};
-use crate::ids::{CommandNo, Micros};
+use crate::ids::{CommandNo, Micros, Text};
+use crate::notation::parse_script;
+use crate::output::Outputs;
 
 #[test]
 fn a_bucket_lets_its_burst_through_and_then_its_rate() {
@@ -156,4 +160,24 @@ fn try_queue(kinds: &[(Class, bool, bool, bool); 3], slot: Slot, hold: Hold) {
         .find(|index| may_start(&queue, *index, slot, hold))
         .map(|index| queue[index].command);
     assert_eq!(lane.take_startable(hold), expected, "{queue:?} {slot:?} {hold:?}");
+}
+
+#[test]
+fn two_ids_with_one_hash_are_never_taken_for_each_other() {
+    let script = parse_script(
+        "t1 boot rate=off\nt2 open\nt3 command c2 \"stored\" health_check\n\
+         t4 command c2 \"in flight\" create_session s:a\n",
+    );
+    let (mut state, mut outputs) = (State::new(), Outputs::new());
+    for step in &script.expect("the script is in the notation").steps {
+        state.step(&step.input, &mut outputs);
+    }
+    let (nobody, somebody) = (Text::from(""), Text::from("editor"));
+    for (id, number) in [("stored", CommandNo(3)), ("in flight", CommandNo(4))] {
+        let (id, other) = (Text::from(id), Text::from("other"));
+        let hash = state.identity.id_hash(&nobody, &id);
+        assert_eq!(state.find_id(hash, &nobody, &id), Found::Command(number));
+        assert_eq!(state.find_id(hash, &nobody, &other), Found::Forgotten);
+        assert_eq!(state.find_id(hash, &somebody, &id), Found::Forgotten);
+    }
 }

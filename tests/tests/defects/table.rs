@@ -154,21 +154,27 @@ const TABLE: [Defect; 87] = [
             "core/src/record/tests.rs::a_flipped_bit_in_a_durable_record_is_always_refused",
         ],
     ),
-    partly(
+    shown(
         33,
-        &["w33_an_answer_is_not_written_again_when_it_is_replayed"],
-        "bodies are in the journal in clear text and without an end: redaction and retention are \
-         on the road map",
+        &[
+            "w33_an_answer_is_not_written_again_when_it_is_replayed",
+            "tests/tests/e2e/privacy.rs::planted_secrets_are_nowhere_under_the_data_directory",
+            "tests/tests/e2e/retention.rs::\
+             old_segments_go_and_stored_answers_verification_and_gaps_stay",
+        ],
     ),
-    partly(
+    shown(
         34,
-        &["w34_lane_sequences_go_on_after_a_restart"],
-        "there is no compaction yet that could take anything away",
+        &[
+            "w34_lane_sequences_go_on_after_a_restart",
+            "tests/tests/e2e/retention.rs::\
+             old_segments_go_and_stored_answers_verification_and_gaps_stay",
+        ],
     ),
-    untested(
+    shown(
         35,
-        "not better yet: a start reads the whole journal, in one segment's memory, until there \
-         are snapshots; but no command is refused for it, since nobody is let in before",
+        &["shell/src/daemon/keeper/tests/large.rs::\
+             a_start_feeds_what_follows_the_newest_snapshot_and_no_more"],
     ),
     shown(
         36,
@@ -193,10 +199,14 @@ const TABLE: [Defect; 87] = [
     shown(41, &["tests/tests/malformed.rs::every_malformed_frame_is_in_the_journal"]),
     shown(42, &["w42_nothing_of_a_stopped_daemon_keeps_the_next_one_out"]),
     shown(43, &["w43_a_session_is_listed_as_it_is_and_not_as_a_file_remembers_it"]),
-    partly(
+    shown(
         44,
-        &["core/src/record/tests.rs::a_newer_format_is_told_apart_from_damage"],
-        "there is one format version so far, so that there is nothing to migrate yet",
+        &[
+            "core/src/record/tests.rs::a_newer_format_is_told_apart_from_damage",
+            "tests/tests/e2e/formats.rs::a_journal_of_an_older_format_is_gone_on_with",
+            "tests/tests/e2e/formats.rs::\
+             migrate_writes_the_same_journal_in_the_current_format",
+        ],
     ),
     // Resources.
     shown(
