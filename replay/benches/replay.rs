@@ -1,4 +1,4 @@
-//! How fast a journal is verified: cheap commands, one at a time and in bursts, and an agent's
+//! How fast a journal of a million inputs is verified: cheap commands, one at a time and in bursts, and an agent's
 //! stream of events.
 #![allow(missing_docs, reason = "criterion's macros make public functions without one")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot set up its journal has failed")]
@@ -14,7 +14,7 @@ use pi_replay::source::Source;
 use pi_replay::verify::verify;
 use pi_server_core::input::{AgentEvent, AgentSaid, InputKind};
 
-const INPUTS: u64 = 400_000;
+const INPUTS: u64 = 1_000_000;
 
 /// A journal of health checks, `turn` of them in one turn of the loop.
 fn commands(dir: &Path, turn: u64) {

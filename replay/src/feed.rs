@@ -183,15 +183,30 @@ impl Key {
 }
 
 impl Feed {
-    /// Begins to read.
+    /// Begins to read where the journal begins.
     ///
     /// # Errors
     /// `HEAD` or the list of segments cannot be read.
     pub fn start(source: &Source) -> Result<Feed, SourceError> {
+        Feed::start_with(source, |journal, first| Start::find(source, journal, first))
+    }
+
+    /// Begins to read behind the newest snapshot before input `at`, or where the journal begins.
+    ///
+    /// # Errors
+    /// `HEAD` or the list of segments cannot be read.
+    pub fn start_near(source: &Source, at: Seq) -> Result<Feed, SourceError> {
+        Feed::start_with(source, |journal, first| Start::near(source, journal, first, at))
+    }
+
+    fn start_with(
+        source: &Source,
+        find: impl FnOnce(JournalId, u64) -> Result<Start, SourceError>,
+    ) -> Result<Feed, SourceError> {
         let head = source.head()?;
         let mut segments = source.segments()?;
         let first = segments.first().copied().unwrap_or(1);
-        let start = Start::find(source, head.journal, first)?;
+        let start = find(head.journal, first)?;
         let survey = match &start.cursor {
             Some(cursor) => Survey::after(head, cursor),
             None => Survey::new(head),

@@ -140,7 +140,7 @@ impl From<io::Error> for PlayError {
 pub struct Ending {
     /// What reading it has told; `None` if `each` had seen enough.
     pub reading: Option<Reading>,
-    /// The first input that there is.
+    /// The first input that was to be played.
     pub first: Seq,
     /// The last input that was played.
     pub last: Seq,
@@ -166,9 +166,27 @@ impl Ending {
 /// The journal cannot be read or decoded, or `each` has failed.
 pub fn play(
     source: &Source,
+    each: impl FnMut(&Played<'_>) -> Result<ControlFlow<()>, PlayError>,
+) -> Result<Ending, PlayError> {
+    play_feed(Feed::start(source)?, each)
+}
+
+/// The same from the newest snapshot before input `at` on: what is before it is not stepped.
+///
+/// # Errors
+/// As [`play`].
+pub fn play_near(
+    source: &Source,
+    at: Seq,
+    each: impl FnMut(&Played<'_>) -> Result<ControlFlow<()>, PlayError>,
+) -> Result<Ending, PlayError> {
+    play_feed(Feed::start_near(source, at)?, each)
+}
+
+fn play_feed(
+    mut feed: Feed,
     mut each: impl FnMut(&Played<'_>) -> Result<ControlFlow<()>, PlayError>,
 ) -> Result<Ending, PlayError> {
-    let mut feed = Feed::start(source)?;
     let key = feed.key().clone();
     let Start { mut state, seq: mut last, .. } = feed.begin();
     let first = Seq(last.0 + 1);

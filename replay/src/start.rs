@@ -42,16 +42,36 @@ impl Start {
         if first <= 1 {
             return Ok(Start::default());
         }
-        for number in source.snapshots()?.into_iter().filter(|number| number + 1 >= first) {
-            let Ok(bytes) = source.read_snapshot(number) else { continue };
-            if let Ok(Snapshot { cursor, outputs, state, rest: _ }) = Snapshot::parse(&bytes)
-                && cursor.journal == journal
-                && cursor.segment == number
-                && let Ok(state) = State::decode(state)
-            {
-                return Ok(Start { state, seq: cursor.seq, outputs, cursor: Some(cursor) });
-            }
-        }
-        Err(SourceError::NoSnapshot { dir: source.dir().to_owned(), first })
+        let mut numbers = source.snapshots()?.into_iter().filter(|number| number + 1 >= first);
+        numbers
+            .find_map(|number| Start::at_snapshot(source, journal, number))
+            .ok_or_else(|| SourceError::NoSnapshot { dir: source.dir().to_owned(), first })
+    }
+
+    /// Where to begin for a look at input `at`: of the snapshots before it that can be used the
+    /// newest, so that as little as can be is stepped; without one, where the journal begins.
+    ///
+    /// # Errors
+    /// As for a journal's beginning.
+    pub(crate) fn near(
+        source: &Source,
+        journal: JournalId,
+        first: u64,
+        at: Seq,
+    ) -> Result<Start, SourceError> {
+        let numbers = source.snapshots()?.into_iter().rev().filter(|number| number + 1 >= first);
+        numbers
+            .filter_map(|number| Start::at_snapshot(source, journal, number))
+            .find(|start| start.seq < at)
+            .map_or_else(|| Start::find(source, journal, first), Ok)
+    }
+
+    /// What snapshot `number` has, if this build can use it.
+    fn at_snapshot(source: &Source, journal: JournalId, number: u64) -> Option<Start> {
+        let bytes = source.read_snapshot(number).ok()?;
+        let Snapshot { cursor, outputs, state, rest: _ } = Snapshot::parse(&bytes).ok()?;
+        let is_ours = cursor.journal == journal && cursor.segment == number;
+        let state = is_ours.then(|| State::decode(state).ok()).flatten()?;
+        Some(Start { state, seq: cursor.seq, outputs, cursor: Some(cursor) })
     }
 }

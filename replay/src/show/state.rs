@@ -8,10 +8,11 @@ use pi_server_core::state::{CommandView, LaneView, Metrics, SessionView};
 use pi_server_core::{CommandNo, Micros, Seq, State};
 use serde_json::{Value, json};
 
-use crate::play::{Ending, PlayError, play};
+use crate::play::{Ending, PlayError, play_near};
 use crate::source::Source;
+use crate::start::Start;
 
-/// Writes the state after input `at`, or of one session in it.
+/// Writes the state after input `at`, or of one session in it, from the nearest snapshot on.
 ///
 /// # Errors
 /// The journal cannot be read or has no such input, or the result cannot be written.
@@ -23,15 +24,16 @@ pub fn state_at(
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
     let mut found = None;
-    let ending = play(source, |played| {
+    let ending = play_near(source, at, |played| {
         if played.input.seq < at {
             return Ok(ControlFlow::Continue(()));
         }
-        found = Some(Picture::take(at, played.state, session));
+        found = (played.input.seq == at).then(|| Picture::take(at, played.state, session));
         Ok(ControlFlow::Break(()))
     })?;
     let Some(picture) = found else {
-        return Err(PlayError::NoInput { asked: at, first: ending.first, last: ending.last });
+        let first = Seq(Start::of(source)?.seq.0 + 1);
+        return Err(PlayError::NoInput { asked: at, first, last: ending.last });
     };
     if json {
         writeln!(out, "{}", picture.to_json())?;

@@ -1,7 +1,10 @@
-//! Journals that begin with a snapshot.
+//! Journals with snapshots, and journals that begin with one.
 
 use std::time::{Duration, Instant};
 
+use pi_replay::show::state_at;
+use pi_replay::source::Source;
+use pi_server_core::Seq;
 use pi_server_tests::Setup;
 use serde_json::{Value, json};
 
@@ -53,4 +56,48 @@ fn a_journal_that_begins_with_a_snapshot_is_investigated_too() {
     assert_eq!(replay_json(0, &same)["differences"], json!([]));
     let needs_all = ["shrink", dir, "--until", "output:x", "-o", arg(&again)];
     assert_eq!(replay(&needs_all).status.code(), Some(2));
+}
+
+#[test]
+fn a_state_is_shown_from_the_nearest_snapshot_that_can_be_used() {
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
+    let mut client = daemon.websocket();
+    client.ok(json!({ "type": "create_session", "sessionId": "s" }));
+    let snapshots = daemon.dir().join("snapshots");
+    let snaps = || {
+        let files = std::fs::read_dir(&snapshots).into_iter().flatten().flatten();
+        let mut paths: Vec<_> = files.map(|file| file.path()).collect();
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "snap"));
+        paths.sort();
+        paths
+    };
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut ids = (0..).map(|number| format!("p{number}"));
+    while snaps().len() < 2 {
+        assert!(Instant::now() < until, "two snapshots are written");
+        let id = ids.next().expect("there is always one more");
+        client.send(&prompt(&id, "s", "[words:120] [delay:0]"));
+        client.response(&id);
+    }
+    daemon.stop();
+    let source = Source::open(daemon.dir()).expect("a journal");
+    let stats = replay_json(0, &["verify", arg(daemon.dir()), "--json"]);
+    let last = Seq(stats["inputs"].as_u64().expect("a number"));
+    // The state, and how many inputs were stepped for it.
+    let look = |at: Seq| {
+        let mut text = Vec::new();
+        let ending = state_at(&source, at, None, true, &mut text).expect("it is shown");
+        (text, ending.last.0 - ending.first.0 + 1)
+    };
+    let (near, fed) = look(last);
+    let newest = snaps().pop().expect("a snapshot");
+    std::fs::write(&newest, "damaged").expect("written");
+    let (before, more) = look(last);
+    std::fs::remove_dir_all(&snapshots).expect("removed");
+    let (whole, all) = look(last);
+    assert_eq!(all, last.0);
+    assert!(fed < more && more < all, "{fed}, {more} and {all} inputs were stepped");
+    assert!(near == whole && before == whole, "the state is the same, wherever one begins");
+    let beyond = format!("{}", last.0 + 1);
+    assert_eq!(replay(&["show", arg(daemon.dir()), "--at", &beyond]).status.code(), Some(2));
 }
