@@ -276,7 +276,8 @@ impl Model {
         }));
         all.extend(self.stopping.iter().flat_map(|s| {
             let over = (s.until, Due::Stopping(s.command));
-            [Some(over), s.begin_by.map(|at| (at, Due::NoRun(s.command)))].into_iter().flatten()
+            // In the same moment the run that never began comes first: nothing is left to end.
+            [s.begin_by.map(|at| (at, Due::NoRun(s.command))), Some(over)].into_iter().flatten()
         }));
         all.extend(
             self.dialogs
