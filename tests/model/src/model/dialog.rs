@@ -36,6 +36,10 @@ impl Model {
             }
             self.dialog_ended(&dialog, DialogEnd::Withdrawn);
         } else {
+            // A question that is asked again takes the place of the first.
+            let newest = self.dialogs.pop().expect("it was just pushed");
+            self.dialogs.retain(|d| d.session != *session || d.request != *request);
+            self.dialogs.push(newest);
             self.prompt_acknowledged(session, false);
         }
     }
