@@ -75,6 +75,26 @@ pub enum Frame {
     },
 }
 
+impl Frame {
+    /// The one body that its bytes have in them: an event, or an answer that is kept in the journal.
+    pub fn body(&self) -> Option<BodyRef> {
+        match self {
+            Frame::Event { event, .. } => Some(*event),
+            Frame::Response { outcome, .. } => match outcome.result {
+                Ok(Data::Body(body)) => Some(body),
+                Ok(_) | Err(_) => None,
+            },
+            Frame::ServerReady { .. }
+            | Frame::RecoverySummary(_)
+            | Frame::ServerShutdown { .. }
+            | Frame::SessionCreated(_)
+            | Frame::SessionDeleted { .. }
+            | Frame::DialogClosed { .. }
+            | Frame::Lifecycle { .. } => None,
+        }
+    }
+}
+
 /// What a response calls the command it answers.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum CommandName {

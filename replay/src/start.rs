@@ -44,7 +44,7 @@ impl Start {
         }
         let mut numbers = source.snapshots()?.into_iter().filter(|number| number + 1 >= first);
         numbers
-            .find_map(|number| Start::at_snapshot(source, journal, number))
+            .find_map(|number| Start::at_snapshot(source, journal, number, |_| true))
             .ok_or_else(|| SourceError::NoSnapshot { dir: source.dir().to_owned(), first })
     }
 
@@ -59,19 +59,27 @@ impl Start {
         first: u64,
         at: Seq,
     ) -> Result<Start, SourceError> {
-        let numbers = source.snapshots()?.into_iter().rev().filter(|number| number + 1 >= first);
+        let mut numbers =
+            source.snapshots()?.into_iter().rev().filter(|number| number + 1 >= first);
         numbers
-            .filter_map(|number| Start::at_snapshot(source, journal, number))
-            .find(|start| start.seq < at)
+            .find_map(|number| Start::at_snapshot(source, journal, number, |seq| seq < at))
             .map_or_else(|| Start::find(source, journal, first), Ok)
     }
 
-    /// What snapshot `number` has, if this build can use it.
-    fn at_snapshot(source: &Source, journal: JournalId, number: u64) -> Option<Start> {
+    /// What snapshot `number` has, if its last input is wanted and this build can use it.
+    fn at_snapshot(
+        source: &Source,
+        journal: JournalId,
+        number: u64,
+        is_wanted: impl FnOnce(Seq) -> bool,
+    ) -> Option<Start> {
         let bytes = source.read_snapshot(number).ok()?;
         let Snapshot { cursor, outputs, state, rest: _ } = Snapshot::parse(&bytes).ok()?;
-        let is_ours = cursor.journal == journal && cursor.segment == number;
-        let state = is_ours.then(|| State::decode(state).ok()).flatten()?;
+        if cursor.journal != journal || cursor.segment != number || !is_wanted(cursor.seq) {
+            return None;
+        }
+        // The costly part, and only of the one that is used.
+        let state = State::decode(state).ok()?;
         Some(Start { state, seq: cursor.seq, outputs, cursor: Some(cursor) })
     }
 }

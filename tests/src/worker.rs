@@ -43,6 +43,22 @@ impl Worker {
         &self.name
     }
 
+    /// A burst from each of `workers` on a connection of its own. What was told in rounds before the
+    /// last `kept` is not asked about any more.
+    pub fn round(workers: &mut [Worker], daemon: &Daemon, round: u64, kept: u64) -> Vec<Client> {
+        if let Some(old) = round.checked_sub(kept) {
+            for worker in &mut *workers {
+                worker.forget(old);
+            }
+        }
+        let mut clients: Vec<Client> =
+            workers.iter().map(|worker| worker.connect(daemon)).collect();
+        for (worker, client) in workers.iter_mut().zip(&mut clients) {
+            worker.burst(client, round);
+        }
+        clients
+    }
+
     /// Connects to a daemon.
     pub fn connect(&self, daemon: &Daemon) -> Client {
         daemon.websocket_as(&self.name)

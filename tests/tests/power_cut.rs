@@ -7,10 +7,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use pi_server_tests::Setup;
 use pi_server_tests::frames::{prompt, session};
 use pi_server_tests::journal::segments;
 use pi_server_tests::worker::{Worker, seed};
-use pi_server_tests::{Client, Setup};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -112,16 +112,7 @@ fn cut_the_power(system: &str, options: &str) {
     session(&mut noise, "noise");
     let (mut told, mut torn) = (0, 0);
     for round in 0..cuts() {
-        if let Some(old) = round.checked_sub(ROUNDS_KEPT) {
-            for worker in &mut workers {
-                worker.forget(old);
-            }
-        }
-        let mut clients: Vec<Client> =
-            workers.iter().map(|worker| worker.connect(&daemon)).collect();
-        for (worker, client) in workers.iter_mut().zip(&mut clients) {
-            worker.burst(client, round);
-        }
+        let mut clients = Worker::round(&mut workers, &daemon, round, ROUNDS_KEPT);
         noise.send(&prompt(&format!("n{round}"), "noise", "[words:3000] [delay:1]"));
         let last = random.below(60);
         clients[0].response(&format!("{round}-{last}"));

@@ -96,7 +96,6 @@ impl State {
             (Fate::NotStarted | Fate::Read, RecoveryPolicy::Resume) if redacted => Fate::Redacted,
             (fate, _) => fate,
         };
-
         self.commands
             .iter()
             .map(|(number, command)| RecoveredCommand {

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 
 use pi_server_core::audience::Audiences;
-use pi_server_core::frame::{Data, Frame};
+use pi_server_core::frame::Frame;
 use pi_server_core::input::InputKind;
 use pi_server_core::output::{Audience, Output};
 use pi_server_core::record::{Place, RECORD_HEADER_BYTES};
@@ -137,7 +137,7 @@ impl Sent<'_> {
         if !self.range.contains(input.seq) {
             return Ok(());
         }
-        let body = match body_of(frame) {
+        let body = match frame.body() {
             Some(body) => Loaded { body, bytes: self.load(body, played)? },
             None => Loaded { body: BodyRef::default(), bytes: None },
         };
@@ -174,24 +174,6 @@ impl Sent<'_> {
         let mut bytes = vec![0; usize::try_from(header.body_len).unwrap_or(usize::MAX)];
         self.source.read_part(place.segment, at, &mut bytes)?;
         Ok(Some(bytes))
-    }
-}
-
-/// The one body that a frame has in it.
-fn body_of(frame: &Frame) -> Option<BodyRef> {
-    match frame {
-        Frame::Event { event, .. } => Some(*event),
-        Frame::Response { outcome, .. } => match outcome.result {
-            Ok(Data::Body(body)) => Some(body),
-            Ok(_) | Err(_) => None,
-        },
-        Frame::ServerReady { .. }
-        | Frame::RecoverySummary(_)
-        | Frame::ServerShutdown { .. }
-        | Frame::SessionCreated(_)
-        | Frame::SessionDeleted { .. }
-        | Frame::DialogClosed { .. }
-        | Frame::Lifecycle { .. } => None,
     }
 }
 

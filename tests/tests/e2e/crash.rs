@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use pi_server_tests::worker::{Worker, seed};
-use pi_server_tests::{Client, Daemon, Setup};
+use pi_server_tests::{Daemon, Setup};
 use serde_json::{Value, json};
 
 use crate::{prompt, refused, session};
@@ -95,16 +95,7 @@ fn every_accepted_command_has_one_outcome_however_often_the_daemon_is_killed() {
         session(&mut worker.connect(&daemon), worker.name());
     }
     for round in 0..kills() {
-        if let Some(old) = round.checked_sub(ROUNDS_KEPT) {
-            for worker in &mut workers {
-                worker.forget(old);
-            }
-        }
-        let mut clients: Vec<Client> =
-            workers.iter().map(|worker| worker.connect(&daemon)).collect();
-        for (worker, client) in workers.iter_mut().zip(&mut clients) {
-            worker.burst(client, round);
-        }
+        let mut clients = Worker::round(&mut workers, &daemon, round, ROUNDS_KEPT);
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         let last = (random >> 33) % 60;
         clients[0].lifecycle(&format!("{round}-{last}"), "accepted");

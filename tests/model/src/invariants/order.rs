@@ -1,8 +1,7 @@
 //! What outputs may point to, and who subscribes to what.
 
-use pi_server_core::frame::{Data, Frame};
 use pi_server_core::output::{Ask, Output};
-use pi_server_core::{BodyRef, ConnId, Input, Seq, Text};
+use pi_server_core::{ConnId, Input, Seq, Text};
 
 use super::Rule;
 use super::ledger::{Agent, Ledger};
@@ -11,40 +10,28 @@ use super::ledger::{Agent, Ledger};
 /// that it is made of comes from a later input.
 pub(super) fn outputs_point_back(input: &Input, output: &Output) -> Rule {
     let newest = match output {
-        Output::Deliver { frame, .. } => body_of(frame).map(|body| body.seq),
+        Output::Deliver { frame, .. } => frame.body().map(|body| body.seq),
         Output::Ask(Ask::Call { frame, .. } | Ask::Dialog { answer: Some(frame), .. }) => {
             Some(frame.seq)
         }
         Output::Query { query, .. } => Some(Seq(query.0)),
-        Output::Subscribe { after, .. } => *after,
         Output::Ask(
             Ask::Spawn { .. } | Ask::Dialog { .. } | Ask::Interrupt { .. } | Ask::Kill { .. },
         )
         | Output::Admit { .. }
         | Output::Leave { .. }
+        // A client may name a cursor of its own making: section 8.5.
+        | Output::Subscribe { .. }
         | Output::Unsubscribe { .. }
         | Output::Unlist { .. }
         | Output::SetInterest { .. }
         | Output::Exit => None,
     };
     match newest {
-        // A client may name a cursor of its own making: section 8.5.
-        Some(_) if matches!(output, Output::Subscribe { .. }) => Ok(()),
         Some(newest) if newest > input.seq => {
             Err(format!("10.1: {output} points to {newest}, which is not written yet"))
         }
         _ => Ok(()),
-    }
-}
-
-fn body_of(frame: &Frame) -> Option<BodyRef> {
-    match frame {
-        Frame::Event { event, .. } => Some(*event),
-        Frame::Response { outcome, .. } => match outcome.result {
-            Ok(Data::Body(body)) => Some(body),
-            Ok(_) | Err(_) => None,
-        },
-        _ => None,
     }
 }
 

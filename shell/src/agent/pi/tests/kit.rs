@@ -1,6 +1,7 @@
 //! A small loop around [`Agents`]: asks, polls and waits for what is heard, never sleeps.
 
 use std::ffi::OsString;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -179,7 +180,12 @@ impl Host {
             wake.saturating_duration_since(now)
         };
         let mut events = Events::with_capacity(64);
-        self.poll.poll(&mut events, Some(wait)).expect("polling works");
+        match self.poll.poll(&mut events, Some(wait)) {
+            Ok(()) => {}
+            // A child's end is a signal, and a signal is a turn without events.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => panic!("the event queue fails: {error}"),
+        }
         for event in &events {
             let readable = event.is_readable() || event.is_read_closed();
             let writable = event.is_writable() || event.is_write_closed();
