@@ -19,9 +19,7 @@ fn build() -> PathBuf {
     if let Some(dir) = std::env::var_os("PI_SERVER_TEST_BIN_DIR") {
         return PathBuf::from(dir);
     }
-    let test = std::env::current_exe().expect("a running test has a path");
-    // <target>/<profile>/deps/<test>
-    let dir = test.ancestors().nth(2).expect("tests lie two levels below the profile's directory");
+    let dir = profile_dir();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build.args(["build", "--quiet", "-p", "pi-server", "-p", "pi-replay", "--bins"]);
@@ -33,5 +31,34 @@ fn build() -> PathBuf {
     build.env("CARGO_TARGET_DIR", target);
     let status = build.status().expect("cargo can be run");
     assert!(status.success(), "the programs under test cannot be built: {status}");
+    dir
+}
+
+/// The directory of the profile that this test was built with.
+fn profile_dir() -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a path");
+    // <target>/<profile>/deps/<test>
+    let dir = test.ancestors().nth(2).expect("tests lie two levels below the profile's directory");
     dir.to_path_buf()
+}
+
+/// A `pi-replay` whose core has one other rule: what depends on a command that failed runs, where
+/// else it fails too. It is built into a directory of its own, so that nothing else gets the rule.
+///
+/// # Panics
+/// It cannot be built.
+pub fn other_replay() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let target = profile_dir().with_file_name("other-rule");
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        let mut build = Command::new(cargo);
+        build.args(["build", "--quiet", "-p", "pi-replay", "--bins", "--target-dir"]).arg(&target);
+        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        build.env("RUSTFLAGS", "--cfg pi_server_other_rule");
+        let status = build.status().expect("cargo can be run");
+        assert!(status.success(), "the other build cannot be made: {status}");
+        target.join("debug/pi-replay")
+    };
+    PROGRAM.get_or_init(build).clone()
 }

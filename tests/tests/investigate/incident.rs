@@ -39,6 +39,8 @@ pub(crate) fn incident() -> Daemon {
     client.response("p1");
     client.send(&prompt("dies", "alpha", "[stall]"));
     client.lifecycle("dies", "started");
+    client.send(&json!({ "id": "after-dies", "type": "health_check", "dependsOn": ["dies"] }));
+    client.lifecycle("after-dies", "accepted");
     daemon.kill9();
     daemon.restart();
     let mut client = daemon.websocket();

@@ -6,8 +6,11 @@ mod dropped;
 mod export;
 mod guide;
 mod incident;
+#[cfg(feature = "other-build")]
+mod other_rule;
 #[cfg(feature = "browser")]
 mod page;
+mod planted;
 mod smaller;
 mod step;
 

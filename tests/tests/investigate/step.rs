@@ -10,7 +10,7 @@ use crate::incident::{incident, tree};
 use crate::{arg, replay_ends, replay_json};
 
 /// What the tool answers to these lines.
-fn answers(dir: &str, args: &[&str], lines: &str) -> String {
+pub(crate) fn answers(dir: &str, args: &[&str], lines: &str) -> String {
     let mut child = Command::new(program("pi-replay"))
         .args(["step", dir])
         .args(args)
