@@ -169,6 +169,11 @@ impl State {
         self.commands.contains_key(&number)
     }
 
+    /// The kind of a command that is in flight.
+    pub fn kind_of(&self, number: CommandNo) -> Option<CommandKind> {
+        Some(self.commands.get(&number)?.envelope.kind)
+    }
+
     /// The lanes, by name.
     pub fn lanes(&self) -> impl Iterator<Item = LaneView> + '_ {
         self.lanes.iter().map(|(key, lane)| lane_view(key, lane))

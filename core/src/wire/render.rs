@@ -13,7 +13,7 @@ use super::text::{Escaped, Members, push_escaped, push_number, push_string};
 use super::{Bodies, RESERVED_PREFIX};
 use crate::command::CommandKind;
 use crate::failure::Failure;
-use crate::frame::{CommandName, DialogEnd, Frame, Outcome, Phase, SessionInfo};
+use crate::frame::{CommandName, Data, DialogEnd, Frame, Outcome, Phase, SessionInfo};
 use crate::ids::{BodyRef, CommandNo, Seq, Text};
 use crate::input::Envelope;
 
@@ -218,13 +218,16 @@ fn push_response(
         }
     };
     match &outcome.result {
-        Ok(data) => {
-            json.extend_from_slice(br#","success":true"#);
-            push_data(data, bodies, json);
-        }
+        Ok(data) => match expired(id, data, replayed, bodies) {
+            None => {
+                json.extend_from_slice(br#","success":true"#);
+                push_data(data, bodies, json);
+                push_version(outcome, json);
+            }
+            Some(failure) => push_failure(&failure, kind, json),
+        },
         Err(failure) => push_failure(failure, kind, json),
     }
-    push_version(outcome, json);
     if replayed {
         json.extend_from_slice(br#","replayed":true"#);
     }
@@ -234,6 +237,15 @@ fn push_response(
         push_number(json, sequence);
     }
     json.push(b'}');
+}
+
+/// What is answered in the place of an earlier result that is not there any more (PROTOCOL.md 10.5).
+/// The response that was the first to tell it is not a replay, and says that it was erased.
+fn expired(id: Option<&Text>, data: &Data, replayed: bool, bodies: &dyn Bodies) -> Option<Failure> {
+    let Data::Body(body) = data else { return None };
+    let is_there =
+        body.is_empty() || bodies.original(*body).is_some() || bodies.body(*body).is_some();
+    (replayed && !is_there).then(|| Failure::OutcomeExpired { id: id.cloned().unwrap_or_default() })
 }
 
 #[cfg(test)]

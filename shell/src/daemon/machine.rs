@@ -3,7 +3,8 @@
 
 use std::rc::Rc;
 
-use pi_server_core::input::InputKind;
+use pi_server_core::command::Class;
+use pi_server_core::input::{AgentSaid, InputKind};
 use pi_server_core::record::digest_outputs;
 use pi_server_core::{CommandNo, Digest, Output, Outputs, Seq, State};
 use pi_server_redact::Policy;
@@ -15,6 +16,10 @@ use super::history::{Covered, History};
 use super::past::Past;
 use super::redactor::Redactor;
 use crate::journal::{AppendError, Durable, Journal, JournalError};
+
+/// Longest answer of a read that is written, in bytes; of a longer one only the digest is, since it
+/// can be asked for again. PROTOCOL.md 10.5.
+const READ_ANSWER_BYTES_MAX: usize = 64 << 10;
 
 /// The state, its journal, and what is derived from the outputs of every step.
 pub(super) struct Machine {
@@ -67,16 +72,18 @@ impl Machine {
     pub(super) fn take(&mut self, mut kind: InputKind, body: &[u8]) -> Result<Seq, AppendError> {
         let at = self.clock.tick();
         self.redactor.words(&mut kind);
-        let input = match self.redactor.body(&kind, body, &self.authors) {
-            Some(left) => {
-                let is_frame =
-                    matches!(kind, InputKind::Command { .. } | InputKind::Malformed { .. });
-                if is_frame && self.journal.holds_too_much() {
-                    return Err(AppendError::Held);
-                }
-                self.journal.append_redacted(at, kind, (&left, body), self.digest)?
+        let redacted = self.redactor.body(&kind, body, &self.authors);
+        let left = redacted.as_deref().unwrap_or(body);
+        let input = if left.len() > READ_ANSWER_BYTES_MAX && self.answers_read(&kind) {
+            self.journal.append_unkept(at, kind, (left, body), self.digest)?
+        } else if redacted.is_some() {
+            let is_frame = matches!(kind, InputKind::Command { .. } | InputKind::Malformed { .. });
+            if is_frame && self.journal.holds_too_much() {
+                return Err(AppendError::Held);
             }
-            None => self.journal.append(at, kind, body, self.digest)?,
+            self.journal.append_redacted(at, kind, (left, body), self.digest)?
+        } else {
+            self.journal.append(at, kind, body, self.digest)?
         };
         self.state.step(&input, &mut self.outputs);
         let outputs = self.outputs.as_slice();
@@ -85,6 +92,25 @@ impl Machine {
         self.authors.note(&input, outputs);
         self.held.hold(input.seq, self.outputs.drain());
         Ok(input.seq)
+    }
+
+    /// Whether an input is the answer to a command that only reads.
+    fn answers_read(&self, kind: &InputKind) -> bool {
+        let call = match kind {
+            InputKind::Agent { said: AgentSaid::Replied { call, .. }, .. } => *call,
+            InputKind::Answered { query, .. } => *query,
+            InputKind::Agent { .. }
+            | InputKind::Boot(_)
+            | InputKind::Opened(_)
+            | InputKind::Closed { .. }
+            | InputKind::Command { .. }
+            | InputKind::Malformed { .. }
+            | InputKind::Storage { .. }
+            | InputKind::Tick
+            | InputKind::Drain
+            | InputKind::Stop => return false,
+        };
+        self.state.kind_of(call).is_some_and(|kind| kind.row().class == Class::Read)
     }
 
     /// Ends a turn.

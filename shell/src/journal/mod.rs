@@ -116,7 +116,7 @@ impl Journal {
         body: &[u8],
         previous: Digest,
     ) -> Result<Input, AppendError> {
-        self.append_body(at, kind, body, false, previous)
+        self.append_body(at, kind, Written::Whole(body), previous)
     }
 
     /// As [`Journal::append`], for an input whose body is not to be written as it came but as what
@@ -131,8 +131,26 @@ impl Journal {
         (left, original): (&[u8], &[u8]),
         previous: Digest,
     ) -> Result<Input, AppendError> {
-        let input = self.append_body(at, kind, left, true, previous)?;
+        let input = self.append_body(at, kind, Written::Redacted(left), previous)?;
         self.originals.hold(input.seq, original);
+        Ok(input)
+    }
+
+    /// As [`Journal::append_redacted`], for an answer that is not to be written at all: of what
+    /// redaction left of it, only the digest and the length are. The original can still be handed
+    /// on for a while after [`Journal::release_originals`], as far as a bound on memory allows.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_unkept(
+        &mut self,
+        at: Micros,
+        kind: InputKind,
+        (left, original): (&[u8], &[u8]),
+        previous: Digest,
+    ) -> Result<Input, AppendError> {
+        let input = self.append_body(at, kind, Written::Digest(left), previous)?;
+        self.originals.hold_answer(input.seq, original);
         Ok(input)
     }
 
@@ -150,11 +168,19 @@ impl Journal {
         &mut self,
         at: Micros,
         kind: InputKind,
-        body: &[u8],
-        redacted: bool,
+        written: Written<'_>,
         previous: Digest,
     ) -> Result<Input, AppendError> {
         self.check()?;
+        let length;
+        let (digested, body) = match written {
+            Written::Whole(body) | Written::Redacted(body) => (body, body),
+            Written::Digest(answer) => {
+                length = format!("{{\"unkept\":{}}}", answer.len());
+                (answer, length.as_bytes())
+            }
+        };
+        let erased = matches!(written, Written::Digest(_));
         let too_large = AppendError::TooLarge { body: body.len() as u64 };
         let mut encoded = std::mem::take(&mut self.encoded);
         encoded.clear();
@@ -165,15 +191,15 @@ impl Journal {
         };
         let header = Header {
             kind: RecordKind::Input,
-            erased: false,
-            redacted,
+            erased,
+            redacted: !matches!(written, Written::Whole(_)),
             seq: Seq(self.cursor.seq.0 + 1),
             at: at.max(Micros(self.cursor.at.0 + 1)),
             outputs: previous,
             input_len,
             body_len,
-            body_digest: self.secret.body(body),
-            body_crc: if body.is_empty() { 0 } else { crc32fast::hash(body) },
+            body_digest: self.secret.body(digested),
+            body_crc: if body.is_empty() || erased { 0 } else { crc32fast::hash(body) },
             tag: Digest::default(),
         };
         if header.length() > RECORD_BYTES_MAX {
@@ -454,6 +480,17 @@ impl Journal {
     fn header(&self, number: u64, capacity: u32) -> SegmentHeader {
         SegmentHeader { number, capacity, created: self.cursor.at, ..self.template }
     }
+}
+
+/// What is written of a body.
+#[derive(Clone, Copy)]
+enum Written<'a> {
+    /// The body that came.
+    Whole(&'a [u8]),
+    /// What redaction has left of it.
+    Redacted(&'a [u8]),
+    /// The digest and the length of what redaction has left of it: it is erased from the beginning.
+    Digest(&'a [u8]),
 }
 
 /// A record's length with padding; records are far smaller than a pointer can address.

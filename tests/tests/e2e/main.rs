@@ -5,6 +5,7 @@ mod dependencies;
 mod formats;
 mod identity;
 mod lanes;
+mod large_reads;
 mod looking;
 mod many;
 mod operator;

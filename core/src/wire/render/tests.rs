@@ -304,6 +304,26 @@ fn bodies_are_passed_on_as_they_came() {
 }
 
 #[test]
+fn a_replay_of_a_result_that_is_not_there_any_more_says_that_it_is_expired() {
+    let replay = |seq, len| {
+        let data = Data::Body(body(seq, len));
+        let answer = Answer::done("7", CommandKind::GetMessages, data).at(Some(3), 4);
+        Answer { replayed: true, ..answer }.frame()
+    };
+    let bodies = Memory([(Seq(9), r#"{"messages":[]}"#)].into());
+    let there = rendered(&replay(9, 15), &bodies);
+    assert!(
+        there.contains(r#""success":true,"data":{"messages":[]},"sessionVersion":3"#),
+        "{there}"
+    );
+    assert_eq!(
+        rendered(&replay(10, 15), &bodies),
+        r#"{"id":"7","type":"response","command":"get_messages","success":false,"error":"The outcome of command '7' is no longer kept; it does not run again under this id","errorCode":"outcome_expired","replayed":true,"laneSequence":4}"#
+    );
+    assert!(rendered(&replay(10, 0), &bodies).contains(r#""success":true"#), "no data was none");
+}
+
+#[test]
 fn a_frame_that_is_no_command_is_answered_as_unknown() {
     let outcome = |malformed| {
         let result = Err(Failure::Malformed(malformed));
