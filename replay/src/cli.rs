@@ -18,7 +18,7 @@ use pi_server_core::{ConnId, Seq};
 use serde_json::{Value, json};
 
 use crate::play::{Ending, PlayError};
-use crate::show::{Range, Timeline, frames, script, state_at, timeline};
+use crate::show::{self, About, Range, Timeline, frames, script, state_at, timeline};
 use crate::source::Source;
 use crate::stats::Stats;
 use crate::status::Status;
@@ -51,7 +51,7 @@ enum Verb {
     /// Step every input again and compare every output with what the daemon recorded
     #[command(after_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
-    /// Show what happened, the state at a place, or what a client was sent
+    /// Show what happened, a lane, a command, the state at a place, or what a client was sent
     #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
     /// Count what is in a journal
@@ -113,6 +113,8 @@ indented below. c7 is the connection that input #7 opened, s:x a session, a1 an 
 Examples:
   pi-replay show DIR --from 100 --to 120         inputs #100 to #120 with their outputs
   pi-replay show DIR --session mine              all about one session
+  pi-replay show DIR --lane session:mine         its commands in their order, with their times
+  pi-replay show DIR --command p7                all steps of the command p7 (or #120)
   pi-replay show DIR --at 120                    the state after input #120
   pi-replay show DIR --client c7                 every frame that connection c7 was sent
   pi-replay show DIR --script --to 120 > core/tests/scripts/incident.txt";
@@ -146,11 +148,20 @@ struct ShowArgs {
     /// Only what is about this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
+    /// The commands of this lane in their order, with the steps of their lives
+    #[arg(long, value_name = "server|session:ID", value_parser = lane_name,
+        conflicts_with_all = ["at", "session"])]
+    lane: Option<String>,
+    /// Only what is about this command: an id, or a number such as #7
+    #[arg(long, value_name = "ID|#N", conflicts_with_all = ["at", "session", "lane"])]
+    command: Option<String>,
     /// Every frame that this connection was sent, byte for byte
-    #[arg(long, value_name = "C", value_parser = conn, conflicts_with_all = ["at", "session"])]
+    #[arg(long, value_name = "C", value_parser = conn, 
+        conflicts_with_all = ["at", "session", "lane", "command"])]
     client: Option<ConnId>,
     /// A script for the regression tests, from the first input on
-    #[arg(long, conflicts_with_all = ["at", "from", "session", "client", "json"])]
+    #[arg(long, conflicts_with_all = ["at", "from", "session", "lane", "command", "client",
+        "json"])]
     script: bool,
     /// Print JSON: one object a line, or one object for the state
     #[arg(long)]
@@ -168,6 +179,13 @@ struct StatsArgs {
 
 fn seq(text: &str) -> Result<Seq, String> {
     numbered(text, '#').map(Seq)
+}
+
+/// A lane as frames name it.
+fn lane_name(text: &str) -> Result<String, String> {
+    let of_session = text.strip_prefix("session:").is_some_and(|id| !id.is_empty());
+    let known = text == "server" || of_session;
+    known.then(|| text.to_owned()).ok_or_else(|| "a lane is `server` or `session:ID`".into())
 }
 
 fn conn(text: &str) -> Result<ConnId, String> {
@@ -222,17 +240,26 @@ fn verify_verb(args: &VerifyArgs) -> Result<Status, PlayError> {
 
 fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
-    let ShowArgs { dir: _, at, from, to, session, client, script: as_script, json } = args;
+    let ShowArgs { dir: _, at, from, to, session, lane, command, client, script: as_script, json } =
+        args;
     let range = Range { from: from.unwrap_or(Seq(1)), to: to.unwrap_or(Seq(u64::MAX)) };
     let mut out = BufWriter::new(io::stdout().lock());
     let ending: Ending = if let Some(at) = at {
         state_at(&source, *at, session.as_deref(), *json, &mut out)?
     } else if let Some(conn) = client {
         frames(&source, *conn, range, *json, &mut out)?
+    } else if let Some(name) = lane {
+        let mut progress = Progress::new();
+        show::lane(&source, name, range, *json, &mut |inputs| progress.show(inputs), &mut out)?
     } else if *as_script {
         script(&source, range.to, &mut out)?
     } else {
-        let wanted = Timeline { range, session: session.clone(), json: *json };
+        let about = match (session, command) {
+            (Some(session), _) => About::Session(session.clone()),
+            (None, Some(command)) => About::Command(command.clone()),
+            (None, None) => About::Everything,
+        };
+        let wanted = Timeline { range, about, json: *json };
         timeline(&source, &wanted, &mut out)?
     };
     out.flush()?;

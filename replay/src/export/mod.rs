@@ -38,7 +38,7 @@ pub fn export(chart: &Chart, format: Format, title: &str, out: &mut dyn Write) -
 }
 
 /// What every format that is JSON says about a command.
-fn command_json(bar: &Bar) -> serde_json::Map<String, Value> {
+pub(crate) fn command_json(bar: &Bar) -> serde_json::Map<String, Value> {
     let mut object = serde_json::Map::new();
     let mut put = |key: &str, value: Value| object.insert(key.into(), value);
     put("command", bar.number.0.into());

@@ -1,7 +1,9 @@
-//! `pi-replay show`: what happened, in the notation of scripts; the state at a place; what a client
-//! was sent; or a script for the regression tests.
+//! `pi-replay show`: what happened, in the notation of scripts; the commands of a lane; the state at
+//! a place; what a client was sent; or a script for the regression tests.
 
 mod frames;
+mod lane;
+mod life;
 mod relation;
 mod script;
 mod state;
@@ -12,9 +14,10 @@ use std::ops::RangeInclusive;
 use pi_server_core::Seq;
 
 pub use frames::frames;
+pub use lane::lane;
 pub use script::script;
 pub use state::{state_at, state_json, state_text};
-pub use timeline::{Timeline, timeline};
+pub use timeline::{About, Timeline, timeline};
 
 /// From which input to which.
 #[derive(Clone, Copy, Debug)]

@@ -3,9 +3,11 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
+use pi_server_core::{Input, Output};
 use serde_json::json;
 
 use super::Range;
+use super::life::Life;
 use super::relation::Relations;
 use crate::play::{Ending, PlayError, Played, play};
 use crate::source::Source;
@@ -15,34 +17,71 @@ use crate::source::Source;
 pub struct Timeline {
     /// Which inputs.
     pub range: Range,
-    /// Only steps about this session.
-    pub session: Option<String>,
+    /// Only steps about this.
+    pub about: About,
     /// One JSON object a line, instead of the notation.
     pub json: bool,
+}
+
+/// What a timeline is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// Everything.
+    Everything,
+    /// One session.
+    Session(String),
+    /// The commands with this id, or the one with this number (`#12`).
+    Command(String),
+}
+
+/// Decides step by step.
+enum Filter<'a> {
+    Everything,
+    Session(&'a str, Relations),
+    Command(Life),
+}
+
+impl Filter<'_> {
+    fn takes(&mut self, input: &Input, outputs: &[Output]) -> bool {
+        match self {
+            Filter::Everything => true,
+            Filter::Session(session, relations) => relations.is_about(session, input, outputs),
+            Filter::Command(life) => life.is_about(input, outputs),
+        }
+    }
 }
 
 /// Writes the timeline.
 ///
 /// # Errors
-/// The journal cannot be read, or the result cannot be written.
+/// The journal cannot be read or has no such command, or the result cannot be written.
 pub fn timeline(
     source: &Source,
     wanted: &Timeline,
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
-    let mut relations = Relations::default();
-    play(source, |played| {
+    let mut filter = match &wanted.about {
+        About::Everything => Filter::Everything,
+        About::Session(session) => Filter::Session(session, Relations::default()),
+        About::Command(name) => Filter::Command(Life::of(name)),
+    };
+    let ending = play(source, |played| {
         let Played { input, outputs, .. } = played;
-        let about = wanted
-            .session
-            .as_ref()
-            .is_none_or(|session| relations.is_about(session, input, outputs));
-        if about && wanted.range.contains(input.seq) {
+        if filter.takes(input, outputs) && wanted.range.contains(input.seq) {
             write_step(played, wanted.json, out)?;
         }
         let is_last = wanted.range.ends_at(input.seq);
         Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-    })
+    })?;
+    match (&filter, &wanted.about) {
+        (Filter::Command(life), About::Command(name)) if !life.was_there() => {
+            let last = ending.last;
+            let why =
+                format!("no command {name:?} up to #{last} (name its id, or its number as #7)");
+            Err(PlayError::Unfit(why))
+        }
+        _ => Ok(ending),
+    }
 }
 
 fn write_step(played: &Played<'_>, json: bool, out: &mut dyn Write) -> Result<(), PlayError> {

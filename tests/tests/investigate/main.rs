@@ -11,6 +11,7 @@ mod other_rule;
 #[cfg(feature = "browser")]
 mod page;
 mod planted;
+mod show;
 mod smaller;
 mod step;
 
