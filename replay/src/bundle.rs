@@ -4,7 +4,7 @@
 //! ```text
 //! 0   "pi-bndl1"
 //! 8   entries: kind u8 │ number u64 │ length u64 │ stored u64 │ stored bytes
-//!       1 INFO   what is in it, JSON, for people
+//!       1 INFO   what is in it, JSON, for people: of the journal that it was made of
 //!       2 HEAD   the file HEAD
 //!       3 KEY    the file journal.key, if it was asked for
 //!       4 SEGMENT of that number; zeros at its end are not stored
@@ -24,6 +24,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::made::Target;
+use crate::play::PlayError;
+use crate::redact::{Policy, Redacted, redact};
 use crate::source::{Source, SourceError};
 use crate::stats::Stats;
 
@@ -192,21 +195,12 @@ impl Table {
 /// # Errors
 /// A file cannot be read, or the bundle cannot be written.
 pub fn bundle(source: &Source, with_key: bool, out: &mut dyn Write) -> Result<String, BundleError> {
+    must_have_key(source, with_key)?;
     // In the order that a reader of a live journal must keep: HEAD before the segments.
     let head = source.head_bytes()?;
-    let (stats, reading) = Stats::count(source)?;
-    let info = json!({
-        "journal": reading.journal.to_string(),
-        "counts": stats.to_json(),
-        "withKey": with_key,
-        "by": concat!("pi-replay ", env!("CARGO_PKG_VERSION")),
-    });
-    let mut sealed = Sealed { out, hasher: blake3::Hasher::new() };
-    sealed.put(MAGIC)?;
-    sealed.entry(INFO, 0, info.to_string().as_bytes())?;
+    let mut sealed = Sealed::begin(source, with_key, out)?;
     sealed.entry(HEAD, 0, &head)?;
-    if with_key {
-        let key = source.key_bytes().ok_or(BundleError::NoKey)?;
+    if let (true, Some(key)) = (with_key, source.key_bytes()) {
         sealed.entry(KEY, 0, &key)?;
     }
     let mut bytes = Vec::new();
@@ -220,10 +214,30 @@ pub fn bundle(source: &Source, with_key: bool, out: &mut dyn Write) -> Result<St
     for number in source.packs()? {
         sealed.entry(PACK, number, &source.read_pack(number)?)?;
     }
-    sealed.entry(END, 0, &[])?;
-    let seal = sealed.hasher.finalize();
-    sealed.out.write_all(seal.as_bytes())?;
-    Ok(seal.to_hex().to_string())
+    Ok(sealed.end()?)
+}
+
+/// The same without what a policy names, as [`crate::redact::redact`] copies a journal. Returns
+/// what was redacted, and the seal.
+///
+/// # Errors
+/// The journal is damaged or cannot be read, or the bundle cannot be written.
+pub fn bundle_redacted(
+    source: &Source,
+    policy: &Policy,
+    with_key: bool,
+    progress: &mut dyn FnMut(u64),
+    out: &mut dyn Write,
+) -> Result<(Redacted, String), BundleError> {
+    must_have_key(source, with_key)?;
+    let mut sealed = Sealed::begin(source, with_key, out)?;
+    let redacted = redact(source, policy, &mut sealed, with_key, progress)?;
+    Ok((redacted, sealed.end()?))
+}
+
+fn must_have_key(source: &Source, with_key: bool) -> Result<(), BundleError> {
+    let is_there = !with_key || source.key_bytes().is_some();
+    if is_there { Ok(()) } else { Err(BundleError::NoKey) }
 }
 
 struct Sealed<'a> {
@@ -231,7 +245,26 @@ struct Sealed<'a> {
     hasher: blake3::Hasher,
 }
 
-impl Sealed<'_> {
+impl<'a> Sealed<'a> {
+    /// Begins a bundle with what its reader is told of the journal.
+    fn begin(
+        source: &Source,
+        with_key: bool,
+        out: &'a mut dyn Write,
+    ) -> Result<Sealed<'a>, BundleError> {
+        let (stats, reading) = Stats::count(source)?;
+        let info = json!({
+            "journal": reading.journal.to_string(),
+            "counts": stats.to_json(),
+            "withKey": with_key,
+            "by": concat!("pi-replay ", env!("CARGO_PKG_VERSION")),
+        });
+        let mut sealed = Sealed { out, hasher: blake3::Hasher::new() };
+        sealed.put(MAGIC)?;
+        sealed.entry(INFO, 0, info.to_string().as_bytes())?;
+        Ok(sealed)
+    }
+
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hasher.update(bytes);
         self.out.write_all(bytes)
@@ -245,6 +278,32 @@ impl Sealed<'_> {
         self.put(&(stored as u64).to_le_bytes())?;
         self.put(&bytes[..stored])
     }
+
+    /// Ends it. Returns the seal.
+    fn end(mut self) -> io::Result<String> {
+        self.entry(END, 0, &[])?;
+        let seal = self.hasher.finalize();
+        self.out.write_all(seal.as_bytes())?;
+        Ok(seal.to_hex().to_string())
+    }
+}
+
+impl Target for Sealed<'_> {
+    fn head(&mut self, bytes: &[u8]) -> Result<(), PlayError> {
+        Ok(self.entry(HEAD, 0, bytes)?)
+    }
+
+    fn key(&mut self, bytes: &[u8]) -> Result<(), PlayError> {
+        Ok(self.entry(KEY, 0, bytes)?)
+    }
+
+    fn segment(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        Ok(self.entry(SEGMENT, number, bytes)?)
+    }
+
+    fn snapshot(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        Ok(self.entry(SNAPSHOT, number, bytes)?)
+    }
 }
 
 /// Why there is no bundle, or nothing in it.
@@ -256,6 +315,14 @@ pub enum BundleError {
     NoKey,
     /// The bundle cannot be written.
     Write(io::Error),
+    /// The journal cannot be redacted.
+    Redact(PlayError),
+}
+
+impl From<PlayError> for BundleError {
+    fn from(error: PlayError) -> BundleError {
+        BundleError::Redact(error)
+    }
 }
 
 impl From<SourceError> for BundleError {

@@ -8,6 +8,51 @@ use std::path::{Path, PathBuf};
 use crate::play::PlayError;
 use crate::source::{HEAD_FILE, KEY_FILE, PACK_DIR, SEGMENT_DIR, SNAPSHOT_DIR};
 
+/// What the files of a journal can be written into: a data directory, or a bundle.
+pub trait Target {
+    /// Takes `HEAD`.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn head(&mut self, bytes: &[u8]) -> Result<(), PlayError>;
+
+    /// Takes the key.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn key(&mut self, bytes: &[u8]) -> Result<(), PlayError>;
+
+    /// Takes a segment; zeros at its end take no room.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn segment(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError>;
+
+    /// Takes a snapshot.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn snapshot(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError>;
+}
+
+impl Target for Made {
+    fn head(&mut self, bytes: &[u8]) -> Result<(), PlayError> {
+        Made::head(self, bytes)
+    }
+
+    fn key(&mut self, bytes: &[u8]) -> Result<(), PlayError> {
+        Made::key(self, bytes)
+    }
+
+    fn segment(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        Made::segment(self, number, bytes)
+    }
+
+    fn snapshot(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        Made::snapshot(self, number, bytes)
+    }
+}
+
 /// A data directory in the making, with the rights that a daemon's has.
 #[derive(Debug)]
 pub struct Made {

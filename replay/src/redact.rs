@@ -11,16 +11,17 @@
 //! agent's failures.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::ControlFlow;
 
-use pi_server_core::input::{AgentSaid, Answer, InputKind};
-use pi_server_core::output::{Ask, Output};
 use pi_server_core::record::{Framer, SEGMENT_HEADER_BYTES, decode_kind};
-use pi_server_core::{AgentNo, CommandNo, Text};
-use pi_server_redact::{Left, MARK, What};
+use pi_server_redact::{Left, MARK};
+use serde_json::{Value, json};
 
 use crate::feed::{Feed, Item};
-use crate::made::Made;
+use crate::made::Target;
 use crate::play::{PlayError, play};
+use crate::sessions::Sessions;
 use crate::source::Source;
 use crate::status::Status;
 
@@ -37,6 +38,20 @@ pub struct Redacted {
     pub reduced: u64,
 }
 
+impl Redacted {
+    /// As JSON.
+    pub fn to_json(&self) -> Value {
+        json!({ "bodies": self.bodies, "erased": self.erased, "reduced": self.reduced })
+    }
+}
+
+impl fmt::Display for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Redacted { bodies, erased, reduced } = self;
+        write!(f, "{bodies} bodies: {erased} erased, {reduced} reduced")
+    }
+}
+
 /// Writes a redacted copy, without the key unless that is wanted: who has it can check guesses of
 /// short texts against the digests that stay.
 ///
@@ -45,11 +60,15 @@ pub struct Redacted {
 pub fn redact(
     source: &Source,
     policy: &Policy,
-    made: &Made,
+    made: &mut dyn Target,
     with_key: bool,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Redacted, PlayError> {
-    let sessions = Sessions::of(source)?;
+    let mut sessions = Sessions::default();
+    play(source, |played| {
+        sessions.note(played);
+        Ok(ControlFlow::Continue(()))
+    })?;
     let head = source.head_bytes()?;
     let journal = source.head()?.journal;
     let framer = Framer::new(journal);
@@ -92,7 +111,7 @@ pub fn redact(
     Ok(redacted)
 }
 
-fn flush(made: &Made, images: &mut BTreeMap<u64, Vec<u8>>) -> Result<(), PlayError> {
+fn flush(made: &mut dyn Target, images: &mut BTreeMap<u64, Vec<u8>>) -> Result<(), PlayError> {
     for (number, image) in std::mem::take(images) {
         made.segment(number, &image)?;
     }
@@ -160,54 +179,4 @@ fn apply(policy: &Policy, item: &Item<'_>, sessions: &Sessions) -> Left {
 fn shorter(part: &[u8], most: usize) -> Left {
     let bare = String::from_utf8_lossy(part).replace(MARK, "").into_bytes();
     if bare.len() <= most { Left::Part(bare) } else { Left::Nothing }
-}
-
-/// Which session inputs are about, found by stepping the journal once.
-#[derive(Default)]
-struct Sessions {
-    agents: BTreeMap<AgentNo, Text>,
-    commands: BTreeMap<CommandNo, Text>,
-}
-
-impl Sessions {
-    fn of(source: &Source) -> Result<Sessions, PlayError> {
-        let mut sessions = Sessions::default();
-        play(source, |played| {
-            for output in played.outputs {
-                if let Output::Ask(Ask::Spawn { agent, session, .. }) = output {
-                    sessions.agents.insert(*agent, session.clone());
-                }
-            }
-            if let InputKind::Command { envelope, .. } = &played.input.kind
-                && let Some(session) = &envelope.session
-            {
-                sessions.commands.insert(CommandNo(played.input.seq.0), session.clone());
-            }
-            Ok(std::ops::ControlFlow::Continue(()))
-        })?;
-        Ok(sessions)
-    }
-
-    /// What a body is, and whose.
-    fn about(&self, seq: u64, kind: &InputKind) -> (What, Option<&Text>) {
-        match kind {
-            InputKind::Command { .. } => (What::Command, self.commands.get(&CommandNo(seq))),
-            InputKind::Malformed { .. } => (What::Malformed, None),
-            InputKind::Agent { agent, said: AgentSaid::Replied { .. } } => {
-                (What::Answer, self.agents.get(agent))
-            }
-            InputKind::Agent { agent, .. } => (What::Event, self.agents.get(agent)),
-            InputKind::Answered { query, answer: Answer::Data } => {
-                (What::Answer, self.commands.get(query))
-            }
-            InputKind::Answered { .. }
-            | InputKind::Boot(_)
-            | InputKind::Opened(_)
-            | InputKind::Closed { .. }
-            | InputKind::Storage { .. }
-            | InputKind::Tick
-            | InputKind::Drain
-            | InputKind::Stop => (What::Answer, None),
-        }
-    }
 }

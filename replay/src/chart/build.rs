@@ -13,6 +13,7 @@ use pi_server_core::{AgentNo, CommandNo, ConnId, Micros, Seq, Text};
 use super::{Bar, Chart, End, Event, FRAME_CHARS_MAX, Note, Step, Why};
 use crate::play::{Ending, PlayError, Played, play};
 use crate::source::Source;
+use crate::veil::Veil;
 
 /// Which part of a journal is wanted, and how much of it.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct Wanted {
     pub session: Option<String>,
     /// With the texts of frames and events.
     pub bodies: bool,
+    /// What is not to be shown.
+    pub veil: Option<Veil>,
 }
 
 impl Default for Wanted {
@@ -40,6 +43,7 @@ impl Default for Wanted {
             to_at: Micros(u64::MAX),
             session: None,
             bodies: true,
+            veil: None,
         }
     }
 }
@@ -72,7 +76,12 @@ pub fn chart(
         if step.seq > wanted.to || step.at > wanted.to_at {
             return Ok(ControlFlow::Break(()));
         }
-        builder.step(played);
+        match &wanted.veil {
+            Some(veil) if wanted.bodies => {
+                builder.take(played.input, veil.body(played).as_deref(), played.outputs);
+            }
+            Some(_) | None => builder.step(played),
+        }
         progress(step.seq.0);
         Ok(ControlFlow::Continue(()))
     })?;
@@ -88,6 +97,9 @@ pub fn chart(
         let general = wanted.session.is_some() && note.session.is_none();
         wanted.begins(note.step) && (general || wanted.is_about(note.session.as_ref()))
     });
+    if let Some(veil) = &wanted.veil {
+        veil.cover(&mut chart);
+    }
     Ok((chart, ending))
 }
 

@@ -1,13 +1,13 @@
 //! `pi-replay bundle`, `unbundle`, `verify-bundle` and `redact`.
 
 use std::io::{BufWriter, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Progress, print};
-use crate::bundle::{BundleError, bundle, seals};
+use crate::bundle::{BundleError, bundle, bundle_redacted, seals};
 use crate::made::Made;
 use crate::play::PlayError;
 use crate::redact::{Policy, redact};
@@ -18,10 +18,13 @@ use crate::verify::verify;
 pub(super) const BUNDLE_EXAMPLES: &str = "\
 Every verb takes a bundle in the place of a data directory. The key is left out unless asked for:
 with it, frames can be decoded again and bodies checked, but guesses of erased texts
-can be checked too.
+can be checked too. --redact leaves out what a policy names (see `pi-replay redact`); ids, session
+names, client names and paths stay, since what is decided depends on them: see
+`pi-replay export --pseudonyms` for a form without them.
 
-Example:
-  pi-replay bundle ~/.local/share/pi-server -o incident.pib";
+Examples:
+  pi-replay bundle ~/.local/share/pi-server -o incident.pib
+  pi-replay bundle ~/.local/share/pi-server --redact policy.json -o incident.pib";
 
 pub(super) const UNBUNDLE_EXAMPLES: &str = "\
 Example:
@@ -58,6 +61,9 @@ pub(super) struct BundleArgs {
     /// The file to make, which must not exist
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
+    /// Leave out what this policy names
+    #[arg(long, value_name = "POLICY")]
+    redact: Option<PathBuf>,
     /// Put the key into it
     #[arg(long)]
     with_key: bool,
@@ -108,22 +114,49 @@ pub(super) struct RedactArgs {
     json: bool,
 }
 
+/// Reads a policy, which must take something out.
+pub(super) fn policy(path: &Path) -> Result<Policy, PlayError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| error.to_string())
+        .and_then(|text| Policy::parse(&text))
+        .and_then(|policy| {
+            if policy.is_empty() { Err("it takes nothing out".to_owned()) } else { Ok(policy) }
+        })
+        .map_err(|why| PlayError::Unfit(format!("{}: {why}", path.display())))
+}
+
 pub(super) fn run_bundle(args: &BundleArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
+    let policy = args.redact.as_deref().map(policy).transpose()?;
     let mut out = BufWriter::new(super::create(&args.out)?);
-    let made = bundle(&source, args.with_key, &mut out).map_err(|error| match error {
+    let mut progress = Progress::new();
+    let made = match &policy {
+        None => bundle(&source, args.with_key, &mut out).map(|seal| (None, seal)),
+        Some(policy) => {
+            let progress = &mut |inputs| progress.show(inputs);
+            bundle_redacted(&source, policy, args.with_key, progress, &mut out)
+                .map(|(done, seal)| (Some(done), seal))
+        }
+    };
+    progress.clear();
+    let made = made.map_err(|error| match error {
         BundleError::Source(error) => PlayError::Source(error),
         BundleError::NoKey => PlayError::Unfit("there is no key to put into the bundle".into()),
         BundleError::Write(error) => PlayError::Write(error),
+        BundleError::Redact(error) => error,
     });
-    let written = made.and_then(|seal| out.flush().map(|()| seal).map_err(PlayError::Write));
+    let written = made.and_then(|made| out.flush().map(|()| made).map_err(PlayError::Write));
     if written.is_err() {
         // Half a bundle helps nobody; it was made a moment ago by this process.
         drop(std::fs::remove_file(&args.out));
     }
-    let seal = written?;
-    let json = args.json.then(|| json!({ "seal": seal, "withKey": args.with_key }));
-    print(json, &format!("seal {seal}\n"))?;
+    let (redacted, seal) = written?;
+    let json = args.json.then(|| {
+        let redacted = redacted.map(|it| it.to_json());
+        json!({ "seal": seal, "withKey": args.with_key, "redacted": redacted })
+    });
+    let redacted = redacted.map_or_else(String::new, |it| format!("{it}\n"));
+    print(json, &format!("{redacted}seal {seal}\n"))?;
     Ok(Status::Good)
 }
 
@@ -155,7 +188,7 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
     Ok(Status::Good)
 }
 
-fn open_bundle(file: &std::path::Path) -> Result<Source, PlayError> {
+fn open_bundle(file: &Path) -> Result<Source, PlayError> {
     let source = Source::open(file)?;
     if !source.is_bundle() {
         return Err(PlayError::Unfit(format!("{} is no bundle", file.display())));
@@ -189,21 +222,11 @@ pub(super) fn run_verify_bundle(args: &VerifyBundleArgs) -> Result<Status, PlayE
 
 pub(super) fn run_redact(args: &RedactArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
-    let policy = std::fs::read_to_string(&args.policy)
-        .map_err(|error| error.to_string())
-        .and_then(|text| Policy::parse(&text))
-        .and_then(|policy| {
-            if policy.is_empty() { Err("it takes nothing out".to_owned()) } else { Ok(policy) }
-        })
-        .map_err(|why| PlayError::Unfit(format!("{}: {why}", args.policy.display())))?;
-    let made = Made::new(&args.out)?;
+    let policy = policy(&args.policy)?;
+    let mut made = Made::new(&args.out)?;
     let mut progress = Progress::new();
-    let done = redact(&source, &policy, &made, args.with_key, &mut |it| progress.show(it))?;
+    let done = redact(&source, &policy, &mut made, args.with_key, &mut |it| progress.show(it))?;
     progress.clear();
-    let json = args
-        .json
-        .then(|| json!({ "bodies": done.bodies, "erased": done.erased, "reduced": done.reduced }));
-    let (bodies, erased, reduced) = (done.bodies, done.erased, done.reduced);
-    print(json, &format!("{bodies} bodies: {erased} erased, {reduced} reduced\n"))?;
+    print(args.json.then(|| done.to_json()), &format!("{done}\n"))?;
     Ok(Status::Good)
 }

@@ -13,16 +13,23 @@ use crate::export::{Format, export};
 use crate::play::PlayError;
 use crate::source::Source;
 use crate::status::Status;
+use crate::veil::Veil;
 
 pub(super) const EXAMPLES: &str = "\
 A place in time is an input as #120, or a time as t1700000000123 (milliseconds since 1970), as
 `show` prints them. Texts of prompts and events are in the result: see --no-bodies,
-and `pi-replay redact`.
+--redact and --pseudonyms. --redact takes a policy (see
+`pi-replay redact`) and hides what it finds also in the words of failures; an identifier in which it
+finds something gets a pseudonym. --pseudonyms replaces all identifiers, wherever they stand: ids of
+sessions, commands, dialogs and keys, names of clients and sessions, paths. The same one has the
+same pseudonym in every export of one journal, and nothing in the pseudonym comes from it. What is
+not shown with them: the name of the directory, and of what the daemon makes its ids.
 
 Examples:
   pi-replay export DIR --format html -o incident.html
   pi-replay export DIR --format md --from '#1000' --session mine
   pi-replay export DIR --format perfetto -o trace.json    open it at https://ui.perfetto.dev
+  pi-replay export DIR --format md --redact policy.json --pseudonyms
   pi-replay export DIR --format jsonl | jq 'select(.phase == \"refused\")'";
 
 #[derive(Debug, Args)]
@@ -44,6 +51,12 @@ pub(super) struct ExportArgs {
     /// Leave out the texts of frames and events
     #[arg(long)]
     no_bodies: bool,
+    /// Leave out what this policy names
+    #[arg(long, value_name = "POLICY")]
+    redact: Option<PathBuf>,
+    /// Replace identifiers by pseudonyms: the same one by the same one
+    #[arg(long)]
+    pseudonyms: bool,
     /// Write to this file, which must not exist, and not to standard output
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -85,13 +98,15 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
         Some(Place::Time(at)) => wanted.to_at = at,
         None => {}
     }
+    let policy = args.redact.as_deref().map(super::bundle::policy).transpose()?;
     let mut progress = Progress::new();
+    if policy.is_some() || args.pseudonyms {
+        let progress = &mut |inputs| progress.show(inputs);
+        wanted.veil = Some(Veil::new(&source, policy, args.pseudonyms, progress)?);
+    }
     let (chart, ending) = chart(&source, &wanted, &mut |inputs| progress.show(inputs))?;
     progress.clear();
-    let title = source.dir().file_name().map_or_else(
-        || source.dir().display().to_string(),
-        |name| name.to_string_lossy().into_owned(),
-    );
+    let title = if args.pseudonyms { "journal".to_owned() } else { title(&source) };
     let Some(path) = &args.out else {
         let mut out = BufWriter::new(io::stdout().lock());
         export(&chart, args.format, &title, &mut out)?;
@@ -106,4 +121,12 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
         println!("{}", json!({ "commands": bars, "events": events, "notes": notes }));
     }
     Ok(ending.status())
+}
+
+/// What an export is of: the name of the directory or the bundle.
+fn title(source: &Source) -> String {
+    source.dir().file_name().map_or_else(
+        || source.dir().display().to_string(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }

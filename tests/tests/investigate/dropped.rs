@@ -36,6 +36,17 @@ fn a_journal_that_begins_with_a_snapshot_is_investigated_too() {
     std::fs::write(&policy, r#"{"rules":[{"what":"event","erase":true}]}"#).expect("written");
     replay_ends(0, &["redact", dir, "--policy", arg(&policy), "-o", arg(&copy)]);
     assert!(!copy.join("bodies").exists(), "bodies of dropped segments are not in a redacted copy");
+    // Whose events they are is known also where the agent was started before the snapshot.
+    let (of_session, other) = (path("of-session.json"), path("other"));
+    std::fs::write(&of_session, r#"{"rules":[{"what":"event","session":"s","erase":true}]}"#)
+        .expect("written");
+    replay_ends(0, &["redact", dir, "--policy", arg(&of_session), "-o", arg(&other)]);
+    let erased = |dir| replay_json(0, &["stats", dir, "--json"])["counts"]["erasedBodies"].clone();
+    assert_eq!(erased(arg(&other)), erased(arg(&copy)));
+    let veiled = ["export", dir, "--format", "jsonl", "--redact", arg(&of_session)];
+    let veiled = replay_ends(0, &veiled);
+    let events = veiled.lines().filter(|line| line.contains(r#""type":"event""#));
+    assert!(events.clone().count() > 50 && events.clone().all(|it| it.contains(r#""event":null"#)));
     replay_ends(0, &["bundle", dir, "--with-key", "-o", arg(&file)]);
     let found = replay_json(0, &["verify-bundle", arg(&file), "--json"]);
     assert_eq!(found["verdict"], "identical", "{found:#}");

@@ -14,6 +14,7 @@ mod planted;
 mod show;
 mod smaller;
 mod step;
+mod veiled;
 
 use std::path::Path;
 use std::process::{Command, Output};
