@@ -1,11 +1,9 @@
 //! `pi-replay export`.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
 use crate::incident::{incident, tree};
-use crate::{arg, replay, replay_ends, replay_json};
+use crate::{arg, replay, replay_ends};
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -16,7 +14,7 @@ fn of<'a>(lines: &'a [Value], id: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn jsonl_has_each_transition_and_event_in_order_and_html_md_and_perfetto_agree() {
+fn jsonl_has_each_transition_and_event_in_order_and_the_report_agrees() {
     let daemon = incident();
     let dir = arg(daemon.dir());
     let before = tree(daemon.dir());
@@ -50,54 +48,9 @@ fn jsonl_has_each_transition_and_event_in_order_and_html_md_and_perfetto_agree()
     for words in ["## Failed and refused (", "`agent_error`", "prompt `bad`", "| session:alpha |"] {
         assert!(report.contains(words), "{words}: {report}");
     }
-    perfetto(dir, &all);
     assert_eq!(tree(daemon.dir()), before, "reading writes nothing");
     let again = replay(&["export", dir, "--format", "md", "-o", &format!("{dir}/HEAD")]);
     assert_eq!(again.status.code(), Some(2), "nothing is written over");
     assert_eq!(replay(&["export", "/nowhere", "--format", "md"]).status.code(), Some(2));
     assert_eq!(tree(daemon.dir()), before);
-}
-
-/// The trace event format: every event has its phase's fields, slices of one thread nest, each
-/// flow begins inside a slice and ends where another begins.
-fn perfetto(dir: &str, lines: &[Value]) {
-    let trace = replay_json(0, &["export", dir, "--format", "perfetto"]);
-    let events = trace["traceEvents"].as_array().expect("events");
-    let mut slices: BTreeMap<u64, Vec<(u64, u64)>> = BTreeMap::new();
-    let mut waits: BTreeMap<String, i64> = BTreeMap::new();
-    let mut flows: BTreeMap<String, Vec<(&str, u64, u64)>> = BTreeMap::new();
-    for event in events {
-        let phase = event["ph"].as_str().expect("a phase");
-        assert!(event["name"].is_string() && event["pid"] == 1, "{event}");
-        let id = || event["id"].as_str().expect("an id").to_owned();
-        let (tid, ts) = (event["tid"].as_u64(), event["ts"].as_u64());
-        match phase {
-            "M" => assert!(event["args"].is_object(), "{event}"),
-            "X" => {
-                let (tid, ts) = (tid.expect("a thread"), ts.expect("a time"));
-                let length = event["dur"].as_u64().expect("a length");
-                slices.entry(tid).or_default().push((ts, ts + length));
-            }
-            "b" => *waits.entry(id()).or_default() += 1,
-            "e" => *waits.entry(id()).or_default() -= 1,
-            "s" | "f" => {
-                let place = (phase, tid.expect("a thread"), ts.expect("a time"));
-                flows.entry(id()).or_default().push(place);
-                assert!(phase == "s" || event["bp"] == "e", "{event}");
-            }
-            "i" => assert!(event["s"] == "t" || event["s"] == "p", "{event}"),
-            other => panic!("{other} is no phase that we write"),
-        }
-    }
-    assert!(waits.values().all(|open| *open == 0), "{waits:?}");
-    let ran = lines.iter().filter(|line| line["phase"] == "started").count();
-    assert_eq!(slices.values().map(Vec::len).sum::<usize>(), ran);
-    // The sessions' lanes hold p1 and after-p1; bad and after-bad never started both.
-    assert!(!flows.is_empty());
-    for (id, flow) in flows {
-        assert_eq!((flow.len(), flow[0].0, flow[1].0), (2, "s", "f"), "{id}");
-        let (_, tid, ts) = flow[0];
-        let inside = slices[&tid].iter().any(|(begin, end)| (*begin..*end).contains(&ts));
-        assert!(inside, "flow {id} leaves a slice");
-    }
 }

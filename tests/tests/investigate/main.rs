@@ -10,6 +10,7 @@ mod incident;
 mod other_rule;
 #[cfg(feature = "browser")]
 mod page;
+mod perfetto;
 mod planted;
 mod show;
 mod smaller;
