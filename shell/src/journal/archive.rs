@@ -6,11 +6,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use pi_server_core::record::{
-    Cursor, Fault, Framer, JournalId, Mark, Reader, RecordKind, SEGMENT_BYTES_MIN,
+    Cursor, Fault, Framer, JournalId, Mark, Reader, Record, RecordKind, SEGMENT_BYTES_MIN,
     SEGMENT_HEADER_BYTES, SegmentHeader, Snapshot, decode_kind, peek, record_at,
 };
 use pi_server_core::{BodyRef, Digest, Input, Micros};
 
+use super::erase::{Erased, erase_bodies};
 use super::error::{ReadError, ReadFault, SnapshotError};
 use super::pack::{self, Pack};
 use super::storage::{Disk, Kept, Shelf};
@@ -172,11 +173,7 @@ impl Archive {
         let segment = cursor.segment + 1;
         let failed = |offset, fault| ReadError { segment, offset, fault };
         let view = self.disk.view(segment).map_err(|error| failed(0, ReadFault::Io(error)))?;
-        let header = SegmentHeader::parse(view.bytes())
-            .map_err(|fault| failed(0, ReadFault::Segment(fault)))?;
-        if header.journal != self.journal || header.number != segment {
-            return Err(failed(0, ReadFault::Record(Fault::Order)));
-        }
+        self.check_header(segment, view.bytes())?;
         let mut reader = Reader::new(&self.framer, view.bytes());
         loop {
             let offset = reader.offset();
@@ -194,6 +191,43 @@ impl Archive {
                 Some(Mark::Begin(_) | Mark::Commit(_) | Mark::Recovered(_)) => {}
             }
         }
+    }
+
+    /// Erases the bodies of a segment that `chosen` picks: it is asked about every body that is
+    /// there, in order. On disk when this returns, and not at all if it fails; nothing is written if
+    /// nothing was picked. Only for a segment that nobody writes: one that is settled, or any of a
+    /// journal that is stopped.
+    ///
+    /// # Errors
+    /// The segment is not what was written, which a checksum must go on telling; or it cannot be
+    /// read or written.
+    pub fn erase(
+        &self,
+        segment: u64,
+        chosen: &mut dyn FnMut(&Record<'_>) -> bool,
+    ) -> Result<Erased, ReadError> {
+        let failed = |offset, fault| ReadError { segment, offset, fault };
+        let view = self.disk.view(segment).map_err(|error| failed(0, ReadFault::Io(error)))?;
+        self.check_header(segment, view.bytes())?;
+        let mut bytes = view.bytes().to_vec();
+        let erased = erase_bodies(&self.framer, &mut bytes, chosen)
+            .map_err(|(offset, fault)| failed(offset, ReadFault::Record(fault)))?;
+        if erased.bodies > 0 {
+            let replaced = self.disk.replace(segment, &bytes, erased.sealed);
+            replaced.map_err(|error| failed(0, ReadFault::Io(error)))?;
+        }
+        Ok(erased)
+    }
+
+    /// Whether a segment is the one of this number and this journal.
+    fn check_header(&self, segment: u64, bytes: &[u8]) -> Result<(), ReadError> {
+        let failed = |fault| ReadError { segment, offset: 0, fault };
+        let header =
+            SegmentHeader::parse(bytes).map_err(|fault| failed(ReadFault::Segment(fault)))?;
+        if header.journal != self.journal || header.number != segment {
+            return Err(failed(ReadFault::Record(Fault::Order)));
+        }
+        Ok(())
     }
 
     /// The recorded digest of the outputs of the last step before the end of a segment: the first

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use pi_server_core::record::{HEAD_BYTES, HEAD_SLOT_BYTES, SegmentHeader};
 use rustix::fs::{Advice, FallocateFlags, FlockOperation, IFlags};
 
+use super::PAGE;
 use super::error::OpenError;
 use super::map::{MapSegment, MapView};
 use super::options::Backend;
@@ -97,6 +98,7 @@ impl FileDisk {
         let disk = FileDisk { dir: dir.to_owned(), mapped, no_copy_on_write, _lock: lock };
         // Left by a life that ended while it built a segment.
         let _ = std::fs::remove_file(disk.temporary());
+        let _ = std::fs::remove_file(disk.replacement());
         for shelf in [Shelf::Snapshots, Shelf::Bodies, Shelf::History] {
             let _ = std::fs::remove_file(disk.shelf_temporary(shelf));
         }
@@ -119,6 +121,10 @@ impl FileDisk {
 
     fn temporary(&self) -> PathBuf {
         self.dir.join(SEGMENT_DIR).join("next.tmp")
+    }
+
+    fn replacement(&self) -> PathBuf {
+        self.dir.join(SEGMENT_DIR).join("replaced.tmp")
     }
 
     fn shelf_temporary(&self, shelf: Shelf) -> PathBuf {
@@ -228,6 +234,30 @@ impl Disk for FileDisk {
         std::fs::remove_file(self.segment_path(segment))?;
         // One by one, so that no power cut leaves a gap in the row of segments.
         sync_dir(&self.dir.join(SEGMENT_DIR))
+    }
+
+    fn replace(&self, segment: u64, bytes: &[u8], sealed: bool) -> io::Result<()> {
+        let path = self.segment_path(segment);
+        let temporary = self.replacement();
+        let replaced = (|| {
+            let file = create(&temporary)?;
+            file.set_len(bytes.len() as u64)?;
+            for (nth, page) in bytes.chunks(PAGE).enumerate() {
+                // Pages that nobody writes take no room on most file systems. Where somebody may
+                // still write through a map, each must be there before.
+                if !sealed || page.iter().any(|byte| *byte != 0) {
+                    file.write_all_at(page, (nth * PAGE) as u64)?;
+                }
+            }
+            file.sync_all()?;
+            std::fs::rename(&temporary, &path)?;
+            sync_dir(&self.dir.join(SEGMENT_DIR))
+        })();
+        if replaced.is_err() {
+            // Gives the room back.
+            let _ = std::fs::remove_file(&temporary);
+        }
+        replaced
     }
 
     fn kept(&self, shelf: Shelf) -> io::Result<Vec<u64>> {

@@ -82,9 +82,9 @@ impl MapView {
     /// Maps a whole file.
     pub(super) fn open(file: &File) -> io::Result<MapView> {
         catch_bus_errors();
-        // SAFETY: a sealed segment, like a file on a shelf, is not written by this process any more
-        // except by the erasure of bodies, which the single thread that owns the journal does while it holds no view; the
-        // lock keeps other writers away, and nothing shrinks the file.
+        // SAFETY: a sealed segment, like a file on a shelf, is not written any more: one with other
+        // bytes takes its name and not its place. The lock keeps other writers away, and nothing
+        // shrinks the file.
         let map = unsafe { Mmap::map(file)? };
         Ok(MapView(map))
     }

@@ -5,6 +5,7 @@
 //! those of [`pi_server_core::record`]; this module knows about files, syncs and room.
 
 mod archive;
+mod erase;
 mod error;
 mod files;
 mod index;
@@ -31,6 +32,7 @@ use pi_server_core::record::{
 use pi_server_core::{BodyRef, Digest, Input, InputKind, Micros, Seq};
 
 pub use archive::Archive;
+pub use erase::{Erased, erase_bodies};
 pub use error::{AppendError, Full, JournalError, OpenError, ReadError, ReadFault, SnapshotError};
 pub use files::{
     BODIES_DIR, HEAD_FILE, HISTORY_DIR, KEY_FILE, LOCK_FILE, SEGMENT_DIR, SNAPSHOT_DIR,

@@ -23,6 +23,11 @@ pub trait Disk: Send + Sync {
     /// Drops a segment.
     fn drop_segment(&self, segment: u64) -> io::Result<()>;
 
+    /// Puts other bytes in the place of a segment, as many as it has; they appear all at once.
+    /// Whoever has the segment open goes on reading what was there. Of a `sealed` one the disk may
+    /// leave out pages of zeros, since nothing is written to it any more.
+    fn replace(&self, segment: u64, bytes: &[u8], sealed: bool) -> io::Result<()>;
+
     /// Builds an unused segment: its header and zeros. Appears under its number all at once;
     /// replaces an unused one of the same number.
     fn build(&self, header: &SegmentHeader) -> io::Result<()>;

@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod erase;
 pub(crate) mod fake;
 
 use std::os::unix::fs::PermissionsExt;

@@ -347,6 +347,17 @@ impl Disk for FaultyDisk {
         self.whole(|contents| contents.segments.remove(&segment).map(drop).ok_or_else(missing))
     }
 
+    fn replace(&self, segment: u64, bytes: &[u8], _sealed: bool) -> io::Result<()> {
+        let bytes = bytes.to_vec();
+        self.whole(|contents| {
+            FaultyDisk::room(contents)?;
+            let none = BTreeSet::new();
+            let durable = bytes.clone();
+            let file = File { durable, live: bytes, dirty: none.clone(), lost: none };
+            contents.segments.insert(segment, file).map(drop).ok_or_else(missing)
+        })
+    }
+
     fn build(&self, header: &SegmentHeader) -> io::Result<()> {
         self.whole(|contents| {
             FaultyDisk::room(contents)?;

@@ -336,6 +336,17 @@ impl Disk for FakeDisk {
         self.at_once(|contents| drop(contents.segments.remove(&segment)))
     }
 
+    fn replace(&self, segment: u64, bytes: &[u8], _sealed: bool) -> io::Result<()> {
+        if self.faults().full {
+            return Err(io::Error::from(io::ErrorKind::StorageFull));
+        }
+        let length = self.file(segment)?.lock().unwrap().live.len();
+        assert_eq!(bytes.len(), length, "a segment never changes its length");
+        let file = File { durable: bytes.to_vec(), live: bytes.to_vec(), dirty: [].into() };
+        let file = Arc::new(Mutex::new(file));
+        self.at_once(|contents| drop(contents.segments.insert(segment, file)))
+    }
+
     fn kept(&self, shelf: Shelf) -> io::Result<Vec<u64>> {
         self.operation()?;
         let contents = self.contents.lock().unwrap();
