@@ -25,6 +25,7 @@ mod voice;
 
 pub use child_main::{CHILD_COMMAND, child_main};
 pub use pi::pi_line;
+pub(crate) use voice::{end_of, start_of};
 
 /// Something an agent said, in the order in which it said it.
 #[derive(Clone, Debug, PartialEq, Eq)]

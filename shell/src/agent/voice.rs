@@ -3,7 +3,6 @@
 use pi_server_core::input::{
     AgentEvent, AgentInfo, AgentReady, AgentSaid, Disposition, Exit, Reply,
 };
-use pi_server_core::limits::ERROR_TEXT_MAX;
 use pi_server_core::{AgentNo, CommandNo, Text};
 use serde_json::Value;
 
@@ -61,25 +60,35 @@ impl<'a> Voice<'a> {
 
     /// It is gone.
     pub(super) fn exited(&mut self, status: &str, stderr: &str) {
-        let exit = Exit { status: cut(status), stderr: cut_front(stderr) };
+        let exit = Exit { status: cut(status), stderr: end_of(stderr, WORDS_BYTES_MAX).into() };
         self.say(AgentSaid::Exited(exit), Vec::new());
     }
 }
 
-/// The beginning of a text, at most [`ERROR_TEXT_MAX`] bytes.
+/// Most bytes of an error's words and of standard error that are heard. The daemon keeps fewer
+/// ([`pi_server_core::limits::ERROR_TEXT_MAX`]), but only once it has looked for secrets: half of one
+/// is not recognised.
+pub(super) const WORDS_BYTES_MAX: usize = 64 << 10;
+
+/// The beginning of a text, at most [`WORDS_BYTES_MAX`] bytes.
 pub(super) fn cut(text: &str) -> Text {
-    let mut end = text.len().min(ERROR_TEXT_MAX);
+    start_of(text, WORDS_BYTES_MAX).into()
+}
+
+/// The beginning of a text in at most so many bytes.
+pub(crate) fn start_of(text: &str, most: usize) -> &str {
+    let mut end = text.len().min(most);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    text[..end].into()
+    &text[..end]
 }
 
-/// The end of a text, at most [`ERROR_TEXT_MAX`] bytes.
-pub(super) fn cut_front(text: &str) -> Text {
-    let mut from = text.len().saturating_sub(ERROR_TEXT_MAX);
+/// The end of a text in at most so many bytes.
+pub(crate) fn end_of(text: &str, most: usize) -> &str {
+    let mut from = text.len().saturating_sub(most);
     while !text.is_char_boundary(from) {
         from += 1;
     }
-    text[from..].into()
+    &text[from..]
 }

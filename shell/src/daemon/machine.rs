@@ -71,7 +71,7 @@ impl Machine {
     /// The journal cannot take it. Nothing has changed then, and nothing may be tried again.
     pub(super) fn take(&mut self, mut kind: InputKind, body: &[u8]) -> Result<Seq, AppendError> {
         let at = self.clock.tick();
-        self.redactor.words(&mut kind);
+        self.redactor.words(&mut kind, self.journal.secret());
         let redacted = self.redactor.body(&kind, body, &self.authors);
         let left = redacted.as_deref().unwrap_or(body);
         let input = if left.len() > READ_ANSWER_BYTES_MAX && self.answers_read(&kind) {

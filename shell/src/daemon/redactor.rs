@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
-use pi_server_core::input::{AgentSaid, Answer, Details, InputKind, Malformed, Reply};
+use pi_server_core::input::{AgentSaid, Answer, Details, InputKind, Malformed, Opened, Reply};
+use pi_server_core::limits::ERROR_TEXT_MAX;
+use pi_server_core::record::Secret;
 use pi_server_core::{Seq, Text};
 use pi_server_redact::{Left, Policy, What};
 
 use super::authors::Authors;
+use crate::agent::{end_of, start_of};
 
 /// In the place of a body that is erased whole: JSON, since it stands in frames.
 const NOTHING: &[u8] = br#"{"type":"redacted"}"#;
@@ -23,17 +26,31 @@ impl Redactor {
         Redactor { policy }
     }
 
-    /// Takes secrets out of the words that are part of the input itself.
-    pub(super) fn words(&self, kind: &mut InputKind) {
+    /// Takes secrets out of the words that are part of the input itself, and cuts those of agents to
+    /// what is kept: in this order, since half of a secret is not recognised.
+    ///
+    /// The name of a client is its namespace, so another name stands in the place of one in which
+    /// something is found, always the same: a digest, keyed with the journal's secret.
+    pub(super) fn words(&self, kind: &mut InputKind, secret: &Secret) {
         match kind {
+            InputKind::Opened(Opened { client: Some(name), .. }) => {
+                if self.policy.text(name).is_some() {
+                    *name = format!("redacted-{}", secret.digest(name.as_bytes())).into();
+                }
+            }
             InputKind::Agent {
                 said: AgentSaid::Replied { reply: Reply::Failed(text), .. },
                 ..
             }
-            | InputKind::Answered { answer: Answer::Failed(text), .. } => self.text(text),
+            | InputKind::Answered { answer: Answer::Failed(text), .. } => {
+                self.text(text);
+                keep(text, start_of);
+            }
             InputKind::Agent { said: AgentSaid::Exited(exit), .. } => {
                 self.text(&mut exit.status);
+                keep(&mut exit.status, start_of);
                 self.text(&mut exit.stderr);
+                keep(&mut exit.stderr, end_of);
             }
             InputKind::Command { envelope, .. } => {
                 if let Details::Reconcile { note: Some(_), .. } = &envelope.details
@@ -100,5 +117,12 @@ impl Redactor {
             Left::Part(left) => Some(left),
             Left::Nothing => Some(NOTHING.to_vec()),
         }
+    }
+}
+
+/// Cuts words to what is kept of them.
+fn keep(text: &mut Text, part: impl Fn(&str, usize) -> &str) {
+    if text.len() > ERROR_TEXT_MAX {
+        *text = part(text, ERROR_TEXT_MAX).into();
     }
 }

@@ -1,11 +1,13 @@
 //! Secrets that are planted everywhere are nowhere under the data directory, and who they were for
 //! gets them. docs/guides/privacy.md.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
 use pi_server_tests::programs::program;
-use pi_server_tests::{Client, Setup};
+use pi_server_tests::{Client, Setup, until};
 use serde_json::{Value, json};
 
 use crate::{prompt, refused, session};
@@ -104,6 +106,13 @@ fn planted_secrets_are_nowhere_under_the_data_directory() {
         client.send(&prompt(&id, "s", &format!("[words:60] [say:{PLANTED}] [delay:0]")));
         client.response(&id);
     }
+    // What was planted first is sealed, was fed again, and stands in a snapshot and an index.
+    until("a pass of the keeper", || {
+        ["snapshots/00000001.snap", "history/00000001.idx"]
+            .iter()
+            .all(|kept| daemon.dir().join(kept).exists())
+    });
+    assert!(!holding(&daemon.dir().join("history"), b"says").is_empty(), "the index is of this");
     assert_nowhere(daemon.dir());
     // A kill, and what waits for an agent then.
     client.send(&prompt("runs", "s", "[stall]"));
@@ -134,6 +143,102 @@ fn planted_secrets_are_nowhere_under_the_data_directory() {
     assert!(daemon.stop().success());
     assert_nowhere(daemon.dir());
     exports(daemon.dir());
+}
+
+/// Speaks as much of the real agent's protocol as it takes to run, and then says too much on
+/// standard error: at once, where the tail that is kept begins, and at the end.
+const LOOSE_TONGUE: &str = r#"#!/bin/sh
+[ "$1" = --version ] && { echo 1.5.2; exit 0; }
+answer() { echo '{"type":"response","success":true,"id":'"$1"',"data":'"$2"'}'; }
+read -r line; answer 1 '{"thinkingLevel":"off","messageCount":0,"pendingMessageCount":0}'
+read -r line; answer 2 '{"commands":[{"name":"pi-server-bridge"}]}'
+read -r line
+echo "the key is SECRET" >&2
+head -c 5000 /dev/zero | tr '\0' . >&2
+echo "-----BEGIN PRIVATE KEY-----" >&2
+for n in $(seq 200); do echo PLANTEDplantedPLANTEDplantedPLANTEDplanted >&2; done
+echo "-----END PRIVATE KEY-----" >&2
+printf 'SECRET%*s' PADDING ' and so it ends with SECRET' >&2
+exit 7
+"#;
+
+#[test]
+fn what_an_agent_says_on_standard_error_is_kept_without_secrets_wherever_it_is_cut() {
+    let home = tempfile::tempdir().expect("a directory");
+    // The tail that is kept begins before the secret, within it, and behind it.
+    for padding in [3_000, 4_086, 4_060, 4_096, 5_000] {
+        let program = home.path().join("pi");
+        let script = LOOSE_TONGUE.replace("SECRET", PLANTED);
+        std::fs::write(&program, script.replace("PADDING", &padding.to_string())).expect("written");
+        std::fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("executable");
+        let mut daemon = Setup::new().pi(&program, &home.path().join("user")).start();
+        let mut client = daemon.websocket();
+        session(&mut client, "s");
+        client.send(&prompt("p", "s", "hello"));
+        let failed = client.response("p");
+        refused(&failed, "agent_exited");
+        let words = failed["error"].as_str().expect("words");
+        assert!(words.ends_with("and so it ends with [redacted]"), "{words}");
+        assert!(!words.contains("planted") && words.len() < 4_200, "{padding}: {words}");
+        assert!(daemon.stop().success());
+        assert_nowhere(daemon.dir());
+        daemon.verify();
+    }
+}
+
+#[test]
+fn a_client_whose_name_is_a_secret_has_its_namespace_under_another_name() {
+    let mut daemon = Setup::new().start();
+    let asks = |mut client: Client, is_replayed: bool| {
+        client.send(&json!({ "id": "same", "type": "list_sessions" }));
+        assert_eq!(client.response("same")["replayed"] == true, is_replayed);
+    };
+    asks(daemon.websocket_as(PLANTED), false);
+    asks(daemon.websocket_as(PLANTED), true);
+    asks(daemon.websocket_as(&format!("{PLANTED}2")), false);
+    daemon.kill9();
+    daemon.restart();
+    asks(daemon.websocket_as(PLANTED), true);
+    asks(daemon.websocket(), false);
+    assert!(daemon.stop().success());
+    assert_nowhere(daemon.dir());
+    daemon.verify();
+}
+
+#[test]
+fn beyond_64_mib_of_redacted_commands_in_flight_further_ones_are_refused_until_some_have_ended() {
+    const MIB: usize = 1 << 20;
+    let mut daemon = Setup::new().start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    client.send(&prompt("runs", "s", "[stall]"));
+    client.lifecycle("runs", "started");
+    let large = |id: &str, length: usize| {
+        let mut command = prompt(id, "s", &format!("[say:{PLANTED}] [delay:0]"));
+        command["filler"] = ".".repeat(length).into();
+        command
+    };
+    for number in 0..7 {
+        let id = format!("large {number}");
+        // Together a little more than 64 MiB, and without the last one less.
+        client.send(&large(&id, if number < 6 { 10 * MIB - MIB / 2 } else { 8 * MIB }));
+        client.lifecycle(&id, "accepted");
+    }
+    let more = large("one more", 1);
+    client.send(&more);
+    refused(&client.response("one more"), "busy");
+    client.send_text(&format!("no command {PLANTED}"));
+    client.expect("a refusal", |frame| frame["errorCode"] == "busy");
+    client.send(&prompt("plain", "s", "[say:hello] [delay:0]"));
+    client.lifecycle("plain", "accepted");
+    // A refusal leaves no trace: the id is as free as before.
+    client.ok(json!({ "type": "abort", "sessionId": "s" }));
+    client.response("large 6");
+    client.send(&more);
+    assert_eq!(client.response("one more")["success"], true);
+    assert!(daemon.stop().success());
+    assert_nowhere(daemon.dir());
+    daemon.verify();
 }
 
 /// What leaves the machine.

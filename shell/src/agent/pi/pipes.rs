@@ -4,6 +4,8 @@ use std::io::{self, Read, Write};
 
 use mio::unix::pipe::{Receiver, Sender};
 
+use crate::agent::voice::WORDS_BYTES_MAX;
+
 /// Bytes read from one pipe in one go, so that a loud child leaves room for others.
 const SHARE: usize = 256 << 10;
 /// Longest line.
@@ -12,8 +14,6 @@ pub(super) const LINE_BYTES_MAX: usize = 256 << 20;
 pub(super) const UNWRITTEN_BYTES_MAX: usize = 256 << 20;
 /// A buffer that has grown beyond this is given back when it is empty.
 const KEEP: usize = 1 << 20;
-/// How much of standard error is kept.
-const TAIL: usize = 4 << 10;
 
 /// How reading went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,7 +181,7 @@ impl Tail {
                 Ok(0) => return Progress::End,
                 Ok(n) => {
                     self.tail.extend_from_slice(&chunk[..n]);
-                    let surplus = self.tail.len().saturating_sub(TAIL);
+                    let surplus = self.tail.len().saturating_sub(WORDS_BYTES_MAX);
                     self.tail.drain(..surplus);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {

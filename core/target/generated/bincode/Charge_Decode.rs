@@ -1,0 +1,62 @@
+impl < __Context > :: bincode :: Decode < __Context > for Charge
+{
+    fn decode < __D : :: bincode :: de :: Decoder < Context = __Context > >
+    (decoder : & mut __D) ->core :: result :: Result < Self, :: bincode ::
+    error :: DecodeError >
+    {
+        let variant_index = < u32 as :: bincode :: Decode ::< __D :: Context
+        >>:: decode(decoder) ?; match variant_index
+        {
+            0u32 =>core :: result :: Result :: Ok(Self ::None {}), 1u32 =>core
+            :: result :: Result ::
+            Ok(Self ::Provider
+            {
+                name : :: bincode :: Decode ::< __D :: Context >::
+                decode(decoder) ?, probe : :: bincode :: Decode ::< __D ::
+                Context >:: decode(decoder) ?,
+            }), 2u32 =>core :: result :: Result ::
+            Ok(Self ::Bash
+            {
+                session : :: bincode :: Decode ::< __D :: Context >::
+                decode(decoder) ?, common : :: bincode :: Decode ::< __D ::
+                Context >:: decode(decoder) ?,
+            }), variant =>core :: result :: Result ::
+            Err(:: bincode :: error :: DecodeError :: UnexpectedVariant
+            {
+                found : variant, type_name : "Charge", allowed : &:: bincode
+                :: error :: AllowedEnumVariants :: Range { min: 0, max: 2 }
+            })
+        }
+    }
+} impl < '__de, __Context > :: bincode :: BorrowDecode < '__de, __Context >
+for Charge
+{
+    fn borrow_decode < __D : :: bincode :: de :: BorrowDecoder < '__de,
+    Context = __Context > > (decoder : & mut __D) ->core :: result :: Result <
+    Self, :: bincode :: error :: DecodeError >
+    {
+        let variant_index = < u32 as :: bincode :: Decode ::< __D :: Context
+        >>:: decode(decoder) ?; match variant_index
+        {
+            0u32 =>core :: result :: Result :: Ok(Self ::None {}), 1u32 =>core
+            :: result :: Result ::
+            Ok(Self ::Provider
+            {
+                name : :: bincode :: BorrowDecode ::< __D :: Context >::
+                borrow_decode(decoder) ?, probe : :: bincode :: BorrowDecode
+                ::< __D :: Context >:: borrow_decode(decoder) ?,
+            }), 2u32 =>core :: result :: Result ::
+            Ok(Self ::Bash
+            {
+                session : :: bincode :: BorrowDecode ::< __D :: Context >::
+                borrow_decode(decoder) ?, common : :: bincode :: BorrowDecode
+                ::< __D :: Context >:: borrow_decode(decoder) ?,
+            }), variant =>core :: result :: Result ::
+            Err(:: bincode :: error :: DecodeError :: UnexpectedVariant
+            {
+                found : variant, type_name : "Charge", allowed : &:: bincode
+                :: error :: AllowedEnumVariants :: Range { min: 0, max: 2 }
+            })
+        }
+    }
+}

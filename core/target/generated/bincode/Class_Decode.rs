@@ -1,0 +1,42 @@
+impl < __Context > :: bincode :: Decode < __Context > for Class
+{
+    fn decode < __D : :: bincode :: de :: Decoder < Context = __Context > >
+    (decoder : & mut __D) ->core :: result :: Result < Self, :: bincode ::
+    error :: DecodeError >
+    {
+        let variant_index = < u32 as :: bincode :: Decode ::< __D :: Context
+        >>:: decode(decoder) ?; match variant_index
+        {
+            0u32 =>core :: result :: Result :: Ok(Self ::Turn {}), 1u32 =>core
+            :: result :: Result :: Ok(Self ::Write {}), 2u32 =>core :: result
+            :: Result :: Ok(Self ::Read {}), 3u32 =>core :: result :: Result
+            :: Ok(Self ::Interrupt {}), variant =>core :: result :: Result ::
+            Err(:: bincode :: error :: DecodeError :: UnexpectedVariant
+            {
+                found : variant, type_name : "Class", allowed : &:: bincode ::
+                error :: AllowedEnumVariants :: Range { min: 0, max: 3 }
+            })
+        }
+    }
+} impl < '__de, __Context > :: bincode :: BorrowDecode < '__de, __Context >
+for Class
+{
+    fn borrow_decode < __D : :: bincode :: de :: BorrowDecoder < '__de,
+    Context = __Context > > (decoder : & mut __D) ->core :: result :: Result <
+    Self, :: bincode :: error :: DecodeError >
+    {
+        let variant_index = < u32 as :: bincode :: Decode ::< __D :: Context
+        >>:: decode(decoder) ?; match variant_index
+        {
+            0u32 =>core :: result :: Result :: Ok(Self ::Turn {}), 1u32 =>core
+            :: result :: Result :: Ok(Self ::Write {}), 2u32 =>core :: result
+            :: Result :: Ok(Self ::Read {}), 3u32 =>core :: result :: Result
+            :: Ok(Self ::Interrupt {}), variant =>core :: result :: Result ::
+            Err(:: bincode :: error :: DecodeError :: UnexpectedVariant
+            {
+                found : variant, type_name : "Class", allowed : &:: bincode ::
+                error :: AllowedEnumVariants :: Range { min: 0, max: 3 }
+            })
+        }
+    }
+}

@@ -1,0 +1,35 @@
+impl :: bincode :: Encode for Query
+{
+    fn encode < __E : :: bincode :: enc :: Encoder >
+    (& self, encoder : & mut __E) ->core :: result :: Result < (), :: bincode
+    :: error :: EncodeError >
+    {
+        match self
+        {
+            Self ::Directory { cwd }
+            =>{
+                < u32 as :: bincode :: Encode >:: encode(& (0u32), encoder) ?
+                ; :: bincode :: Encode :: encode(cwd, encoder) ?; core ::
+                result :: Result :: Ok(())
+            }, Self ::SessionFile { path }
+            =>{
+                < u32 as :: bincode :: Encode >:: encode(& (1u32), encoder) ?
+                ; :: bincode :: Encode :: encode(path, encoder) ?; core ::
+                result :: Result :: Ok(())
+            }, Self ::StoredSessions
+            =>{
+                < u32 as :: bincode :: Encode >:: encode(& (2u32), encoder) ?
+                ; core :: result :: Result :: Ok(())
+            }, Self ::History(field_0)
+            =>{
+                < u32 as :: bincode :: Encode >:: encode(& (3u32), encoder) ?
+                ; :: bincode :: Encode :: encode(field_0, encoder) ?; core ::
+                result :: Result :: Ok(())
+            }, Self ::Metrics
+            =>{
+                < u32 as :: bincode :: Encode >:: encode(& (4u32), encoder) ?
+                ; core :: result :: Result :: Ok(())
+            },
+        }
+    }
+}
