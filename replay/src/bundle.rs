@@ -17,6 +17,8 @@
 //! exclude that compares the seal with the one that `bundle` printed, got by another way. There is
 //! no signature.
 
+mod check;
+
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
@@ -29,6 +31,8 @@ use crate::play::PlayError;
 use crate::redact::{Policy, Redacted, redact};
 use crate::source::{Source, SourceError};
 use crate::stats::Stats;
+
+pub use check::{Checked, Refusal, check};
 
 const MAGIC: &[u8; 8] = b"pi-bndl1";
 const ENTRY_BYTES: u64 = 25;
@@ -96,7 +100,7 @@ impl Table {
                 at,
             };
             if entry.kind == END {
-                if at != end || entry.stored != 0 {
+                if at != end || [entry.number, entry.length, entry.stored] != [0; 3] {
                     return Err(broken("something follows its end"));
                 }
                 return Ok(Table { path: path.to_owned(), entries });
@@ -335,33 +339,4 @@ impl From<io::Error> for BundleError {
     fn from(error: io::Error) -> BundleError {
         BundleError::Write(error)
     }
-}
-
-/// Whether a bundle is as it was made: the seal that it has, and the one that it should have.
-///
-/// # Errors
-/// It cannot be read.
-pub fn seals(path: &Path) -> Result<[String; 2], SourceError> {
-    let io = |source| SourceError::Io { operation: "read", path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io)?;
-    let length = file.metadata().map_err(io)?.len();
-    let Some(sealed) = length.checked_sub(SEAL_BYTES) else {
-        return Err(SourceError::Bundle { path: path.to_owned(), why: "it ends too early" });
-    };
-    let mut hasher = blake3::Hasher::new();
-    let mut left = sealed;
-    let mut buffer = vec![0; 1 << 16];
-    while left > 0 {
-        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
-        let read = file.read(&mut buffer[..most]).map_err(io)?;
-        if read == 0 {
-            return Err(io(io::Error::from(io::ErrorKind::UnexpectedEof)));
-        }
-        hasher.update(&buffer[..read]);
-        left = left.saturating_sub(read as u64);
-    }
-    let mut seal = [0; 32];
-    file.read_exact(&mut seal).map_err(io)?;
-    let found = blake3::Hash::from_bytes(seal).to_hex().to_string();
-    Ok([found, hasher.finalize().to_hex().to_string()])
 }

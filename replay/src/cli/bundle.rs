@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Progress, print};
-use crate::bundle::{BundleError, bundle, bundle_redacted, seals};
+use crate::bundle::{BundleError, Checked, bundle, bundle_redacted, check};
 use crate::made::Made;
 use crate::play::PlayError;
 use crate::redact::{Policy, redact};
@@ -161,11 +161,13 @@ pub(super) fn run_bundle(args: &BundleArgs) -> Result<Status, PlayError> {
 }
 
 pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
-    let source = open_bundle(&args.file)?;
-    let [found, actual] = seals(&args.file)?;
-    if found != actual {
-        return Err(PlayError::Damaged(format!("{}: the seal does not hold", args.file.display())));
-    }
+    let seal = match checked(&args.file, None)? {
+        Checked::Whole { seal } => seal,
+        Checked::Refused(why) => {
+            return Err(PlayError::Damaged(format!("{}: {why}", args.file.display())));
+        }
+    };
+    let source = Source::open(&args.file)?;
     let made = Made::new(&args.out)?;
     let mut bytes = Vec::new();
     let segments = source.segments()?;
@@ -183,40 +185,44 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
     if let Some(key) = source.key_bytes() {
         made.key(&key)?;
     }
-    let json = args.json.then(|| json!({ "segments": segments.len(), "seal": found }));
+    let json = args.json.then(|| json!({ "segments": segments.len(), "seal": seal }));
     print(json, &format!("{} segments in {}\n", segments.len(), args.out.display()))?;
     Ok(Status::Good)
 }
 
-fn open_bundle(file: &Path) -> Result<Source, PlayError> {
-    let source = Source::open(file)?;
-    if !source.is_bundle() {
-        return Err(PlayError::Unfit(format!("{} is no bundle", file.display())));
+/// Whether a file is a bundle as it was made.
+fn checked(file: &Path, seal: Option<&str>) -> Result<Checked, PlayError> {
+    if file.is_dir() {
+        return Err(PlayError::Unfit(format!("{} is a directory, and no bundle", file.display())));
     }
-    Ok(source)
+    Ok(check(file, seal)?)
 }
 
 pub(super) fn run_verify_bundle(args: &VerifyBundleArgs) -> Result<Status, PlayError> {
-    let source = open_bundle(&args.file)?;
-    let [found, actual] = seals(&args.file)?;
-    let holds = found == actual;
-    let expected = args.seal.as_ref().is_none_or(|seal| seal.eq_ignore_ascii_case(&actual));
-    if !holds || !expected {
-        let why = if holds { "it is whole, but has another seal" } else { "it was changed" };
-        let json = json!({ "verdict": "edited", "why": why, "seal": found, "actualSeal": actual });
-        let text = format!("edited: {why}\n  seal    {found}\n  actual  {actual}\n");
-        print(args.json.then_some(json), &text)?;
-        return Ok(Status::Damaged);
-    }
+    let seal = match checked(&args.file, args.seal.as_deref())? {
+        Checked::Whole { seal } => seal,
+        Checked::Refused(why) => {
+            let [found, actual] = why.seals();
+            let json = json!({
+                "verdict": "edited", "why": why.to_string(), "seal": found, "actualSeal": actual,
+            });
+            let seals = [("seal  ", found), ("actual", actual)];
+            let seals = seals.iter().filter_map(|(name, seal)| seal.map(|seal| (name, seal)));
+            let seals: String = seals.map(|(name, seal)| format!("  {name}  {seal}\n")).collect();
+            print(args.json.then_some(json), &format!("edited: {why}\n{seals}"))?;
+            return Ok(Status::Damaged);
+        }
+    };
+    let source = Source::open(&args.file)?;
     let mut progress = Progress::new();
     let report = verify(&source, &mut |inputs| progress.show(inputs))?;
     progress.clear();
     let info = source.info().and_then(|info| serde_json::from_slice::<Value>(&info).ok());
     let json = args.json.then(|| {
         let verdict = report.to_json();
-        json!({ "verdict": verdict["verdict"], "seal": found, "info": info, "replay": verdict })
+        json!({ "verdict": verdict["verdict"], "seal": seal, "info": info, "replay": verdict })
     });
-    print(json, &format!("seal {found} holds\n{report}"))?;
+    print(json, &format!("seal {seal} holds\n{report}"))?;
     Ok(report.status())
 }
 

@@ -1,8 +1,11 @@
 //! `pi-replay bundle`, `unbundle`, `verify-bundle` and `redact`.
 
-use std::path::Path;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use pi_replay::bundle::{Checked, check};
+use pi_server_tests::Daemon;
+use serde_json::{Value, json};
 
 use crate::incident::{incident, tree};
 use crate::{arg, replay, replay_ends, replay_json};
@@ -52,7 +55,7 @@ fn a_redacted_copy_has_nothing_of_it_and_replays_bit_for_bit() {
 }
 
 #[test]
-fn a_bundle_verifies_also_redacted_and_an_edited_one_does_not_whichever_byte() {
+fn a_bundle_verifies_also_redacted_and_only_under_its_own_seal() {
     let daemon = incident();
     let out = tempfile::tempdir().expect("a directory");
     let (policy, copy) = (out.path().join("policy.json"), out.path().join("copy"));
@@ -66,33 +69,74 @@ fn a_bundle_verifies_also_redacted_and_an_edited_one_does_not_whichever_byte() {
     let other_seal = "0".repeat(64);
     let other = replay_json(3, &["verify-bundle", arg(&file), "--seal", &other_seal, "--json"]);
     assert_eq!(other["verdict"], "edited");
+    let bytes = std::fs::metadata(&file).expect("the bundle").len();
+    assert!(bytes < 200_000, "zeros take no room: {bytes}");
+}
 
-    let bytes = std::fs::read(&file).expect("the bundle");
-    assert!(bytes.len() < 200_000, "zeros take no room: {}", bytes.len());
+/// The bundles of a day of few inputs: plain, with its key, and redacted.
+fn small_bundles(out: &Path) -> [PathBuf; 3] {
+    let mut daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    client.ok(json!({ "type": "health_check", "note": "hunter2" }));
+    daemon.stop();
+    let [plain, keyed, redacted] =
+        ["plain.pib", "keyed.pib", "redacted.pib"].map(|it| out.join(it));
+    let policy = out.join("policy.json");
+    std::fs::write(&policy, r#"{"rules":[{"words":["hunter2"]}]}"#).expect("written");
+    let dir = arg(daemon.dir());
+    replay_ends(0, &["bundle", dir, "-o", arg(&plain)]);
+    replay_ends(0, &["bundle", dir, "--with-key", "-o", arg(&keyed)]);
+    replay_ends(0, &["bundle", dir, "--redact", arg(&policy), "-o", arg(&redacted)]);
+    [plain, keyed, redacted]
+}
+
+/// What `verify-bundle` finds out before it reads what is in the bundle.
+fn is_refused(path: &Path) -> bool {
+    matches!(check(path, None).expect("it can be read"), Checked::Refused(_))
+}
+
+#[test]
+fn every_edited_byte_of_a_bundle_is_found_and_every_cut() {
+    let out = tempfile::tempdir().expect("a directory");
     let edited = out.path().join("edited.pib");
-    // Through the program for a few places, and through the library for many.
-    for at in [0, 9, 20, bytes.len() / 2, bytes.len() - 40, bytes.len() - 1] {
-        let mut copy = bytes.clone();
-        copy[at] ^= 1;
-        std::fs::write(&edited, &copy).expect("written");
-        let output = replay(&["verify-bundle", arg(&edited)]);
-        assert!(matches!(output.status.code(), Some(2 | 3)), "byte {at}: {:?}", output.status);
-    }
-    let mut copy = bytes.clone();
-    // Every byte is hashed alike; where the form changes, each is tried, and elsewhere a sample.
-    let begin = 0..300;
-    let middle = (300..bytes.len() - 300).step_by(499);
-    for at in begin.chain(middle).chain(bytes.len() - 300..bytes.len()) {
-        copy[at] ^= 0x40;
-        std::fs::write(&edited, &copy).expect("written");
-        let [found, actual] = pi_replay::bundle::seals(&edited).expect("read");
-        assert_ne!(found, actual, "byte {at}");
-        copy[at] ^= 0x40;
-    }
-    for cut in [0, 7, 100, bytes.len() - 33, bytes.len() - 1] {
-        std::fs::write(&edited, &bytes[..cut]).expect("written");
-        let status = replay(&["verify-bundle", arg(&edited)]).status.code();
-        assert!(matches!(status, Some(2 | 3)), "cut at {cut}: {status:?}");
+    for bundle in small_bundles(out.path()) {
+        let good = replay_json(0, &["verify-bundle", arg(&bundle), "--json"]);
+        assert_eq!(good["verdict"], "identical", "{good:#}");
+        let mut bytes = std::fs::read(&bundle).expect("the bundle");
+        let length = bytes.len() as u64;
+        std::fs::copy(&bundle, &edited).expect("copied");
+        let file = std::fs::File::options().write(true).open(&edited).expect("opened");
+        assert!(!is_refused(&edited));
+        for (at, byte) in (0..).zip(&bytes) {
+            file.write_all_at(&[byte ^ (1 << (at % 8))], at).expect("written");
+            assert!(is_refused(&edited), "byte {at} of {}", bundle.display());
+            file.write_all_at(&[*byte], at).expect("written");
+        }
+        assert!(!is_refused(&edited), "all are as they were");
+        file.set_len(length + 1).expect("longer");
+        assert!(is_refused(&edited), "a byte too many");
+        for cut in (0..length).rev() {
+            file.set_len(cut).expect("cut");
+            assert!(is_refused(&edited), "cut at {cut}: {}", bundle.display());
+        }
+        // And what the program makes of it: wherever the byte is, the status says damaged.
+        let places = [0, 9, 40].into_iter().chain((100..bytes.len()).step_by(911));
+        let places = places.chain([bytes.len() - 40, bytes.len() - 1]);
+        for at in places {
+            bytes[at] ^= 0x10;
+            std::fs::write(&edited, &bytes).expect("written");
+            let found = replay_json(3, &["verify-bundle", arg(&edited), "--json"]);
+            assert_eq!(found["verdict"], "edited", "byte {at}: {found}");
+            let again = out.path().join("again");
+            replay_ends(3, &["unbundle", arg(&edited), "-o", arg(&again)]);
+            assert!(!again.exists(), "nothing is made of it");
+            bytes[at] ^= 0x10;
+        }
+        for cut in [0, 7, 39, 100, bytes.len() - 33, bytes.len() - 1] {
+            std::fs::write(&edited, &bytes[..cut]).expect("written");
+            let found = replay_json(3, &["verify-bundle", arg(&edited), "--json"]);
+            assert_eq!(found["verdict"], "edited", "cut at {cut}: {found}");
+        }
     }
 }
 
