@@ -206,9 +206,10 @@ pub(super) fn run_verify_bundle(args: &VerifyBundleArgs) -> Result<Status, PlayE
             let json = json!({
                 "verdict": "edited", "why": why.to_string(), "seal": found, "actualSeal": actual,
             });
-            let seals = [("seal  ", found), ("actual", actual)];
-            let seals = seals.iter().filter_map(|(name, seal)| seal.map(|seal| (name, seal)));
-            let seals: String = seals.map(|(name, seal)| format!("  {name}  {seal}\n")).collect();
+            let line = |name: &str, seal: Option<&str>| {
+                seal.map_or_else(String::new, |seal| format!("  {name}  {seal}\n"))
+            };
+            let seals = line("seal  ", found) + &line("actual", actual);
             print(args.json.then_some(json), &format!("edited: {why}\n{seals}"))?;
             return Ok(Status::Damaged);
         }
