@@ -25,8 +25,8 @@ enum Verdict {
     Replay(Arc<Outcome>),
     /// In flight: the request waits for its answer.
     Join(CommandNo),
-    /// New, with the dependencies that have not succeeded yet.
-    Admit { unmet: Vec<CommandNo> },
+    /// New, with the dependencies that have not succeeded yet and the lane that it will run in.
+    Admit { unmet: Vec<CommandNo>, lane: LaneKey },
 }
 
 /// A request on its way through the gates.
@@ -85,7 +85,9 @@ impl State {
                 bump(&mut self.counters.replayed);
                 self.join(conn, envelope, number);
             }
-            Ok(Verdict::Admit { unmet }) => self.accept(request, unmet, frame, outputs),
+            Ok(Verdict::Admit { unmet, lane }) => {
+                self.accept(request, unmet, lane, frame, outputs);
+            }
             Err(failure) => {
                 bump(&mut self.counters.refused);
                 if let Failure::RateLimited { .. } = failure {
@@ -121,7 +123,7 @@ impl State {
         if request.key.is_some() {
             self.identity.check_key_room(&self.limits)?;
         }
-        Ok(Verdict::Admit { unmet })
+        Ok(Verdict::Admit { unmet, lane })
     }
 
     /// A drain waits for what is in flight, so what helps that to its end is taken.
@@ -310,6 +312,7 @@ impl State {
         &mut self,
         request: Request<'_>,
         unmet: Vec<CommandNo>,
+        lane: LaneKey,
         frame: BodyRef,
         outputs: &mut Outputs,
     ) {
@@ -327,10 +330,11 @@ impl State {
                 command.dependents.push(number);
             }
         }
-        let lane = self.lane_of(envelope, number);
         let waiting = waiting_entry(number, envelope, unmet.is_empty());
-        let lane_sequence =
-            self.lanes.entry(lane.clone()).or_insert_with(Lane::new).enqueue(waiting);
+        let lane_sequence = match self.lanes.get_mut(&lane) {
+            Some(known) => known.enqueue(waiting),
+            None => self.lanes.entry(lane.clone()).or_insert_with(Lane::new).enqueue(waiting),
+        };
         let session = match &lane {
             LaneKey::Server => None,
             LaneKey::Session(id) => Some(id.clone()),

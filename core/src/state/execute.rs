@@ -121,7 +121,26 @@ impl State {
         }
     }
 
+    /// What the core answers with by itself and changes nothing for.
+    fn look(&mut self, number: CommandNo) -> Option<Data> {
+        let command = self.commands.get(&number)?;
+        match command.envelope.kind {
+            CommandKind::ListSessions => Some(self.list_sessions()),
+            CommandKind::HealthCheck => Some(Data::Health(self.health())),
+            CommandKind::GetStartupRecovery => Some(Data::Recovery(self.recovery.clone())),
+            CommandKind::GetCapabilities => Some(Data::Capabilities(Box::new(self.capabilities()))),
+            CommandKind::GetState => {
+                let session = command.session.as_ref().and_then(|id| self.sessions.get_mut(id));
+                Some(session.map(Session::view).map_or(Data::None, Data::State))
+            }
+            _ => None,
+        }
+    }
+
     fn execute(&mut self, number: CommandNo, outputs: &mut Outputs) {
+        if let Some(data) = self.look(number) {
+            return self.finish_done(number, data, outputs);
+        }
         let Some(command) = self.commands.get(&number) else { return };
         let (conn, envelope) = (command.conn, command.envelope.clone());
         let session = command.session.clone();
@@ -131,26 +150,6 @@ impl State {
         }
         let session = session.as_ref();
         match envelope.kind {
-            CommandKind::ListSessions => {
-                let data = self.list_sessions();
-                self.finish_done(number, data, outputs);
-            }
-            CommandKind::HealthCheck => {
-                let data = Data::Health(self.health());
-                self.finish_done(number, data, outputs);
-            }
-            CommandKind::GetStartupRecovery => {
-                let data = Data::Recovery(self.recovery.clone());
-                self.finish_done(number, data, outputs);
-            }
-            CommandKind::GetCapabilities => {
-                let data = Data::Capabilities(Box::new(self.capabilities()));
-                self.finish_done(number, data, outputs);
-            }
-            CommandKind::GetState => {
-                let view = session.and_then(|id| self.sessions.get_mut(id)).map(Session::view);
-                self.finish_done(number, view.map_or(Data::None, Data::State), outputs);
-            }
             CommandKind::SwitchSession => self.switch_session(number, conn, session, outputs),
             CommandKind::Unsubscribe => {
                 if let (Some(conn), Some(session)) = (conn, session)

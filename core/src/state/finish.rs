@@ -1,5 +1,6 @@
 //! How commands end: once, stored before it is told. PROTOCOL.md sections 6 and 9.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use super::admission::key_scope;
@@ -8,7 +9,7 @@ use super::due::Wake;
 use super::identity::Stored;
 use super::lane::{LaneKey, Slot};
 use super::session::Run;
-use super::{Charge, Command, Stage, State, announce, bump};
+use super::{Charge, Command, Stage, State, bump};
 use crate::command::{CommandKind, Target};
 use crate::failure::{ErrorCode, Failure};
 use crate::frame::{CommandName, Data, Frame, Outcome, Phase};
@@ -48,8 +49,7 @@ impl State {
             at: self.now,
         });
         self.store(number, &command, outcome.clone());
-        announce(number, &command, Phase::Finished(outcome.clone()), outputs);
-        self.answer(&command, &outcome, outputs);
+        self.tell(number, command, &outcome, outputs);
     }
 
     /// Frees the command's place in its lane.
@@ -192,20 +192,32 @@ impl State {
         self.identity.store(number, stored, key, self.now, &self.limits);
     }
 
-    fn answer(&mut self, command: &Command, outcome: &Arc<Outcome>, outputs: &mut Outputs) {
-        let kind = command.envelope.kind;
+    /// Tells everybody how a command has ended, and then those who wait for its answer.
+    fn tell(
+        &mut self,
+        number: CommandNo,
+        command: Box<Command>,
+        outcome: &Arc<Outcome>,
+        outputs: &mut Outputs,
+    ) {
+        let Command { conn, envelope, session, lane_sequence, waiters, .. } = *command;
+        let (kind, id) = (envelope.kind, envelope.id.clone());
+        let to = Audience::Lifecycle { owner: conn, session: session.clone() };
+        let phase = Phase::Finished(outcome.clone());
+        let end = Frame::Lifecycle { command: number, envelope, session, lane_sequence, phase };
+        outputs.deliver(to, end);
         let mut respond = |conn: ConnId, id: Option<Text>, replayed: bool| {
             let Some(known) = self.conns.get_mut(&conn) else { return };
             known.pending = known.pending.saturating_sub(1);
-            let command = Some(CommandName::Known(kind));
-            let frame = Frame::Response { id, command, outcome: outcome.clone(), replayed };
+            let (command, outcome) = (Some(CommandName::Known(kind)), outcome.clone());
+            let frame = Frame::Response { id, command, outcome, replayed };
             outputs.deliver(Audience::Conn(conn), frame);
         };
-        if let Some(conn) = command.conn {
-            respond(conn, command.envelope.id.clone(), false);
+        if let Some(conn) = conn {
+            respond(conn, id, false);
         }
-        for waiter in &command.waiters {
-            respond(waiter.conn, waiter.id.clone(), true);
+        for waiter in waiters {
+            respond(waiter.conn, waiter.id, true);
         }
     }
 

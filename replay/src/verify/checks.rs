@@ -6,7 +6,7 @@ use std::fmt::Debug;
 use std::sync::mpsc::Receiver;
 
 use pi_server_core::input::{Envelope, Input, InputKind, Malformed};
-use pi_server_core::record::{Mark, Place, Secret, decode_kind, digest_encoded};
+use pi_server_core::record::{Header, Mark, Place, Secret, digest_encoded};
 use pi_server_core::wire::decode;
 use pi_server_core::{Digest, Limits, Seq};
 
@@ -51,8 +51,9 @@ pub(super) struct Stepped {
     pub(super) batch: Batch,
     /// The outputs of all steps, encoded, one after the other.
     pub(super) encoded: Vec<u8>,
-    /// Where those of each input end. Fewer than inputs if one of them could not be decoded.
-    pub(super) ends: Vec<usize>,
+    /// The inputs, and where the outputs of each end. Fewer than in the batch if one of them could
+    /// not be decoded.
+    pub(super) steps: Vec<(InputKind, usize)>,
 }
 
 /// Outputs that have another digest than the journal says.
@@ -120,26 +121,27 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn batch(&mut self, stepped: &Stepped) {
         let mut begin = 0;
-        let mut ends = stepped.ends.iter();
+        let mut steps = stepped.steps.iter();
         for item in stepped.batch.items() {
             self.compare(&item);
             if item.mark.is_some() {
                 continue;
             }
-            match ends.next() {
-                Some(end) => {
-                    let outputs = stepped.encoded.get(begin..*end).unwrap_or_default();
-                    begin = *end;
-                    self.last = (item.header.seq, digest_encoded(outputs));
-                    if self.found.mismatch.is_none() {
-                        self.found.counts.inputs += 1;
-                        let is_boot = item.input.first() == Some(&BOOT);
-                        self.found.counts.boots += u64::from(is_boot);
-                    }
+            let kind = if let Some((kind, end)) = steps.next() {
+                let outputs = stepped.encoded.get(begin..*end).unwrap_or_default();
+                begin = *end;
+                self.last = (item.header.seq, digest_encoded(outputs));
+                if self.found.mismatch.is_none() {
+                    self.found.counts.inputs += 1;
+                    let is_boot = matches!(kind, InputKind::Boot(_));
+                    self.found.counts.boots += u64::from(is_boot);
                 }
-                None => self.stepped = false,
-            }
-            self.check(&item);
+                Some(kind)
+            } else {
+                self.stepped = false;
+                None
+            };
+            self.check(&item, kind);
         }
     }
 
@@ -165,17 +167,15 @@ impl Checker<'_> {
         counts.commits += u64::from(matches!(item.mark, Some(Mark::Commit(_))));
     }
 
-    fn check(&mut self, item: &Item<'_>) {
-        let kind_code = item.input.first().copied().unwrap_or_default();
-        if kind_code == BOOT
-            && let Ok(InputKind::Boot(boot)) = decode_kind(item.input)
-        {
-            self.limits = boot.limits;
+    /// `kind` is the input, if everything before it could be decoded as well.
+    fn check(&mut self, item: &Item<'_>, kind: Option<&InputKind>) {
+        if let Some(InputKind::Boot(boot)) = kind {
+            self.limits = boot.limits.clone();
         }
         if item.header.body_len == 0 {
             return;
         }
-        let is_frame = kind_code == COMMAND || kind_code == MALFORMED;
+        let is_frame = item.input.first().is_some_and(|code| [COMMAND, MALFORMED].contains(code));
         let (Some(secret), Some(body)) = (self.secret, item.body()) else {
             self.found.checks.erased += u64::from(item.header.erased);
             self.found.checks.unchecked += u64::from(!item.header.erased);
@@ -189,18 +189,17 @@ impl Checker<'_> {
         }
         self.found.checks.bodies += 1;
         self.found.checks.redacted += u64::from(item.header.redacted);
-        if is_frame && item.header.redacted {
-            self.found.checks.frames_skipped += 1;
-        } else if is_frame {
-            self.frame(item, body, secret);
+        match kind {
+            Some(kind) if is_frame && !item.header.redacted => {
+                self.frame(item, kind, body, secret);
+            }
+            Some(_) | None => self.found.checks.frames_skipped += u64::from(is_frame),
         }
     }
 
-    fn frame(&mut self, item: &Item<'_>, body: &[u8], secret: &Secret) {
-        // What cannot be decoded is reported by whoever steps.
-        let Ok(kind) = decode_kind(item.input) else { return };
+    fn frame(&mut self, item: &Item<'_>, kind: &InputKind, body: &[u8], secret: &Secret) {
         let again = decode(body, &self.limits, secret);
-        let difference = match (&kind, again) {
+        let difference = match (kind, again) {
             (InputKind::Command { envelope, .. }, Ok(again)) => {
                 if **envelope == again {
                     None
@@ -241,8 +240,8 @@ impl Checker<'_> {
         match difference {
             None => self.found.checks.frames += 1,
             Some(difference) if self.found.frame.is_none() => {
-                let header = &item.header;
-                let input = Input { seq: header.seq, at: header.at, body: header.body_ref(), kind };
+                let Header { seq, at, .. } = item.header;
+                let input = Input { seq, at, body: item.header.body_ref(), kind: kind.clone() };
                 self.found.frame = Some(Divergence::new(&input, difference));
             }
             Some(_) => {}
@@ -251,7 +250,6 @@ impl Checker<'_> {
 }
 
 /// The first byte of an encoded input is the number of its variant.
-const BOOT: u8 = 0;
 const COMMAND: u8 = 3;
 const MALFORMED: u8 = 4;
 

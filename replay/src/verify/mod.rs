@@ -178,7 +178,7 @@ impl Stepper {
 
     fn batch(&mut self, batch: Batch) -> Stepped {
         let mut encoded = Vec::with_capacity(self.expected_bytes);
-        let mut ends = Vec::with_capacity(batch.len());
+        let mut steps = Vec::with_capacity(batch.len());
         for item in batch.items().filter(|item| item.mark.is_none()) {
             if self.unreadable.is_some() {
                 break;
@@ -187,9 +187,10 @@ impl Stepper {
             match decode_kind(item.input) {
                 Ok(kind) => {
                     let (seq, at, body) = (header.seq, header.at, header.body_ref());
-                    self.state.step(&Input { seq, at, body, kind }, &mut self.outputs);
+                    let input = Input { seq, at, body, kind };
+                    self.state.step(&input, &mut self.outputs);
                     encode_outputs(self.outputs.as_slice(), &mut encoded);
-                    ends.push(encoded.len());
+                    steps.push((input.kind, encoded.len()));
                     self.inputs += 1;
                 }
                 Err(error) => {
@@ -199,6 +200,6 @@ impl Stepper {
             }
         }
         self.expected_bytes = encoded.len();
-        Stepped { batch, encoded, ends }
+        Stepped { batch, encoded, steps }
     }
 }
