@@ -9,15 +9,17 @@
 //!       3 KEY    the file journal.key, if it was asked for
 //!       4 SEGMENT of that number; zeros at its end are not stored
 //!       5 SNAPSHOT, 6 PACK (of bodies): those files of that number
+//!       8 SIGNATURE of everything before it, if it was asked for: public key, Ed25519 signature
 //!       7 END    nothing follows but the seal
 //!     32 bytes: BLAKE3 of everything before
 //! ```
 //!
 //! The seal finds every change that is not made by a forger, who can make it anew: whoever must
-//! exclude that compares the seal with the one that `bundle` printed, got by another way. There is
-//! no signature.
+//! exclude that compares the seal with the one that `bundle` printed, got by another way, or has the
+//! public key of whoever signed it. The format is written down in docs/journal-format.md.
 
 mod check;
+mod sign;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
@@ -32,7 +34,8 @@ use crate::redact::{Policy, Redacted, redact};
 use crate::source::{Source, SourceError};
 use crate::stats::Stats;
 
-pub use check::{Checked, Refusal, check};
+pub use check::{Checked, Expected, Refusal, check};
+pub use sign::{KeyError, PublicKey, Signer};
 
 const MAGIC: &[u8; 8] = b"pi-bndl1";
 const ENTRY_BYTES: u64 = 25;
@@ -47,6 +50,7 @@ const SEGMENT: u8 = 4;
 const SNAPSHOT: u8 = 5;
 const PACK: u8 = 6;
 const END: u8 = 7;
+const SIGNATURE: u8 = 8;
 
 /// Where the files of a bundle are in it.
 #[derive(Clone, Debug, Default)]
@@ -106,8 +110,12 @@ impl Table {
                 return Ok(Table { path: path.to_owned(), entries });
             }
             let fits = entry.stored <= entry.length && entry.length <= LENGTH_MAX;
-            if !(INFO..END).contains(&entry.kind) || !fits || at + entry.stored > end {
+            let known = (INFO..END).contains(&entry.kind) || entry.kind == SIGNATURE;
+            if !known || !fits || at + entry.stored > end {
                 return Err(broken("an entry makes no sense"));
+            }
+            if entries.last().is_some_and(|before: &Entry| before.kind == SIGNATURE) {
+                return Err(broken("something follows its signature"));
             }
             at += entry.stored;
             file.seek(SeekFrom::Start(at)).map_err(io)?;
@@ -133,6 +141,22 @@ impl Table {
         let mut bytes = Vec::new();
         self.read_whole(entry, &mut bytes).ok()?;
         Some(bytes)
+    }
+
+    /// The entry of the signature, if there is one, and how many bytes are before it.
+    fn signature(&self) -> io::Result<Option<(Vec<u8>, u64)>> {
+        let Some(entry) = self.entries.last().filter(|entry| entry.kind == SIGNATURE) else {
+            return Ok(None);
+        };
+        let mut bytes = Vec::new();
+        // Written in the one way in which `Sealed` writes it.
+        if entry.number == 0 && entry.length == sign::SIGNED_BYTES as u64 {
+            self.read_whole(entry, &mut bytes)?;
+            if used(&bytes) as u64 != entry.stored {
+                bytes.clear();
+            }
+        }
+        Ok(Some((bytes, entry.at - ENTRY_BYTES)))
     }
 
     pub(crate) fn segments(&self) -> Vec<u64> {
@@ -194,11 +218,17 @@ impl Table {
     }
 }
 
-/// Writes a journal as a bundle, with its key if that is wanted. Returns the seal.
+/// Writes a journal as a bundle, with its key if that is wanted, and signed if there is somebody who
+/// does. Returns the seal.
 ///
 /// # Errors
 /// A file cannot be read, or the bundle cannot be written.
-pub fn bundle(source: &Source, with_key: bool, out: &mut dyn Write) -> Result<String, BundleError> {
+pub fn bundle(
+    source: &Source,
+    with_key: bool,
+    signer: Option<&Signer>,
+    out: &mut dyn Write,
+) -> Result<String, BundleError> {
     must_have_key(source, with_key)?;
     // In the order that a reader of a live journal must keep: HEAD before the segments.
     let head = source.head_bytes()?;
@@ -218,7 +248,7 @@ pub fn bundle(source: &Source, with_key: bool, out: &mut dyn Write) -> Result<St
     for number in source.packs()? {
         sealed.entry(PACK, number, &source.read_pack(number)?)?;
     }
-    Ok(sealed.end()?)
+    Ok(sealed.end(signer)?)
 }
 
 /// The same without what a policy names, as [`crate::redact::redact`] copies a journal. Returns
@@ -230,18 +260,24 @@ pub fn bundle_redacted(
     source: &Source,
     policy: &Policy,
     with_key: bool,
+    signer: Option<&Signer>,
     progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<(Redacted, String), BundleError> {
     must_have_key(source, with_key)?;
     let mut sealed = Sealed::begin(source, with_key, out)?;
     let redacted = redact(source, policy, &mut sealed, with_key, progress)?;
-    Ok((redacted, sealed.end()?))
+    Ok((redacted, sealed.end(signer)?))
 }
 
 fn must_have_key(source: &Source, with_key: bool) -> Result<(), BundleError> {
     let is_there = !with_key || source.key_bytes().is_some();
     if is_there { Ok(()) } else { Err(BundleError::NoKey) }
+}
+
+/// Bytes without the zeros at their end.
+fn used(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
 }
 
 struct Sealed<'a> {
@@ -275,7 +311,7 @@ impl<'a> Sealed<'a> {
     }
 
     fn entry(&mut self, kind: u8, number: u64, bytes: &[u8]) -> io::Result<()> {
-        let stored = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let stored = used(bytes);
         self.put(&[kind])?;
         self.put(&number.to_le_bytes())?;
         self.put(&(bytes.len() as u64).to_le_bytes())?;
@@ -283,8 +319,12 @@ impl<'a> Sealed<'a> {
         self.put(&bytes[..stored])
     }
 
-    /// Ends it. Returns the seal.
-    fn end(mut self) -> io::Result<String> {
+    /// Signs it, if that is wanted, and ends it. Returns the seal.
+    fn end(mut self, signer: Option<&Signer>) -> io::Result<String> {
+        if let Some(signer) = signer {
+            let before = self.hasher.finalize();
+            self.entry(SIGNATURE, 0, &signer.sign(&before))?;
+        }
         self.entry(END, 0, &[])?;
         let seal = self.hasher.finalize();
         self.out.write_all(seal.as_bytes())?;

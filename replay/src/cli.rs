@@ -78,6 +78,9 @@ enum Verb {
     /// Prove that a bundle is complete and unedited, and that it replays
     #[command(after_help = bundle::VERIFY_BUNDLE_EXAMPLES)]
     VerifyBundle(bundle::VerifyBundleArgs),
+    /// Make a pair of keys to sign bundles with
+    #[command(after_help = bundle::KEYGEN_EXAMPLES)]
+    Keygen(bundle::KeygenArgs),
     /// Copy a journal without what a policy names
     #[command(after_help = bundle::REDACT_EXAMPLES)]
     Redact(bundle::RedactArgs),
@@ -212,6 +215,7 @@ pub fn main() -> ExitCode {
         Verb::Bundle(args) => bundle::run_bundle(args),
         Verb::Unbundle(args) => bundle::run_unbundle(args),
         Verb::VerifyBundle(args) => bundle::run_verify_bundle(args),
+        Verb::Keygen(args) => bundle::run_keygen(args),
         Verb::Redact(args) => bundle::run_redact(args),
         Verb::Migrate(args) => migrate::run(args),
         Verb::Shrink(args) => smaller::run_shrink(args),

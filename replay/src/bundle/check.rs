@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek as _};
 use std::path::Path;
 
+use super::sign::{PublicKey, signed_by};
 use super::{MAGIC, SEAL_BYTES, Table};
 use crate::source::SourceError;
 
@@ -15,9 +16,20 @@ pub enum Checked {
     Whole {
         /// Its seal.
         seal: String,
+        /// Who signed it, if somebody did: whether that is a friend is not said.
+        signer: Option<PublicKey>,
     },
     /// Not as it was made, or not the expected one.
     Refused(Refusal),
+}
+
+/// What a bundle has to be besides whole.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Expected<'a> {
+    /// The one with this seal.
+    pub seal: Option<&'a str>,
+    /// Signed with this key.
+    pub key: Option<&'a PublicKey>,
 }
 
 /// Why a bundle is refused.
@@ -39,6 +51,15 @@ pub enum Refusal {
         /// Its seal.
         seal: String,
     },
+    /// Its signature does not hold.
+    Signature,
+    /// It is not signed, and should be.
+    Unsigned,
+    /// It is signed with another key than expected.
+    Signer {
+        /// With which.
+        key: PublicKey,
+    },
     /// The seal holds, but it was put together in another way than this tool does.
     Form {
         /// What is wrong with it.
@@ -49,6 +70,9 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Refusal::Signer { key } => return write!(f, "it is signed with another key: {key}"),
+            Refusal::Signature => "its signature does not hold",
+            Refusal::Unsigned => "it is not signed",
             Refusal::NoBundle => "it does not begin as a bundle does",
             Refusal::Short => "it ends too early",
             Refusal::Changed { .. } => "it was changed",
@@ -64,17 +88,22 @@ impl Refusal {
         match self {
             Refusal::Changed { found, actual } => [Some(found), Some(actual)],
             Refusal::Other { seal } => [Some(seal), Some(seal)],
-            Refusal::NoBundle | Refusal::Short | Refusal::Form { .. } => [None, None],
+            Refusal::NoBundle
+            | Refusal::Short
+            | Refusal::Signature
+            | Refusal::Unsigned
+            | Refusal::Signer { .. }
+            | Refusal::Form { .. } => [None, None],
         }
     }
 }
 
-/// Checks every byte of a bundle against its seal, and the seal against the expected one if there
-/// is one.
+/// Checks every byte of a bundle against its seal, its signature if it has one, and both against
+/// what is expected.
 ///
 /// # Errors
 /// The file cannot be read. What is wrong with its bytes is no error.
-pub fn check(path: &Path, expected: Option<&str>) -> Result<Checked, SourceError> {
+pub fn check(path: &Path, expected: Expected<'_>) -> Result<Checked, SourceError> {
     let io = |source| SourceError::Io { operation: "read", path: path.to_owned(), source };
     let mut file = File::open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
@@ -96,14 +125,35 @@ pub fn check(path: &Path, expected: Option<&str>) -> Result<Checked, SourceError
     if found != actual {
         return Ok(Checked::Refused(Refusal::Changed { found, actual }));
     }
-    if expected.is_some_and(|expected| !expected.eq_ignore_ascii_case(&actual)) {
+    if expected.seal.is_some_and(|expected| !expected.eq_ignore_ascii_case(&actual)) {
         return Ok(Checked::Refused(Refusal::Other { seal: found }));
     }
-    match Table::read(path) {
-        Ok(_) => Ok(Checked::Whole { seal: found }),
-        Err(SourceError::Bundle { why, .. }) => Ok(Checked::Refused(Refusal::Form { why })),
-        Err(error) => Err(error),
-    }
+    let table = match Table::read(path) {
+        Ok(table) => table,
+        Err(SourceError::Bundle { why, .. }) => {
+            return Ok(Checked::Refused(Refusal::Form { why }));
+        }
+        Err(error) => return Err(error),
+    };
+    let signer = match table.signature().map_err(io)? {
+        None => None,
+        Some((entry, length)) => {
+            let mut hasher = blake3::Hasher::new();
+            file.rewind().map_err(io)?;
+            hash(&mut file, length, &mut hasher).map_err(io)?;
+            match signed_by(&entry, &hasher.finalize()) {
+                None => return Ok(Checked::Refused(Refusal::Signature)),
+                signer => signer,
+            }
+        }
+    };
+    Ok(match (expected.key, signer) {
+        (Some(_), None) => Checked::Refused(Refusal::Unsigned),
+        (Some(expected), Some(key)) if *expected != key => {
+            Checked::Refused(Refusal::Signer { key })
+        }
+        (_, signer) => Checked::Whole { seal: found, signer },
+    })
 }
 
 /// Hashes the next `length` bytes of a file.

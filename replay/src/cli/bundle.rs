@@ -1,13 +1,17 @@
-//! `pi-replay bundle`, `unbundle`, `verify-bundle` and `redact`.
+//! `pi-replay bundle`, `unbundle`, `verify-bundle`, `keygen` and `redact`.
 
+use std::fs::OpenOptions;
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::{Progress, print};
-use crate::bundle::{BundleError, Checked, bundle, bundle_redacted, check};
+use crate::bundle::{
+    BundleError, Checked, Expected, KeyError, PublicKey, Signer, bundle, bundle_redacted, check,
+};
 use crate::made::Made;
 use crate::play::PlayError;
 use crate::redact::{Policy, redact};
@@ -24,7 +28,17 @@ names, client names and paths stay, since what is decided depends on them: see
 
 Examples:
   pi-replay bundle ~/.local/share/pi-server -o incident.pib
-  pi-replay bundle ~/.local/share/pi-server --redact policy.json -o incident.pib";
+  pi-replay bundle ~/.local/share/pi-server --redact policy.json -o incident.pib
+  pi-replay bundle ~/.local/share/pi-server --sign me.key -o incident.pib";
+
+pub(super) const KEYGEN_EXAMPLES: &str = "\
+Makes FILE, which only you may read, and FILE.pub, which whoever gets your bundles needs: give it to
+them in another way than the bundles.
+
+Example:
+  pi-replay keygen -o me.key
+  pi-replay bundle DIR --sign me.key -o incident.pib
+  pi-replay verify-bundle incident.pib --key me.key.pub";
 
 pub(super) const UNBUNDLE_EXAMPLES: &str = "\
 Example:
@@ -33,11 +47,12 @@ Example:
 pub(super) const VERIFY_BUNDLE_EXAMPLES: &str = "\
 Checks the seal over every byte, that the journal in it is whole, and replays it bit for bit. The
 seal finds whatever happened by accident; to exclude a forger, compare it with the one that `bundle`
-printed: there is no signature.
+printed (--seal), or demand the signature of a key that you know (--key).
 
 Examples:
   pi-replay verify-bundle incident.pib
-  pi-replay verify-bundle incident.pib --seal 8f4e...";
+  pi-replay verify-bundle incident.pib --seal 8f4e...
+  pi-replay verify-bundle incident.pib --key me.key.pub";
 
 pub(super) const REDACT_EXAMPLES: &str = "\
 A policy is JSON: rules with conditions (what: command, malformed, event, answer; type; session) and
@@ -67,6 +82,19 @@ pub(super) struct BundleArgs {
     /// Put the key into it
     #[arg(long)]
     with_key: bool,
+    /// Sign it with the secret key of this file: see `pi-replay keygen`
+    #[arg(long, value_name = "KEYFILE")]
+    sign: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeygenArgs {
+    /// The file for the secret key, which must not exist
+    #[arg(short, long, value_name = "FILE")]
+    out: PathBuf,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -91,6 +119,9 @@ pub(super) struct VerifyBundleArgs {
     /// The seal that it must have, as `bundle` printed it
     #[arg(long, value_name = "HEX")]
     seal: Option<String>,
+    /// The public key that it must be signed with
+    #[arg(long, value_name = "PUBFILE")]
+    key: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -125,16 +156,47 @@ pub(super) fn policy(path: &Path) -> Result<Policy, PlayError> {
         .map_err(|why| PlayError::Unfit(format!("{}: {why}", path.display())))
 }
 
+/// Reads a key for signatures.
+fn key<K>(path: &Path, read: fn(&Path) -> Result<K, KeyError>) -> Result<K, PlayError> {
+    read(path).map_err(|error| PlayError::Unfit(format!("{}: {error}", path.display())))
+}
+
+pub(super) fn run_keygen(args: &KeygenArgs) -> Result<Status, PlayError> {
+    let signer = Signer::generate().map_err(|error| PlayError::Unfit(error.to_string()))?;
+    let mut public = args.out.clone().into_os_string();
+    public.push(".pub");
+    let public = PathBuf::from(public);
+    if public.exists() {
+        return Err(PlayError::Unfit(format!("{} exists", public.display())));
+    }
+    let files =
+        [(&args.out, 0o600, signer.secret_file()), (&public, 0o644, signer.public().file())];
+    for (path, mode, text) in files {
+        let failed = |source| PlayError::Create { path: path.clone(), source };
+        let mut options = OpenOptions::new();
+        let mut file =
+            options.write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    }
+    let key = signer.public().to_string();
+    let (secret, public) = (args.out.display().to_string(), public.display().to_string());
+    let json = args.json.then(|| json!({ "key": key, "secretFile": secret, "publicFile": public }));
+    print(json, &format!("key {key}\nsecret key in {secret}, public key in {public}\n"))?;
+    Ok(Status::Good)
+}
+
 pub(super) fn run_bundle(args: &BundleArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
     let policy = args.redact.as_deref().map(policy).transpose()?;
+    let signer = args.sign.as_deref().map(|path| key(path, Signer::read)).transpose()?;
+    let signer = signer.as_ref();
     let mut out = BufWriter::new(super::create(&args.out)?);
     let mut progress = Progress::new();
     let made = match &policy {
-        None => bundle(&source, args.with_key, &mut out).map(|seal| (None, seal)),
+        None => bundle(&source, args.with_key, signer, &mut out).map(|seal| (None, seal)),
         Some(policy) => {
             let progress = &mut |inputs| progress.show(inputs);
-            bundle_redacted(&source, policy, args.with_key, progress, &mut out)
+            bundle_redacted(&source, policy, args.with_key, signer, progress, &mut out)
                 .map(|(done, seal)| (Some(done), seal))
         }
     };
@@ -153,16 +215,20 @@ pub(super) fn run_bundle(args: &BundleArgs) -> Result<Status, PlayError> {
     let (redacted, seal) = written?;
     let json = args.json.then(|| {
         let redacted = redacted.map(|it| it.to_json());
-        json!({ "seal": seal, "withKey": args.with_key, "redacted": redacted })
+        let signed_by = signer.map(|signer| signer.public().to_string());
+        json!({
+            "seal": seal, "withKey": args.with_key, "redacted": redacted, "signedBy": signed_by,
+        })
     });
     let redacted = redacted.map_or_else(String::new, |it| format!("{it}\n"));
-    print(json, &format!("{redacted}seal {seal}\n"))?;
+    let signed = signer.map_or_else(String::new, |it| format!("signed by {}\n", it.public()));
+    print(json, &format!("{redacted}{signed}seal {seal}\n"))?;
     Ok(Status::Good)
 }
 
 pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
-    let seal = match checked(&args.file, None)? {
-        Checked::Whole { seal } => seal,
+    let seal = match checked(&args.file, Expected::default())? {
+        Checked::Whole { seal, .. } => seal,
         Checked::Refused(why) => {
             return Err(PlayError::Damaged(format!("{}: {why}", args.file.display())));
         }
@@ -191,16 +257,18 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
 }
 
 /// Whether a file is a bundle as it was made.
-fn checked(file: &Path, seal: Option<&str>) -> Result<Checked, PlayError> {
+fn checked(file: &Path, expected: Expected<'_>) -> Result<Checked, PlayError> {
     if file.is_dir() {
         return Err(PlayError::Unfit(format!("{} is a directory, and no bundle", file.display())));
     }
-    Ok(check(file, seal)?)
+    Ok(check(file, expected)?)
 }
 
 pub(super) fn run_verify_bundle(args: &VerifyBundleArgs) -> Result<Status, PlayError> {
-    let seal = match checked(&args.file, args.seal.as_deref())? {
-        Checked::Whole { seal } => seal,
+    let public = args.key.as_deref().map(|path| key(path, PublicKey::read)).transpose()?;
+    let expected = Expected { seal: args.seal.as_deref(), key: public.as_ref() };
+    let (seal, signer) = match checked(&args.file, expected)? {
+        Checked::Whole { seal, signer } => (seal, signer),
         Checked::Refused(why) => {
             let [found, actual] = why.seals();
             let json = json!({
@@ -221,9 +289,18 @@ pub(super) fn run_verify_bundle(args: &VerifyBundleArgs) -> Result<Status, PlayE
     let info = source.info().and_then(|info| serde_json::from_slice::<Value>(&info).ok());
     let json = args.json.then(|| {
         let verdict = report.to_json();
-        json!({ "verdict": verdict["verdict"], "seal": seal, "info": info, "replay": verdict })
+        json!({
+            "verdict": verdict["verdict"], "seal": seal, "info": info, "replay": verdict,
+            "signedBy": signer.map(|key| key.to_string()), "keyDemanded": public.is_some(),
+        })
     });
-    print(json, &format!("seal {seal} holds\n{report}"))?;
+    let signed = match (signer, public) {
+        (None, _) => "not signed".to_owned(),
+        (Some(key), Some(_)) => format!("signed by {key}, as demanded"),
+        // Anybody can sign with a key of their own.
+        (Some(key), None) => format!("signed by {key}; demand a key that you know with --key"),
+    };
+    print(json, &format!("seal {seal} holds\n{signed}\n{report}"))?;
     Ok(report.status())
 }
 

@@ -1,9 +1,10 @@
 //! `pi-replay bundle`, `unbundle`, `verify-bundle` and `redact`.
 
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use pi_replay::bundle::{Checked, check};
+use pi_replay::bundle::{Checked, Expected, PublicKey, Signer, bundle, check};
+use pi_replay::source::Source;
 use pi_server_tests::Daemon;
 use serde_json::{Value, json};
 
@@ -92,7 +93,7 @@ fn small_bundles(out: &Path) -> [PathBuf; 3] {
 
 /// What `verify-bundle` finds out before it reads what is in the bundle.
 fn is_refused(path: &Path) -> bool {
-    matches!(check(path, None).expect("it can be read"), Checked::Refused(_))
+    matches!(check(path, Expected::default()).expect("it can be read"), Checked::Refused(_))
 }
 
 #[test]
@@ -138,6 +139,104 @@ fn every_edited_byte_of_a_bundle_is_found_and_every_cut() {
             assert_eq!(found["verdict"], "edited", "cut at {cut}: {found}");
         }
     }
+}
+
+/// Whether a bundle is refused by who knows the key that it has to be signed with.
+fn is_refused_with(key: &PublicKey, path: &Path) -> bool {
+    let expected = Expected { key: Some(key), ..Expected::default() };
+    matches!(check(path, expected).expect("it can be read"), Checked::Refused(_))
+}
+
+/// Makes the seal of a bundle anew, as a forger would.
+fn seal_again(bytes: &mut [u8]) {
+    let at = bytes.len() - 32;
+    let seal = blake3::hash(&bytes[..at]);
+    bytes[at..].copy_from_slice(seal.as_bytes());
+}
+
+#[test]
+fn a_signed_bundle_is_held_against_the_key_that_is_demanded() {
+    let out = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| out.path().join(name).to_str().expect("text").to_owned();
+    let [plain, ..] = small_bundles(out.path());
+    let unbundled = path("day");
+    replay_ends(0, &["unbundle", arg(&plain), "-o", &unbundled]);
+    let (mine, other, signed) = (path("my.key"), path("other.key"), path("signed.pib"));
+    let key = replay_json(0, &["keygen", "-o", &mine, "--json"])["key"].clone();
+    replay_ends(0, &["keygen", "-o", &other]);
+    let mode = std::fs::metadata(&mine).expect("made").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "nobody else may read it");
+    let public = format!("{mine}.pub");
+    let made = replay_json(0, &["bundle", &unbundled, "--sign", &mine, "-o", &signed, "--json"]);
+    assert_eq!(made["signedBy"], key, "{made}");
+    let good = replay_json(0, &["verify-bundle", &signed, "--key", &public, "--json"]);
+    assert_eq!((&good["verdict"], &good["signedBy"]), (&"identical".into(), &key), "{good:#}");
+    assert_eq!(good["keyDemanded"], true);
+    let text = replay_ends(0, &["verify-bundle", &signed]);
+    assert!(text.contains("demand a key that you know"), "{text}");
+    assert_eq!(replay_ends(0, &["show", &signed]), replay_ends(0, &["show", arg(&plain)]));
+    let redacted = path("redacted-signed.pib");
+    let policy = path("policy.json");
+    replay_ends(0, &["bundle", &unbundled, "--redact", &policy, "--sign", &mine, "-o", &redacted]);
+    replay_ends(0, &["verify-bundle", &redacted, "--key", &public]);
+
+    let refused = |args: &[&str], why: &str| {
+        let found = replay_json(3, &[&["verify-bundle", "--json"], args].concat());
+        assert_eq!(found["verdict"], "edited", "{found}");
+        assert!(found["why"].as_str().is_some_and(|it| it.contains(why)), "{why}: {found}");
+    };
+    refused(&[&signed, "--key", &format!("{other}.pub")], "signed with another key");
+    refused(&[arg(&plain), "--key", &public], "not signed");
+    // A forger has no use of it: neither for another journal, nor without the signature.
+    let bytes = std::fs::read(&signed).expect("the bundle");
+    let edited = out.path().join("edited.pib");
+    let mut copy = bytes.clone();
+    let middle = copy.len() / 2;
+    copy[middle] ^= 1;
+    seal_again(&mut copy);
+    std::fs::write(&edited, &copy).expect("written");
+    refused(&[arg(&edited)], "signature does not hold");
+    refused(&[arg(&edited), "--key", &public], "signature does not hold");
+
+    for (file, option) in [(&public, "--sign"), (&mine, "--key"), (&signed, "--key")] {
+        let args: &[&str] = match option {
+            "--sign" => &["bundle", &unbundled, "-o", &path("never"), option, file],
+            _ => &["verify-bundle", &signed, option, file],
+        };
+        let output = replay(args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("-key-1"), "{output:?}");
+    }
+    assert!(!Path::new(&path("never")).exists());
+    assert_eq!(replay(&["keygen", "-o", &mine]).status.code(), Some(2), "no key is written over");
+}
+
+#[test]
+fn no_byte_of_a_signed_bundle_can_be_changed_by_who_makes_its_seal_anew() {
+    let out = tempfile::tempdir().expect("a directory");
+    let [plain, ..] = small_bundles(out.path());
+    let source = Source::open(&plain).expect("a bundle");
+    let (signer, forger) = (Signer::generate().expect("a key"), Signer::generate().expect("a key"));
+    let mut bytes = Vec::new();
+    bundle(&source, false, Some(&signer), &mut bytes).expect("made");
+    let (edited, key) = (out.path().join("edited.pib"), signer.public());
+    std::fs::write(&edited, &bytes).expect("written");
+    assert!(!is_refused_with(&key, &edited));
+    let file = std::fs::File::options().write(true).open(&edited).expect("opened");
+    let sealed = bytes.len() - 32;
+    for at in 0..sealed {
+        bytes[at] ^= 1 << (at % 8);
+        seal_again(&mut bytes);
+        file.write_all_at(&bytes[at..=at], at as u64).expect("written");
+        file.write_all_at(&bytes[sealed..], sealed as u64).expect("written");
+        assert!(is_refused_with(&key, &edited), "byte {at} of {sealed}");
+        bytes[at] ^= 1 << (at % 8);
+        file.write_all_at(&bytes[at..=at], at as u64).expect("written");
+    }
+    let mut others = Vec::new();
+    bundle(&source, false, Some(&forger), &mut others).expect("made");
+    std::fs::write(&edited, &others).expect("written");
+    assert!(is_refused_with(&key, &edited) && !is_refused(&edited), "signed by somebody else");
 }
 
 #[test]
