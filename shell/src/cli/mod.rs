@@ -1,6 +1,7 @@
 //! The command line: what can be said, with help that teaches, and what each word sets off.
 
 mod call;
+mod journal;
 mod limits;
 mod serve;
 mod status;
@@ -56,6 +57,9 @@ enum Command {
     Call(call::Call),
     /// Print the URL, token included, that clients of this machine connect with.
     Token(token::Token),
+    /// Take away from the journal of a daemon that is not running.
+    #[command(subcommand)]
+    Journal(journal::Verb),
     /// List every bound that `serve --set limits.NAME=VALUE` can set.
     Limits(limits::Limits),
 }
@@ -109,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Call(call) => call.run(),
         Command::Token(token) => token.run(),
+        Command::Journal(verb) => verb.run(),
         Command::Limits(limits) => Ok(limits.run()),
     };
     match done {

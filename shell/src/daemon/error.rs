@@ -45,6 +45,8 @@ pub enum Error {
     Append(AppendError),
     /// The journal failed.
     Journal(JournalError),
+    /// Texts could not be erased.
+    Erase(ReadError),
 }
 
 impl Error {
@@ -64,7 +66,7 @@ impl Error {
                 OpenError::UnsafeFileSystem { .. } => Status::Usage,
                 OpenError::Io { source, .. } => by_kind(source),
             },
-            Error::Read(_) | Error::Diverged { .. } => Status::JournalDamaged,
+            Error::Read(_) | Error::Erase(_) | Error::Diverged { .. } => Status::JournalDamaged,
             Error::Token(TokenError::Io { source, .. }) => by_kind(source),
             Error::Bind(BindError::OpenToAll { .. }) => Status::Usage,
             Error::Bind(_) => Status::CannotConnect,
@@ -106,6 +108,9 @@ impl fmt::Display for Error {
             Error::System { operation, source } => write!(f, "cannot {operation}: {source}"),
             Error::Append(error) => write!(f, "storage failed, stopping: {error}"),
             Error::Journal(error) => write!(f, "storage failed, stopping: {error}"),
+            Error::Erase(error) => {
+                write!(f, "cannot go on erasing: {error}; what is erased by now stays so")
+            }
         }
     }
 }
@@ -134,7 +139,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::Open(error) => Some(error),
-            Error::Read(error) => Some(error),
+            Error::Read(error) | Error::Erase(error) => Some(error),
             Error::Token(error) => Some(error),
             Error::Append(error) => Some(error),
             Error::Journal(error) => Some(error),

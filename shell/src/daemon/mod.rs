@@ -6,6 +6,7 @@
 
 mod authors;
 mod clock;
+pub mod erase;
 mod error;
 mod event_loop;
 mod greeting;

@@ -286,6 +286,40 @@ impl Archive {
         })
     }
 
+    /// The bodies of dropped segments that are there: those of the newest pack.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn packed(&self) -> io::Result<Vec<BodyRef>> {
+        match self.disk.kept(Shelf::Bodies)?.last() {
+            Some(number) => Ok(Pack::open(&*self.disk, self.journal, *number)?.bodies().collect()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Erases bodies of dropped segments: every pack is written anew without those that `chosen`
+    /// picks.
+    ///
+    /// # Errors
+    /// A pack cannot be read or written; it is as it was then.
+    pub fn erase_packed(&self, chosen: &mut dyn FnMut(BodyRef) -> bool) -> io::Result<()> {
+        for number in self.disk.kept(Shelf::Bodies)? {
+            let pack = Pack::open(&*self.disk, self.journal, number)?;
+            let left: Vec<BodyRef> = pack.bodies().filter(|body| !chosen(*body)).collect();
+            if left.len() == pack.bodies().count() {
+                continue;
+            }
+            let bytes = |body: &BodyRef| pack.body(*body).unwrap_or_default();
+            let sums: Vec<u32> = left.iter().map(|body| crc32fast::hash(bytes(body))).collect();
+            let head = pack::head(self.journal, number, &left, &sums);
+            self.disk.keep(Shelf::Bodies, number, &mut |file| {
+                file.write_all(&head)?;
+                left.iter().try_for_each(|body| file.write_all(bytes(body)))
+            })?;
+        }
+        Ok(())
+    }
+
     /// Calls `each` with those of the wanted bodies that are there, in order.
     fn visit(
         &self,

@@ -40,7 +40,8 @@ pub const SNAPSHOT_DIR: &str = "snapshots";
 pub const BODIES_DIR: &str = "bodies";
 /// The folder of the indexes of the history.
 pub const HISTORY_DIR: &str = "history";
-const QUARANTINE_DIR: &str = "quarantine";
+/// The folder of torn tails that were set aside.
+pub const QUARANTINE_DIR: &str = "quarantine";
 
 /// Name of a segment's file.
 pub fn segment_file(number: u64) -> String {

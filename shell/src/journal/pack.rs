@@ -48,6 +48,11 @@ impl Pack {
         Ok(Pack { view, entries })
     }
 
+    /// What is in it, in the order of inputs.
+    pub(super) fn bodies(&self) -> impl Iterator<Item = BodyRef> {
+        self.entries.iter().map(|entry| entry.body)
+    }
+
     /// The bytes of a body; `None` if it is not there.
     pub(super) fn body(&self, body: BodyRef) -> Option<&[u8]> {
         let place = self.entries.binary_search_by_key(&body.seq, |entry| entry.body.seq).ok()?;

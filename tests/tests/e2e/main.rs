@@ -2,6 +2,7 @@
 
 mod crash;
 mod dependencies;
+mod erase;
 mod formats;
 mod identity;
 mod lanes;

@@ -16,7 +16,7 @@ use crate::{prompt, refused, session};
 const PLANTED: &str = "ghp_PLANTEDplantedPLANTEDplanted0123456789";
 
 /// Files below a directory that hold some bytes.
-fn holding(dir: &Path, needle: &[u8]) -> Vec<String> {
+pub(crate) fn holding(dir: &Path, needle: &[u8]) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {

@@ -23,6 +23,17 @@ pub(super) fn of_name(path: &Path) -> Option<u64> {
     Some(seconds * 1_000 + number(20, 23)?)
 }
 
+/// The time of a day such as `2026-02-22` (its beginning) or of a second such as
+/// `2026-02-22T16:09:11Z`, in milliseconds.
+pub(in crate::daemon) fn of_iso(text: &str) -> Option<u64> {
+    let (day, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
+    let whole = format!("{day}T{time}");
+    let whole = format!("{}.000Z", whole.strip_suffix('Z')?);
+    // As file names have it. A day that there is not comes back as another one.
+    let ms = of_name(Path::new(&whole.replace([':', '.'], "-")))?;
+    (to_iso(ms) == whole).then_some(ms)
+}
+
 /// ISO-8601 with milliseconds and `Z`.
 pub(super) fn to_iso(ms: u64) -> String {
     let (days, rest) = (ms / 86_400_000, ms % 86_400_000);
@@ -67,6 +78,27 @@ mod tests {
         for day in 0..200_000 {
             let (year, month, date) = civil(day);
             assert_eq!(days_since_epoch(year, month, date), day);
+        }
+    }
+
+    #[test]
+    fn days_and_seconds_are_moments_and_what_there_is_not_is_none() {
+        assert_eq!(of_iso("1970-01-02"), Some(86_400_000));
+        assert_eq!(
+            of_iso("2026-02-22T16:09:11Z").map(to_iso).as_deref(),
+            Some("2026-02-22T16:09:11.000Z")
+        );
+        for text in [
+            "2026-02-30",
+            "2026-02-22T24:00:00Z",
+            "2026-02-22T16:09:61Z",
+            "2026-2-2",
+            "",
+            "T",
+            "2026-02-22T16:09:11",
+            "2026-02-22Z",
+        ] {
+            assert_eq!(of_iso(text), None, "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Looking things up for the core: the file system on a thread of its own, so that a slow disk
 //! never holds the loop up; what is in memory at once. Every answer is an input.
 
-mod date;
+pub(super) mod date;
 mod directory;
 mod metrics;
 mod places;
