@@ -191,7 +191,7 @@ impl Feed {
         Feed::start_with(source, |journal, first| Start::find(source, journal, first))
     }
 
-    /// Begins to read behind the newest snapshot before input `at`, or where the journal begins.
+    /// Begins to read behind the newest snapshot that has not more than input `at`, or where the journal begins.
     ///
     /// # Errors
     /// `HEAD` or the list of segments cannot be read.

@@ -168,27 +168,43 @@ pub fn play(
     source: &Source,
     each: impl FnMut(&Played<'_>) -> Result<ControlFlow<()>, PlayError>,
 ) -> Result<Ending, PlayError> {
-    play_feed(Feed::start(source)?, each)
+    let mut feed = Feed::start(source)?;
+    let start = feed.begin();
+    play_feed(feed, start, each)
 }
 
-/// The same from the newest snapshot before input `at` on: what is before it is not stepped.
+/// Shows `look` the state after input `at`, if there is one, from the newest snapshot on that has
+/// not more: what is in it is not stepped.
 ///
 /// # Errors
-/// As [`play`].
-pub fn play_near(
-    source: &Source,
-    at: Seq,
-    each: impl FnMut(&Played<'_>) -> Result<ControlFlow<()>, PlayError>,
-) -> Result<Ending, PlayError> {
-    play_feed(Feed::start_near(source, at)?, each)
+/// The journal cannot be read or decoded.
+pub fn look_at(source: &Source, at: Seq, look: impl FnOnce(&State)) -> Result<Ending, PlayError> {
+    let mut feed = Feed::start_near(source, at)?;
+    let start = feed.begin();
+    if start.seq == at {
+        look(&start.state);
+        let key = feed.key().clone();
+        return Ok(Ending { reading: None, first: Seq(at.0 + 1), last: at, key });
+    }
+    let mut look = Some(look);
+    play_feed(feed, start, |played| {
+        if played.input.seq < at {
+            return Ok(ControlFlow::Continue(()));
+        }
+        if let Some(look) = look.take().filter(|_| played.input.seq == at) {
+            look(played.state);
+        }
+        Ok(ControlFlow::Break(()))
+    })
 }
 
 fn play_feed(
     mut feed: Feed,
+    start: Start,
     mut each: impl FnMut(&Played<'_>) -> Result<ControlFlow<()>, PlayError>,
 ) -> Result<Ending, PlayError> {
     let key = feed.key().clone();
-    let Start { mut state, seq: mut last, .. } = feed.begin();
+    let Start { mut state, seq: mut last, .. } = start;
     let first = Seq(last.0 + 1);
     let mut outputs = Outputs::new();
     while let Some(batch) = feed.take() {

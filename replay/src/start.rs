@@ -48,8 +48,9 @@ impl Start {
             .ok_or_else(|| SourceError::NoSnapshot { dir: source.dir().to_owned(), first })
     }
 
-    /// Where to begin for a look at input `at`: of the snapshots before it that can be used the
-    /// newest, so that as little as can be is stepped; without one, where the journal begins.
+    /// Where to begin for a look at the state after input `at`: of the snapshots up to there that
+    /// can be used the newest, so that as little as can be is stepped, and nothing if one was taken
+    /// right there; without one, where the journal begins.
     ///
     /// # Errors
     /// As for a journal's beginning.
@@ -62,7 +63,7 @@ impl Start {
         let mut numbers =
             source.snapshots()?.into_iter().rev().filter(|number| number + 1 >= first);
         numbers
-            .find_map(|number| Start::at_snapshot(source, journal, number, |seq| seq < at))
+            .find_map(|number| Start::at_snapshot(source, journal, number, |seq| seq <= at))
             .map_or_else(|| Start::find(source, journal, first), Ok)
     }
 

@@ -2,13 +2,12 @@
 
 use std::fmt::{self, Write as _};
 use std::io::Write;
-use std::ops::ControlFlow;
 
 use pi_server_core::state::{CommandView, LaneView, Metrics, SessionView};
 use pi_server_core::{CommandNo, Micros, Seq, State};
 use serde_json::{Value, json};
 
-use crate::play::{Ending, PlayError, play_near};
+use crate::play::{Ending, PlayError, look_at};
 use crate::source::Source;
 use crate::start::Start;
 
@@ -24,13 +23,7 @@ pub fn state_at(
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
     let mut found = None;
-    let ending = play_near(source, at, |played| {
-        if played.input.seq < at {
-            return Ok(ControlFlow::Continue(()));
-        }
-        found = (played.input.seq == at).then(|| Picture::take(at, played.state, session));
-        Ok(ControlFlow::Break(()))
-    })?;
+    let ending = look_at(source, at, |state| found = Some(Picture::take(at, state, session)))?;
     let Some(picture) = found else {
         let first = Seq(Start::of(source)?.seq.0 + 1);
         return Err(PlayError::NoInput { asked: at, first, last: ending.last });

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use pi_replay::show::state_at;
 use pi_replay::source::Source;
 use pi_server_core::Seq;
+use pi_server_core::record::{Snapshot, SnapshotFault};
+use pi_server_core::state::STATE_LAYOUT;
 use pi_server_tests::Setup;
 use serde_json::{Value, json};
 
@@ -69,6 +71,15 @@ fn a_journal_that_begins_with_a_snapshot_is_investigated_too() {
     assert_eq!(replay(&needs_all).status.code(), Some(2));
 }
 
+/// The snapshot as a build would write it that lays states out otherwise.
+fn of_another_layout(snapshot: &[u8]) -> Vec<u8> {
+    let mut bytes = snapshot.to_vec();
+    bytes[12..16].copy_from_slice(&(STATE_LAYOUT + 1).to_le_bytes());
+    let sum = crc32fast::hash(&bytes[..188]);
+    bytes[188..192].copy_from_slice(&sum.to_le_bytes());
+    bytes
+}
+
 #[test]
 fn a_state_is_shown_from_the_nearest_snapshot_that_can_be_used() {
     let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
@@ -98,17 +109,29 @@ fn a_state_is_shown_from_the_nearest_snapshot_that_can_be_used() {
     let look = |at: Seq| {
         let mut text = Vec::new();
         let ending = state_at(&source, at, None, true, &mut text).expect("it is shown");
-        (text, ending.last.0 - ending.first.0 + 1)
+        (text, ending.last.0 + 1 - ending.first.0)
     };
     let (near, fed) = look(last);
     let newest = snaps().pop().expect("a snapshot");
+    let bytes = std::fs::read(&newest).expect("a snapshot");
+    let taken_at = Snapshot::parse(&bytes).expect("a snapshot").cursor.seq;
+    let (there, none) = look(taken_at);
+    assert_eq!(none, 0, "a snapshot that was taken right there is the state");
+    // One of another build, in all else as it should be, and one that was damaged.
+    std::fs::write(&newest, of_another_layout(&bytes)).expect("written");
+    assert!(matches!(
+        Snapshot::parse(&std::fs::read(&newest).expect("it is there")),
+        Err(SnapshotFault::Layout { .. })
+    ));
+    let (foreign, more) = look(last);
     std::fs::write(&newest, "damaged").expect("written");
-    let (before, more) = look(last);
+    let (before, as_many) = look(last);
     std::fs::remove_dir_all(&snapshots).expect("removed");
     let (whole, all) = look(last);
-    assert_eq!(all, last.0);
+    assert_eq!((all, as_many), (last.0, more));
     assert!(fed < more && more < all, "{fed}, {more} and {all} inputs were stepped");
-    assert!(near == whole && before == whole, "the state is the same, wherever one begins");
+    assert!(near == whole && before == whole && foreign == whole, "wherever one begins");
+    assert!(there == look(taken_at).0, "and where nothing is stepped");
     let beyond = format!("{}", last.0 + 1);
     assert_eq!(replay(&["show", arg(daemon.dir()), "--at", &beyond]).status.code(), Some(2));
 }
