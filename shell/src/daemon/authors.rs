@@ -1,5 +1,5 @@
-//! Whose words an event of the journal is: which session an agent serves, and up to where what it
-//! says counts. Needed to deliver events a second time, from the journal.
+//! Whose words an event of the journal is: which session an agent serves, and from where up to where
+//! what it says counts. Needed to deliver events a second time, from the journal.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,8 @@ pub(super) struct Authors {
 #[derive(Debug, PartialEq, Eq, Encode, Decode)]
 struct Author {
     session: Text,
+    /// The input that asked for the agent. What somebody said in its name before was nobody's.
+    since: Seq,
     /// The first event that made no frame: its session was gone, or the agent given up.
     silent_from: Option<Seq>,
 }
@@ -38,7 +40,8 @@ impl Authors {
                 if self.agents.len() >= AGENTS_MAX {
                     self.agents.pop_first();
                 }
-                self.agents.insert(*agent, Author { session: session.clone(), silent_from: None });
+                let session = session.clone();
+                self.agents.insert(*agent, Author { session, since: input.seq, silent_from: None });
             }
         }
         if let InputKind::Agent { agent, said: AgentSaid::Event(_) } = &input.kind
@@ -49,10 +52,15 @@ impl Authors {
         }
     }
 
+    /// The session that an agent serves, or served when it still did.
+    pub(super) fn serves(&self, agent: AgentNo) -> Option<&Text> {
+        self.agents.get(&agent).map(|author| &author.session)
+    }
+
     /// The session whose subscribers were sent this event, if any were.
     pub(super) fn session(&self, agent: AgentNo, event: Seq) -> Option<&Text> {
         let author = self.agents.get(&agent)?;
-        let heard = author.silent_from.is_none_or(|from| event < from);
+        let heard = author.since < event && author.silent_from.is_none_or(|from| event < from);
         heard.then_some(&author.session)
     }
 }
@@ -60,3 +68,6 @@ impl Authors {
 fn is_event(output: &Output) -> bool {
     matches!(output, Output::Deliver { frame: Frame::Event { .. }, .. })
 }
+
+#[cfg(test)]
+mod tests;

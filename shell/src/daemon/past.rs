@@ -10,7 +10,7 @@ use super::history::{Covered, History};
 use crate::journal::SnapshotError;
 
 /// Which layout the rest of a snapshot has; changes with any type in [`Rest`].
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 /// Largest rest of a snapshot that is decoded: bounds what arbitrary bytes can allocate.
 const REST_BYTES_MAX: usize = 1 << 30;
 

@@ -4,10 +4,10 @@
 
 use std::sync::Arc;
 
+use pi_server_core::Text;
 use pi_server_core::input::{AgentSaid, Answer, Details, InputKind, Malformed, Opened, Reply};
 use pi_server_core::limits::ERROR_TEXT_MAX;
 use pi_server_core::record::Secret;
-use pi_server_core::{Seq, Text};
 use pi_server_redact::{Left, Policy, What};
 
 use super::authors::Authors;
@@ -101,7 +101,7 @@ impl Redactor {
                     | AgentSaid::Noise { .. }
                     | AgentSaid::Exited(_) => What::Event,
                 };
-                (what, authors.session(*agent, Seq(0)))
+                (what, authors.serves(*agent))
             }
             InputKind::Answered { .. } => (What::Answer, None),
             InputKind::Boot(_)
