@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::migrate::HAS_KEY;
 use super::{Progress, print};
 use crate::bundle::{
     BundleError, Checked, Expected, KeyError, PublicKey, Signer, bundle, bundle_redacted, check,
@@ -222,7 +223,8 @@ pub(super) fn run_bundle(args: &BundleArgs) -> Result<Status, PlayError> {
     });
     let redacted = redacted.map_or_else(String::new, |it| format!("{it}\n"));
     let signed = signer.map_or_else(String::new, |it| format!("signed by {}\n", it.public()));
-    print(json, &format!("{redacted}{signed}seal {seal}\n"))?;
+    let key = if args.with_key { HAS_KEY } else { "" };
+    print(json, &format!("{redacted}{key}{signed}seal {seal}\n"))?;
     Ok(Status::Good)
 }
 
@@ -252,7 +254,8 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
         made.key(&key)?;
     }
     let json = args.json.then(|| json!({ "segments": segments.len(), "seal": seal }));
-    print(json, &format!("{} segments in {}\n", segments.len(), args.out.display()))?;
+    let key = if source.key_bytes().is_some() { HAS_KEY } else { "" };
+    print(json, &format!("{} segments in {}\n{key}", segments.len(), args.out.display()))?;
     Ok(Status::Good)
 }
 
@@ -311,6 +314,7 @@ pub(super) fn run_redact(args: &RedactArgs) -> Result<Status, PlayError> {
     let mut progress = Progress::new();
     let done = redact(&source, &policy, &mut made, args.with_key, &mut |it| progress.show(it))?;
     progress.clear();
-    print(args.json.then(|| done.to_json()), &format!("{done}\n"))?;
+    let key = if args.with_key && source.key_bytes().is_some() { HAS_KEY } else { "" };
+    print(args.json.then(|| done.to_json()), &format!("{done}\n{key}"))?;
     Ok(Status::Good)
 }

@@ -23,6 +23,9 @@ copies that should be of one format.
 Example:
   pi-replay migrate ~/.local/share/pi-server -o migrated";
 
+/// Said of every copy that has it, since whoever gets the copy gets the key.
+pub(super) const HAS_KEY: &str = "it has the key (`pi-server journal drop-key` drops it)\n";
+
 #[derive(Debug, Args)]
 pub(super) struct MigrateArgs {
     /// The daemon's data directory
@@ -62,10 +65,13 @@ pub(super) fn run(args: &MigrateArgs) -> Result<Status, PlayError> {
             "inputs": after.counts.inputs,
         })
     });
-    let text = format!(
+    let mut text = format!(
         "{verdict}: {} inputs in {} segments, {} of them from format {} to {FORMAT_VERSION}\n",
         after.counts.inputs, done.segments, done.changed, done.oldest
     );
+    if source.key_bytes().is_some() {
+        text.push_str(HAS_KEY);
+    }
     print(json, &text)?;
     Ok(if same { Status::Good } else { Status::Diverged })
 }

@@ -7,19 +7,23 @@ use pi_server_core::Micros;
 use serde_json::json;
 
 use super::{Complaint, DataDir, Status};
+use crate::daemon::Error;
 use crate::daemon::erase::{Erasure, Selection, erase};
-use crate::journal::HEAD_FILE;
+use crate::journal::{HEAD_FILE, drop_key};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Erase what was said: texts of sessions, of commands, of a time.
     Erase(Erase),
+    /// Drop the key, so that nobody can tell what a digest is of; ends the journal.
+    DropKey(DropKey),
 }
 
 impl Verb {
     pub(super) fn run(&self) -> Result<Status, Complaint> {
         match self {
             Verb::Erase(erase) => erase.run(),
+            Verb::DropKey(drop_key) => drop_key.run(),
         }
     }
 }
@@ -148,6 +152,52 @@ impl Erase {
             lines.push("nothing was erased; say --yes to do it".to_owned());
         }
         lines.join("\n") + "\n"
+    }
+}
+
+const GOES: &str = "\
+without its key
+  - no daemon goes on with this journal, nor does `journal erase`: erase before, and begin another
+    journal in another --data-dir
+  - digests of texts, fingerprints of commands and hidden names of clients mean nothing any more:
+    no guess of a text can be checked against them
+  - `pi-replay verify` still replays it bit for bit and checks every checksum and the chain, but not
+    that a text is the one that its digest is of, nor that a client's frame decodes as it did
+  - show, stats, diff, export, redact, bundle and migrate go on; bundle --with-key does not
+copies that were made with the key (bundle --with-key, redact --with-key, migrate, backups) keep it
+";
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --yes it only says what does not work any more then. Works on copies too, such as those of
+`pi-replay migrate`, which have the key.
+
+Example:
+  pi-server journal drop-key --data-dir old --yes && pi-replay verify old")]
+pub(super) struct DropKey {
+    #[command(flatten)]
+    data_dir: DataDir,
+    /// Do it. Nothing brings the key back.
+    #[arg(long)]
+    yes: bool,
+}
+
+impl DropKey {
+    fn run(&self) -> Result<Status, Complaint> {
+        let dir = of_journal(&self.data_dir)?;
+        if !self.yes {
+            print!("{GOES}nothing was dropped; say --yes to do it\n");
+            return Ok(Status::Ok);
+        }
+        let dropped = drop_key(&dir).map_err(Error::Open);
+        let dropped = dropped
+            .map_err(|error| Complaint { status: error.status(), text: error.to_string() })?;
+        if dropped {
+            print!("the key is dropped; {GOES}");
+        } else {
+            println!("there is no key");
+        }
+        Ok(Status::Ok)
     }
 }
 

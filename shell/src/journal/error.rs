@@ -125,7 +125,9 @@ impl fmt::Display for OpenError {
             OpenError::MissingKey { path } => write!(
                 f,
                 "the journal's key {} is missing: restore it, or move the journal away to begin a \
-                 new one",
+                 new one. Without its key (it may have been dropped with \
+                 `pi-server journal drop-key`) a journal can be read by pi-replay, and not gone on \
+                 with",
                 path.display()
             ),
             OpenError::WrongKey { path } => write!(

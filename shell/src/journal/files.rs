@@ -132,19 +132,51 @@ impl FileDisk {
         self.dir.join(shelf.dir_and_suffix().0).join("next.tmp")
     }
 
+    fn new_file(&self) -> PathBuf {
+        self.dir.join("new.tmp")
+    }
+
     fn open_file(&self, segment: u64) -> io::Result<File> {
         OpenOptions::new().read(true).write(true).open(self.segment_path(segment))
     }
 
     /// Writes a file under a temporary name, syncs it, and only then gives it its name.
     fn write_whole(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let temporary = self.dir.join("new.tmp");
+        let temporary = self.new_file();
         let mut file = create(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)?;
         sync_dir(path.parent().unwrap_or(&self.dir))
     }
+}
+
+/// Drops the key of the journal in a data directory: overwrites its file where it is, and removes it.
+/// Whether there was one. No daemon can go on with the journal then, and nobody can tell what a
+/// keyed digest is of.
+///
+/// # Errors
+/// A daemon is running, or the file cannot be removed.
+pub fn drop_key(dir: &Path) -> Result<bool, OpenError> {
+    let disk = FileDisk::open(dir, Backend::Pwrite)?;
+    let failed = |source| OpenError::Io { operation: "drop the key", dir: dir.to_owned(), source };
+    // Left by a life that ended while it wrote a file; that may have been the key.
+    for path in [disk.new_file(), disk.key_path()] {
+        let file = match OpenOptions::new().write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if path == disk.key_path() {
+                    return Ok(false);
+                }
+                continue;
+            }
+            other => other.map_err(failed)?,
+        };
+        let length = file.metadata().map_err(failed)?.len();
+        let zeros = vec![0; usize::try_from(length).unwrap_or(0)];
+        file.write_all_at(&zeros, 0).and_then(|()| file.sync_all()).map_err(failed)?;
+        std::fs::remove_file(&path).and_then(|()| sync_dir(dir)).map_err(failed)?;
+    }
+    Ok(true)
 }
 
 /// A file on a shelf. It never changes: one with the same number takes its name, not its place.

@@ -36,7 +36,7 @@ pub use erase::{Erased, erase_bodies};
 pub use error::{AppendError, Full, JournalError, OpenError, ReadError, ReadFault, SnapshotError};
 pub use files::{
     BODIES_DIR, HEAD_FILE, HISTORY_DIR, KEY_FILE, LOCK_FILE, QUARANTINE_DIR, SEGMENT_DIR,
-    SNAPSHOT_DIR, segment_file, segment_number,
+    SNAPSHOT_DIR, drop_key, segment_file, segment_number,
 };
 pub use open::{Facts, Opened, Origin, Restore};
 pub use options::{Backend, Durability, Options, Settings, UnknownName, Waker};

@@ -2,6 +2,7 @@
 
 mod crash;
 mod dependencies;
+mod drop_key;
 mod erase;
 mod formats;
 mod identity;
