@@ -186,7 +186,7 @@ impl DropKey {
     fn run(&self) -> Result<Status, Complaint> {
         let dir = of_journal(&self.data_dir)?;
         if !self.yes {
-            print!("{GOES}nothing was dropped; say --yes to do it\n");
+            println!("{GOES}nothing was dropped; say --yes to do it");
             return Ok(Status::Ok);
         }
         let dropped = drop_key(&dir).map_err(Error::Open);
