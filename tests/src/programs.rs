@@ -19,10 +19,15 @@ fn build() -> PathBuf {
     if let Some(dir) = std::env::var_os("PI_SERVER_TEST_BIN_DIR") {
         return PathBuf::from(dir);
     }
+    cargo_build(&["-p", "pi-server", "-p", "pi-replay", "--bins"])
+}
+
+/// Builds with the profile of this test, and returns the directory of the profile.
+fn cargo_build(what: &[&str]) -> PathBuf {
     let dir = profile_dir();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
-    build.args(["build", "--quiet", "-p", "pi-server", "-p", "pi-replay", "--bins"]);
+    build.args(["build", "--quiet"]).args(what);
     build.current_dir(env!("CARGO_MANIFEST_DIR"));
     if dir.file_name().is_some_and(|profile| profile == "release") {
         build.arg("--release");
@@ -40,6 +45,19 @@ fn profile_dir() -> PathBuf {
     // <target>/<profile>/deps/<test>
     let dir = test.ancestors().nth(2).expect("tests lie two levels below the profile's directory");
     dir.to_path_buf()
+}
+
+/// The transport without a daemon: the example `echo` of the shell.
+///
+/// # Panics
+/// It cannot be built.
+pub fn echo() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM
+        .get_or_init(|| {
+            cargo_build(&["-p", "pi-server", "--example", "echo"]).join("examples/echo")
+        })
+        .clone()
 }
 
 /// A `pi-replay` whose core has one other rule: what depends on a command that failed runs, where

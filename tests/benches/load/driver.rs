@@ -1,0 +1,236 @@
+//! Clients that cost little: one thread, frames that are looked at only as far as they must be.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use mio::{Events, Interest, Poll, Token};
+
+/// How a server is put under load.
+#[derive(Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) connections: usize,
+    /// Commands without an answer on each connection.
+    pub(crate) in_flight: usize,
+    /// Every connection gets three lifecycle frames for every command.
+    pub(crate) fan_out: bool,
+    pub(crate) seconds: Duration,
+}
+
+/// What a run has shown.
+#[derive(Clone, Copy)]
+pub(crate) struct Measured {
+    pub(crate) per_second: f64,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+}
+
+/// Time before measuring begins.
+const WARM_UP: Duration = Duration::from_millis(500);
+
+/// A WebSocket connection after its handshake, with what came behind the handshake.
+pub(crate) fn connect(address: SocketAddr, path: &str) -> (TcpStream, Vec<u8>) {
+    let mut stream = TcpStream::connect(address).expect("a server that listens");
+    stream.set_nodelay(true).expect("an option of TCP");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).expect("a request is sent");
+    let mut bytes = Vec::new();
+    loop {
+        let mut piece = [0; 4096];
+        let read = stream.read(&mut piece).expect("a response");
+        assert!(read > 0, "the server has closed: {}", String::from_utf8_lossy(&bytes));
+        bytes.extend_from_slice(&piece[..read]);
+        if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+            assert!(bytes.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&bytes));
+            return (stream, bytes.split_off(end + 4));
+        }
+    }
+}
+
+/// Puts a server under load and checks what it answers.
+pub(crate) fn run(address: SocketAddr, path: &str, greeting: usize, load: Load) -> Measured {
+    let mut poll = Poll::new().expect("an event queue");
+    let mut clients: Vec<Client> = (0..load.connections)
+        .map(|number| Client::new(number, address, path, greeting, &poll))
+        .collect();
+    let mut run = Run {
+        measured_from: Instant::now() + WARM_UP,
+        until: Instant::now() + WARM_UP + load.seconds,
+        latencies: Vec::new(),
+    };
+    for client in &mut clients {
+        client.ask(load.in_flight);
+    }
+    let mut events = Events::with_capacity(1024);
+    // What is in flight at the end is waited for.
+    while clients.iter().any(|client| !client.asked.is_empty()) {
+        poll.poll(&mut events, Some(Duration::from_secs(30))).expect("events");
+        assert!(!events.is_empty(), "the server has gone silent");
+        for event in &events {
+            clients[event.token().0].hear(&mut run);
+        }
+    }
+    let asked: u64 = clients.iter().map(|client| client.sent).sum();
+    if load.fan_out {
+        for client in &mut clients {
+            client.hear_until(3 * asked);
+        }
+    }
+    run.measured()
+}
+
+struct Run {
+    measured_from: Instant,
+    until: Instant,
+    latencies: Vec<Duration>,
+}
+
+impl Run {
+    fn measured(mut self) -> Measured {
+        self.latencies.sort_unstable();
+        let count = self.latencies.len();
+        assert!(count > 0, "nothing was answered");
+        let time = self.until - self.measured_from;
+        Measured {
+            per_second: count as f64 / time.as_secs_f64(),
+            p50: self.latencies[count / 2],
+            p99: self.latencies[count * 99 / 100],
+        }
+    }
+}
+
+struct Client {
+    number: usize,
+    stream: mio::net::TcpStream,
+    /// What has come of a frame that is not complete.
+    input: Vec<u8>,
+    /// When each command without an answer was sent, and its number.
+    asked: VecDeque<(Instant, u64)>,
+    sent: u64,
+    /// Lifecycle frames so far.
+    lifecycle: u64,
+    greeting: usize,
+}
+
+impl Client {
+    fn new(number: usize, address: SocketAddr, path: &str, greeting: usize, poll: &Poll) -> Client {
+        let (stream, input) = connect(address, path);
+        stream.set_nonblocking(true).expect("an option of the socket");
+        let mut stream = mio::net::TcpStream::from_std(stream);
+        poll.registry()
+            .register(&mut stream, Token(number), Interest::READABLE)
+            .expect("a socket can be waited for");
+        let asked = VecDeque::new();
+        Client { number, stream, input, asked, sent: 0, lifecycle: 0, greeting }
+    }
+
+    /// Sends commands.
+    fn ask(&mut self, count: usize) {
+        let now = Instant::now();
+        let mut bytes = Vec::new();
+        for _ in 0..count {
+            self.sent += 1;
+            let (client, command) = (self.number, self.sent);
+            let frame = format!(r#"{{"id":"{client}-{command}","type":"health_check"}}"#);
+            let length = u8::try_from(frame.len()).expect("a short frame");
+            assert!(length < 126, "a short frame");
+            // A mask of zeros leaves the text as it is.
+            bytes.extend_from_slice(&[0x81, 0x80 | length, 0, 0, 0, 0]);
+            bytes.extend_from_slice(frame.as_bytes());
+            self.asked.push_back((now, command));
+        }
+        // A few commands of some forty bytes always fit into the socket.
+        self.stream.write_all(&bytes).expect("commands are sent");
+    }
+
+    fn hear(&mut self, run: &mut Run) {
+        let mut answered = 0;
+        while self.read() {
+            answered += self.take(run);
+        }
+        answered += self.take(run);
+        if Instant::now() < run.until && answered > 0 {
+            self.ask(answered);
+        }
+    }
+
+    /// Waits for the lifecycle frames that are still on their way.
+    fn hear_until(&mut self, lifecycle: u64) {
+        let patience = Instant::now() + Duration::from_secs(30);
+        let mut nothing = Run { measured_from: patience, until: patience, latencies: Vec::new() };
+        while self.lifecycle < lifecycle {
+            assert!(Instant::now() < patience, "{} of {lifecycle} frames", self.lifecycle);
+            self.read();
+            self.take(&mut nothing);
+        }
+        assert_eq!(self.lifecycle, lifecycle, "three frames for every command");
+    }
+
+    /// Whether something was there to be read.
+    fn read(&mut self) -> bool {
+        const PIECE: usize = 64 << 10;
+        let before = self.input.len();
+        self.input.resize(before + PIECE, 0);
+        let read = match self.stream.read(&mut self.input[before..]) {
+            Ok(0) => panic!("the server has closed connection {}", self.number),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
+            Err(error) => panic!("connection {}: {error}", self.number),
+        };
+        self.input.truncate(before + read);
+        read > 0
+    }
+
+    /// Takes the frames that have come; how many were answers.
+    fn take(&mut self, run: &mut Run) -> usize {
+        let (mut at, mut answered) = (0, 0);
+        let input = std::mem::take(&mut self.input);
+        while let Some((payload, end)) = frame(&input, at) {
+            at = end;
+            if payload.starts_with(br#"{"type":"command_"#) {
+                self.lifecycle += 1;
+            } else if self.greeting > 0 {
+                self.greeting -= 1;
+            } else {
+                self.answer(payload, run);
+                answered += 1;
+            }
+        }
+        self.input = input;
+        self.input.drain(..at);
+        answered
+    }
+
+    fn answer(&mut self, payload: &[u8], run: &mut Run) {
+        let now = Instant::now();
+        let (asked, command) = self.asked.pop_front().expect("an answer to a command");
+        let id = format!(r#""id":"{}-{command}""#, self.number);
+        let has = |text: &str| payload.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(has(&id), "{id} is next: {}", String::from_utf8_lossy(payload));
+        // An echo has no success to tell of.
+        assert!(!has(r#""success":false"#), "{}", String::from_utf8_lossy(payload));
+        if now >= run.measured_from && now < run.until {
+            run.latencies.push(now - asked);
+        }
+    }
+}
+
+/// The payload of the frame that begins at `at`, and where the next one begins.
+fn frame(input: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let head = input.get(at..at + 2)?;
+    assert_eq!(head[0], 0x81, "a whole text message");
+    let (length, start) = match head[1] {
+        126 => {
+            let bytes = input.get(at + 2..at + 4)?;
+            (usize::from(u16::from_be_bytes([bytes[0], bytes[1]])), at + 4)
+        }
+        127 => panic!("no frame is that long"),
+        length => (usize::from(length), at + 2),
+    };
+    Some((input.get(start..start + length)?, start + length))
+}
