@@ -1,18 +1,19 @@
 //! Journals of every format that this build reads: committed fixtures, each written by a real
-//! daemon of its time. docs/journal-format.md.
+//! daemon of its time (`tests/examples/fixture.rs`). docs/journal-format.md.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use pi_server_core::input::InputKind;
 use pi_server_core::record::{FORMAT_VERSION, FORMAT_VERSION_MIN, SegmentHeader};
+use pi_server_tests::Setup;
 use pi_server_tests::journal::{Journal, segments};
 use pi_server_tests::programs::program;
-use pi_server_tests::{Daemon, Setup};
 use serde_json::{Value, json};
 
-use crate::{prompt, session};
+use crate::prompt;
 
 /// Where the fixture of a format is.
 fn fixture(format: u32) -> PathBuf {
@@ -33,77 +34,6 @@ fn copy(from: &Path, to: &Path) {
             fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).expect("its owner");
         }
     }
-}
-
-/// What is a journal in a data directory, without the token, the socket and the lock.
-fn keep_journal(from: &Path, to: &Path) {
-    for name in ["journal", "snapshots", "bodies", "quarantine"] {
-        if from.join(name).is_dir() {
-            fs::create_dir_all(to.join(name)).expect("a new folder");
-            copy(&from.join(name), &to.join(name));
-        }
-    }
-    for name in ["HEAD", "journal.key"] {
-        fs::copy(from.join(name), to.join(name)).expect("copied");
-    }
-    drop(fs::remove_file(to.join("journal/next.tmp")));
-}
-
-/// A day in small: a session, turns, a dialog, frames that are none, a crash with a torn tail, and
-/// enough events for a sealed segment with its snapshot.
-fn live(daemon: &mut Daemon) {
-    let mut client = daemon.websocket_as("fixture");
-    session(&mut client, "s");
-    client.ok(json!({ "type": "switch_session", "sessionId": "s" }));
-    client.send(&prompt("asks", "s", "[ask:confirm] [say:done] [delay:0]"));
-    let dialog = client.event("s", "extension_ui_request");
-    client.ok(json!({
-        "type": "extension_ui_response", "sessionId": "s", "requestId": dialog["event"]["requestId"],
-        "response": { "method": "confirm", "confirmed": true },
-    }));
-    client.response("asks");
-    for text in ["no frame", r#"{"type":"unknown"}"#, r#"{"id":7,"type":"prompt"}"#] {
-        client.send_text(text);
-        client.expect("a refusal", |frame| frame["success"] == false);
-    }
-    for number in 0..3 {
-        let id = format!("p{number}");
-        client.send(&prompt(&id, "s", "[words:60] [delay:0]"));
-        client.response(&id);
-    }
-    client.send(&prompt("at it", "s", "[stall]"));
-    client.lifecycle("at it", "started");
-    daemon.kill9();
-    let end = Journal::read(daemon.dir()).end;
-    let path = daemon.dir().join(format!("journal/{:08}.seg", end.segment));
-    let mut bytes = fs::read(&path).expect("a segment");
-    bytes[end.offset..end.offset + 64].fill(0xA5);
-    fs::write(&path, bytes).expect("written");
-    daemon.restart();
-    let mut client = daemon.websocket_as("fixture");
-    client.send(&prompt("at it", "s", "[stall]"));
-    client.expect("outcome unknown", |frame| frame["errorCode"] == "outcome_unknown");
-    client.send(&prompt("last", "s", "[words:60] [delay:0]"));
-    client.response("last");
-    let snapshot = daemon.dir().join("snapshots/00000001.snap");
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(60);
-    while !snapshot.exists() {
-        assert!(std::time::Instant::now() < until, "no snapshot");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
-    assert!(daemon.stop().success());
-}
-
-/// Writes the fixture of the format that this build writes; run by hand, once for each format:
-/// `PI_SERVER_FIXTURE=DIR cargo test -p pi-server-tests --test e2e -- --ignored fixture`.
-#[test]
-#[ignore = "writes a fixture; by command"]
-fn write_a_fixture_of_this_format() {
-    let out = PathBuf::from(std::env::var_os("PI_SERVER_FIXTURE").expect("PI_SERVER_FIXTURE=DIR"));
-    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
-    live(&mut daemon);
-    daemon.verify();
-    keep_journal(daemon.dir(), &out);
 }
 
 /// A copy of a fixture as a data directory.
@@ -135,6 +65,15 @@ fn every_format_verifies_bit_for_bit() {
         let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
         assert_eq!(report["verdict"], "identical", "{report}");
         assert_eq!(report["boots"], 2, "{report}");
+        let inputs = Journal::read(dir.path()).inputs;
+        let has_some = inputs.iter().any(|recorded| recorded.input.body.redacted);
+        assert_eq!(has_some, format >= 2, "format {format} has what is new in it");
+        for recorded in &inputs {
+            if let InputKind::Boot(boot) = &recorded.input.kind {
+                let made_in = (&*boot.default_cwd, &*boot.journal_path);
+                assert_eq!(made_in, ("/srv/pi", "/srv/pi/journal"), "a place of nobody's");
+            }
+        }
     }
 }
 
