@@ -16,7 +16,8 @@
 //!     /srv/pi tests/fixtures/journals/v1 ../format-1/target/debug
 //! ```
 //!
-//! Then `UPDATE=1 cargo test -p pi-server-tests --test determinism golden`.
+//! Then `UPDATE=1 cargo test -p pi-server-tests --test determinism golden`, and the same with
+//! `--test e2e traces`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -37,7 +37,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A copy of a fixture as a data directory.
-fn data_dir(format: u32) -> tempfile::TempDir {
+pub(crate) fn data_dir(format: u32) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary directory");
     copy(&fixture(format), dir.path());
     dir

@@ -26,6 +26,7 @@ mod real_scenes;
 mod real_table;
 mod retention;
 mod timeouts;
+mod traces;
 mod transports;
 mod turns;
 
