@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use pi_server_tests::daemon::fails_to_start;
 use pi_server_tests::programs::program;
-use pi_server_tests::{Daemon, PATIENCE, Setup};
+use pi_server_tests::{Client, Daemon, PATIENCE, Setup};
 use serde_json::{Value, json};
 
 use crate::{prompt, session};
@@ -198,5 +198,49 @@ fn a_second_signal_stops_at_once_and_the_next_start_recovers() {
     let mut client = daemon.websocket();
     client.send(&prompt("p", "s", "[stall]"));
     crate::refused(&client.response("p"), "outcome_unknown");
+    daemon.verify();
+}
+
+#[test]
+fn what_an_operator_found_out_is_in_the_history_of_the_command() {
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    client.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    client.send(&prompt("p", "s", "[stall]"));
+    client.event("s", "agent_start");
+    daemon.kill9();
+    daemon.restart();
+    let mut client = daemon.websocket();
+    client.send(&prompt("p", "s", "[stall]"));
+    crate::refused(&client.response("p"), "outcome_unknown");
+    client.send(&json!({
+        "id": "r", "type": "reconcile_command", "commandId": "p", "outcome": "succeeded",
+        "note": "the file was written",
+    }));
+    assert_eq!(client.response("r")["success"], true);
+    client.send(&prompt("p", "s", "[stall]"));
+    assert_eq!(client.response("p")["success"], true, "replays see it");
+    // So much that what is asked for comes from an index.
+    for number in 0..400 {
+        let id = format!("h{number}");
+        client.send(&json!({ "id": id, "type": "health_check" }));
+        client.response(&id);
+    }
+    let told = |client: &mut Client, id: &str| {
+        client.send(&json!({ "id": id, "type": "get_command_history", "commandId": "p" }));
+        client.response(id)["data"]["entries"].clone()
+    };
+    let before = told(&mut client, "before");
+    assert_eq!(before[0]["commandId"], "r");
+    assert_eq!(
+        before[0]["reconciles"],
+        json!({ "commandId": "p", "outcome": "succeeded", "note": "the file was written" })
+    );
+    assert_eq!((&before[1]["commandId"], &before[1]["success"]), (&json!("p"), &json!(false)));
+    assert!(before.get(2).is_none(), "{before}");
+    daemon.kill9();
+    daemon.restart();
+    assert_eq!(told(&mut daemon.websocket(), "after"), before);
     daemon.verify();
 }

@@ -6,7 +6,7 @@ use bincode::{Decode, Encode};
 use pi_server_core::command::{CommandKind, Target};
 use pi_server_core::failure::ErrorCode;
 use pi_server_core::frame::Outcome;
-use pi_server_core::input::{Envelope, HistoryFilter};
+use pi_server_core::input::{Details, Envelope, HistoryFilter};
 use pi_server_core::wire::failure_text;
 use pi_server_core::{CommandNo, Micros, Seq, Text};
 use serde_json::{Value, json};
@@ -93,13 +93,24 @@ impl Entry {
         }
     }
 
+    /// The id of the command whose unknown outcome this one was to settle: it belongs to the
+    /// history of both.
+    pub(super) fn settles(&self) -> Option<&Text> {
+        match &self.envelope.details {
+            Details::Reconcile { command, .. } => Some(command),
+            _ => None,
+        }
+    }
+
     pub(super) fn matches(&self, filter: &HistoryFilter) -> bool {
         let HistoryFilter { session, command, kind, success, from_ms, to_ms, limit: _, before: _ } =
             filter;
         let at_ms = self.latest().1.at.millis();
         let succeeded = self.finished.as_ref().map(|(_, ending)| ending.failure.is_none());
         session.as_ref().is_none_or(|session| self.session.as_ref() == Some(session))
-            && command.as_ref().is_none_or(|command| self.id() == *command)
+            && command
+                .as_ref()
+                .is_none_or(|command| self.id() == *command || self.settles() == Some(command))
             && kind.is_none_or(|kind| self.envelope.kind == kind)
             && success.is_none_or(|success| succeeded == Some(success))
             && from_ms.is_none_or(|from| at_ms >= from)
@@ -143,6 +154,14 @@ impl Entry {
             }
         }
         set("recovered", self.recovered.then_some(true.into()));
+        if let Details::Reconcile { command, succeeded, note } = &self.envelope.details {
+            let outcome = if *succeeded { "succeeded" } else { "failed" };
+            let mut settled = json!({ "commandId": &**command, "outcome": outcome });
+            if let Some(note) = note {
+                settled["note"] = (&**note).into();
+            }
+            entry["reconciles"] = settled;
+        }
         entry
     }
 

@@ -42,7 +42,8 @@ fn keys_of(entry: &Entry) -> impl Iterator<Item = u64> {
     let session = entry.session.as_deref().map(|session| key(b's', session));
     let outcome = entry.finished.as_ref().map(|(_, ending)| outcome_key(ending.failure.is_none()));
     let kind = key(b't', entry.envelope.kind.row().name);
-    [Some(key(b'i', &entry.id())), session, outcome, Some(kind)].into_iter().flatten()
+    let settles = entry.settles().map(|id| key(b'i', id));
+    [Some(key(b'i', &entry.id())), settles, session, outcome, Some(kind)].into_iter().flatten()
 }
 
 /// The keys that all have to fit.

@@ -6,7 +6,7 @@ use pi_server_core::failure::Failure;
 use pi_server_core::frame::{Data, Outcome};
 use pi_server_core::input::{Details, Envelope};
 use pi_server_core::output::Audience;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::entry::ERROR_BYTES_MAX;
@@ -131,6 +131,40 @@ fn all_filters_must_match() {
         ids(HistoryFilter { session: Some("s".into()), success: Some(true), ..all() }),
         ["a"]
     );
+}
+
+#[test]
+fn the_history_of_a_command_has_what_was_found_out_about_it_later() {
+    let mut world = World::new(10);
+    world.ran("a", "s", Err(Failure::OutcomeUnknown));
+    let details = Details::Reconcile {
+        command: "a".into(),
+        succeeded: true,
+        note: Some("the file is there".into()),
+    };
+    let settles = Arc::new(Envelope {
+        kind: CommandKind::ReconcileCommand,
+        details,
+        ..(*envelope(Some("b"), "s")).clone()
+    });
+    let outcome = Outcome {
+        result: Ok(Data::None),
+        session_version: None,
+        lane_sequence: Some(1),
+        at: Micros(0),
+    };
+    world.step(vec![
+        (2, settles.clone(), Phase::Accepted),
+        (2, settles, Phase::Finished(outcome.into())),
+    ]);
+    let data = world.answer(&HistoryFilter { command: Some("a".into()), ..all() });
+    assert_eq!(data["entries"][0]["commandId"], "b");
+    assert_eq!(
+        data["entries"][0]["reconciles"],
+        json!({ "commandId": "a", "outcome": "succeeded", "note": "the file is there" })
+    );
+    assert_eq!(data["entries"][1]["errorCode"], "outcome_unknown", "it ended as it did");
+    assert_eq!(world.ids(&HistoryFilter { command: Some("b".into()), ..all() }), ["b"]);
 }
 
 #[test]
