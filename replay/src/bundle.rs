@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use crate::feed::without_seal;
 use crate::made::Target;
 use crate::play::PlayError;
 use crate::redact::{Policy, Redacted, redact};
@@ -181,16 +182,12 @@ impl Table {
         found.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))
     }
 
-    pub(crate) fn read_snapshot(&self, number: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.read_whole(self.entry(SNAPSHOT, number)?, &mut bytes)?;
-        Ok(bytes)
+    pub(crate) fn read_snapshot(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        self.read_whole(self.entry(SNAPSHOT, number)?, bytes)
     }
 
-    pub(crate) fn read_pack(&self, number: u64) -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.read_whole(self.entry(PACK, number)?, &mut bytes)?;
-        Ok(bytes)
+    pub(crate) fn read_pack(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
+        self.read_whole(self.entry(PACK, number)?, bytes)
     }
 
     pub(crate) fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -237,10 +234,14 @@ pub fn bundle(
     if let (true, Some(key)) = (with_key, source.key_bytes()) {
         sealed.entry(KEY, 0, &key)?;
     }
-    let mut bytes = Vec::new();
-    for number in source.segments()? {
-        source.read_segment(number, &mut bytes)?;
-        sealed.entry(SEGMENT, number, &bytes)?;
+    let (mut bytes, segments) = (Vec::new(), source.segments()?);
+    for number in &segments {
+        source.read_segment(*number, &mut bytes)?;
+        // Where a daemon has gone on meanwhile, the journal ends as it did before.
+        if segments.last() == Some(number) && source.is_ahead(*number)? {
+            without_seal(&mut bytes);
+        }
+        sealed.entry(SEGMENT, *number, &bytes)?;
     }
     for number in source.snapshots()? {
         sealed.entry(SNAPSHOT, number, &source.read_snapshot(number)?)?;

@@ -9,8 +9,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use pi_server_core::record::{
-    Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, Record, Secret, SegmentFault,
-    Survey, Verdict,
+    Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, RECORD_STEP, Record, RecordKind,
+    SEGMENT_HEADER_BYTES, Secret, SegmentFault, Survey, Verdict, peek,
 };
 use pi_server_core::{Digest, Seq};
 
@@ -274,6 +274,19 @@ fn key_of(source: &Source, journal: JournalId, segments: &[u64]) -> Result<Key, 
 /// Where a segment's header has [`pi_server_core::record::SegmentHeader::key_check`].
 const KEY_CHECK_AT: u64 = 48;
 
+/// Takes the seal out of a segment's bytes, if it has one, and what may follow it.
+pub(crate) fn without_seal(bytes: &mut [u8]) {
+    let mut at = SEGMENT_HEADER_BYTES;
+    while let Some(header) = peek(bytes, at) {
+        if header.kind == RecordKind::Seal {
+            bytes[at..].fill(0);
+            return;
+        }
+        let length = RECORD_HEADER_BYTES + wide(header.input_len) + wide(header.body_len);
+        at += length.next_multiple_of(RECORD_STEP);
+    }
+}
+
 struct Reader {
     source: Source,
     sender: SyncSender<Batch>,
@@ -307,12 +320,14 @@ impl Reader {
     ) -> Result<(Result<Verdict, Damage>, u64, u64), SourceError> {
         let (mut given, mut bytes_read) = (0, 0);
         let mut last = 0;
+        let mut before = survey.clone();
         loop {
             for number in segments {
                 let bytes = self.load(number)?;
                 given += 1;
                 bytes_read += bytes.len() as u64;
                 last = number;
+                before.clone_from(&survey);
                 let surveyed = self.survey(&mut survey, number, &bytes);
                 self.keep(bytes);
                 if let Err(damage) = surveyed {
@@ -325,9 +340,28 @@ impl Reader {
             segments = self.source.segments()?;
             segments.retain(|number| *number > last);
             if segments.is_empty() {
-                return Ok((survey.finish(), given, bytes_read));
+                let verdict = match survey.finish() {
+                    Err(Damage::Missing { .. }) if self.source.is_ahead(last)? => {
+                        self.as_it_was(before, last)?
+                    }
+                    verdict => verdict,
+                };
+                return Ok((verdict, given, bytes_read));
             }
         }
+    }
+
+    /// The verdict on a journal of which a daemon has dropped what followed segment `last` before it
+    /// could be read: as it was when that segment had no seal yet. `before` has surveyed all others.
+    fn as_it_was(
+        &mut self,
+        mut before: Survey,
+        last: u64,
+    ) -> Result<Result<Verdict, Damage>, SourceError> {
+        let mut bytes = Vec::new();
+        self.source.read_segment(last, &mut bytes)?;
+        without_seal(&mut bytes);
+        Ok(before.segment(last, &bytes, &mut |_, _| {}).and_then(|()| before.finish()))
     }
 
     fn survey(

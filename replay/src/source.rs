@@ -1,16 +1,22 @@
 //! The files of a journal, opened for reading only.
 
+mod pins;
+
 use std::fmt;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pi_server_core::record::{Head, Secret, read_head};
 
 use crate::bundle::Table;
 use crate::status::Status;
 
+pub use pins::PINNED_MAX;
+use pins::Pins;
+
+/// How often the files are listed again because a daemon has dropped one of them meanwhile.
+const ATTEMPTS_MAX: u32 = 100;
 /// The folder of the segments in a data directory.
 pub const SEGMENT_DIR: &str = "journal";
 /// The file that says how far the journal was on disk.
@@ -49,6 +55,11 @@ pub enum SourceError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// A running daemon has dropped a file before it was read.
+    Dropped {
+        /// Which file.
+        path: PathBuf,
+    },
     /// A file cannot be read.
     Io {
         /// What was tried, as in "cannot .. PATH".
@@ -72,6 +83,7 @@ impl SourceError {
             SourceError::NoJournal { .. } => Status::Usage,
             SourceError::NoHead { .. }
             | SourceError::NoSnapshot { .. }
+            | SourceError::Dropped { .. }
             | SourceError::Bundle { .. } => Status::Damaged,
             SourceError::Io { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Status::Usage,
@@ -102,6 +114,11 @@ impl fmt::Display for SourceError {
             SourceError::Bundle { path, why } => {
                 write!(f, "{}: not a whole bundle: {why}", path.display())
             }
+            SourceError::Dropped { path } => write!(
+                f,
+                "{} was dropped before it was read: run it again, on a journal that now begins later",
+                path.display()
+            ),
             SourceError::Io { operation, path, source } => {
                 write!(f, "cannot {operation} {}: {source}", path.display())
             }
@@ -115,6 +132,7 @@ impl std::error::Error for SourceError {
             SourceError::NoJournal { .. }
             | SourceError::NoHead { .. }
             | SourceError::NoSnapshot { .. }
+            | SourceError::Dropped { .. }
             | SourceError::Bundle { .. } => None,
             SourceError::Io { source, .. } => Some(source),
         }
@@ -126,6 +144,19 @@ impl std::error::Error for SourceError {
 pub struct Source {
     dir: PathBuf,
     bundle: Option<Table>,
+    /// What there was of a directory when it was opened: a daemon could drop it meanwhile.
+    held: Option<Arc<Held>>,
+}
+
+/// Files that are held open.
+#[derive(Debug)]
+struct Held {
+    /// `HEAD`, as far as it can be read. It was read first: a running daemon writes it after the
+    /// records that it speaks of.
+    head: Option<Vec<u8>>,
+    segments: Pins,
+    snapshots: Pins,
+    packs: Pins,
 }
 
 impl Source {
@@ -135,15 +166,37 @@ impl Source {
     /// There is none.
     pub fn open(dir: &Path) -> Result<Source, SourceError> {
         if dir.is_file() {
-            let source = Source { dir: dir.to_owned(), bundle: Some(Table::read(dir)?) };
-            return source.not_empty();
+            let (dir, bundle) = (dir.to_owned(), Some(Table::read(dir)?));
+            return Source { dir, bundle, held: None }.not_empty();
         }
         let of_segments = dir.file_name().is_some_and(|name| name == SEGMENT_DIR);
         let data_dir = match dir.parent() {
             Some(parent) if of_segments && parent.join(HEAD_FILE).is_file() => parent,
             Some(_) | None => dir,
         };
-        Source { dir: data_dir.to_owned(), bundle: None }.not_empty()
+        let mut source =
+            Source { dir: data_dir.to_owned(), bundle: None, held: None }.not_empty()?;
+        source.held = source.hold()?.map(Arc::new);
+        Ok(source)
+    }
+
+    /// Opens what a daemon could drop. Segments come first: it drops them only when there is a
+    /// snapshot for all of them, and that or a newer one is there for whoever comes later. `None` if
+    /// it drops faster than one can list: what is read is what is there then.
+    fn hold(&self) -> Result<Option<Held>, SourceError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let head = self.head_bytes().ok();
+            let (segments, snapshots, packs) = (self.segments()?, self.snapshots()?, self.packs()?);
+            let opened = (
+                Pins::open(segments, |number| self.segment_path(number)),
+                Pins::open(snapshots, |number| self.snapshot_path(number)),
+                Pins::open(packs, |number| self.pack_path(number)),
+            );
+            if let (Some(segments), Some(snapshots), Some(packs)) = opened {
+                return Ok(Some(Held { head, segments, snapshots, packs }));
+            }
+        }
+        Ok(None)
     }
 
     fn not_empty(self) -> Result<Source, SourceError> {
@@ -177,6 +230,9 @@ impl Source {
         if let Some(bundle) = &self.bundle {
             return bundle.head().ok_or_else(none);
         }
+        if let Some(head) = self.held.as_ref().and_then(|held| held.head.clone()) {
+            return Ok(head);
+        }
         let path = self.dir.join(HEAD_FILE);
         std::fs::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => none(),
@@ -207,7 +263,8 @@ impl Source {
         self.bundle.is_some()
     }
 
-    /// The numbers of the segments that are there, in order.
+    /// The numbers of the segments that there were when it was opened, and of those that follow
+    /// them one by one, in order.
     ///
     /// # Errors
     /// The folder cannot be read.
@@ -215,6 +272,23 @@ impl Source {
         if let Some(bundle) = &self.bundle {
             return Ok(bundle.segments());
         }
+        let numbers = self.listed()?;
+        Ok(match &self.held {
+            Some(held) => held.segments.with(&numbers),
+            None => numbers,
+        })
+    }
+
+    /// Whether a daemon has gone on behind a segment: later ones are there, whatever it has dropped.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub(crate) fn is_ahead(&self, last: u64) -> Result<bool, SourceError> {
+        Ok(self.held.is_some() && self.listed()?.iter().any(|number| *number > last))
+    }
+
+    /// The numbers of the segments that are in the folder now, in order.
+    fn listed(&self) -> Result<Vec<u64>, SourceError> {
         let path = self.dir.join(SEGMENT_DIR);
         let failed = |source| SourceError::Io { operation: "list", path: path.clone(), source };
         let entries = match std::fs::read_dir(&path) {
@@ -241,7 +315,10 @@ impl Source {
         if let Some(bundle) = &self.bundle {
             return Ok(bundle.snapshots());
         }
-        self.numbered(SNAPSHOT_DIR, ".snap")
+        match &self.held {
+            Some(held) => Ok(held.snapshots.numbers()),
+            None => self.numbered(SNAPSHOT_DIR, ".snap"),
+        }
     }
 
     /// The numbers of the packs of bodies whose segments were dropped, in order.
@@ -252,7 +329,10 @@ impl Source {
         if let Some(bundle) = &self.bundle {
             return Ok(bundle.packs());
         }
-        self.numbered(PACK_DIR, ".pack")
+        match &self.held {
+            Some(held) => Ok(held.packs.numbers()),
+            None => self.numbered(PACK_DIR, ".pack"),
+        }
     }
 
     /// The numbers of the files of a folder, which need not be there.
@@ -278,12 +358,14 @@ impl Source {
     /// # Errors
     /// It cannot be read.
     pub fn read_snapshot(&self, number: u64) -> Result<Vec<u8>, SourceError> {
-        let path = self.snapshot_path(number);
-        let read = match &self.bundle {
-            Some(bundle) => bundle.read_snapshot(number),
-            None => std::fs::read(&path),
+        let (path, mut bytes) = (self.snapshot_path(number), Vec::new());
+        let read = match (&self.bundle, &self.held) {
+            (Some(bundle), _) => bundle.read_snapshot(number, &mut bytes),
+            (None, Some(held)) => held.snapshots.read(number, &path, &mut bytes),
+            (None, None) => Pins::default().read(number, &path, &mut bytes),
         };
-        read.map_err(|source| SourceError::Io { operation: "read", path, source })
+        read.map_err(|source| self.unread(path, source))?;
+        Ok(bytes)
     }
 
     /// The bytes of a pack.
@@ -291,12 +373,27 @@ impl Source {
     /// # Errors
     /// It cannot be read.
     pub fn read_pack(&self, number: u64) -> Result<Vec<u8>, SourceError> {
-        let path = self.dir.join(PACK_DIR).join(format!("{number:08}.pack"));
-        let read = match &self.bundle {
-            Some(bundle) => bundle.read_pack(number),
-            None => std::fs::read(&path),
+        let (path, mut bytes) = (self.pack_path(number), Vec::new());
+        let read = match (&self.bundle, &self.held) {
+            (Some(bundle), _) => bundle.read_pack(number, &mut bytes),
+            (None, Some(held)) => held.packs.read(number, &path, &mut bytes),
+            (None, None) => Pins::default().read(number, &path, &mut bytes),
         };
-        read.map_err(|source| SourceError::Io { operation: "read", path, source })
+        read.map_err(|source| self.unread(path, source))?;
+        Ok(bytes)
+    }
+
+    /// A file that is listed and cannot be read. Only a daemon takes files away.
+    fn unread(&self, path: PathBuf, source: io::Error) -> SourceError {
+        if self.bundle.is_none() && source.kind() == io::ErrorKind::NotFound {
+            return SourceError::Dropped { path };
+        }
+        SourceError::Io { operation: "read", path, source }
+    }
+
+    /// The path of a pack of bodies.
+    fn pack_path(&self, number: u64) -> PathBuf {
+        self.dir.join(PACK_DIR).join(format!("{number:08}.pack"))
     }
 
     /// The path of a snapshot.
@@ -310,12 +407,12 @@ impl Source {
     /// It cannot be read.
     pub fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
         let path = self.segment_path(number);
-        bytes.clear();
-        let read = match &self.bundle {
-            Some(bundle) => bundle.read_segment(number, bytes),
-            None => File::open(&path).and_then(|mut file| file.read_to_end(bytes).map(drop)),
+        let read = match (&self.bundle, &self.held) {
+            (Some(bundle), _) => bundle.read_segment(number, bytes),
+            (None, Some(held)) => held.segments.read(number, &path, bytes),
+            (None, None) => Pins::default().read(number, &path, bytes),
         };
-        read.map_err(|source| SourceError::Io { operation: "read", path, source })
+        read.map_err(|source| self.unread(path, source))
     }
 
     /// Reads a part of a segment.
@@ -324,11 +421,12 @@ impl Source {
     /// It cannot be read.
     pub fn read_part(&self, number: u64, at: u64, bytes: &mut [u8]) -> Result<(), SourceError> {
         let path = self.segment_path(number);
-        let read = match &self.bundle {
-            Some(bundle) => bundle.read_part(number, at, bytes),
-            None => File::open(&path).and_then(|file| file.read_exact_at(bytes, at)),
+        let read = match (&self.bundle, &self.held) {
+            (Some(bundle), _) => bundle.read_part(number, at, bytes),
+            (None, Some(held)) => held.segments.read_part(number, &path, at, bytes),
+            (None, None) => Pins::default().read_part(number, &path, at, bytes),
         };
-        read.map_err(|source| SourceError::Io { operation: "read", path, source })
+        read.map_err(|source| self.unread(path, source))
     }
 
     /// The path of a segment, as messages name it.

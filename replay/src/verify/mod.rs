@@ -29,8 +29,6 @@ pub use difference::{Difference, Divergence, Hint};
 const BATCHES_MAX: usize = 8;
 /// How often a damaged journal is read again, in case a daemon was writing what was being read.
 const ATTEMPTS_MAX: u32 = 3;
-/// How often reading begins again because a daemon has dropped what was about to be read.
-const RESTARTS_MAX: u32 = 100;
 
 /// What a verification has found.
 #[derive(Clone, Debug)]
@@ -80,18 +78,13 @@ pub struct Unreadable {
 /// # Errors
 /// A file could not be read. Damage and differences are no errors but in the report.
 pub fn verify(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report, PlayError> {
-    let (mut attempts, mut restarts) = (1, 0);
+    let mut attempts = 1;
     loop {
-        let first = source.segments()?.first().copied();
         let verified = verify_once(source, progress);
         match &verified {
             // A record that was being written while it was read can look damaged, once.
             Ok(report) if report.reading.verdict.is_err() && attempts < ATTEMPTS_MAX => {
                 attempts += 1;
-            }
-            // The journal begins later now: what was missed is gone for good, and not damaged.
-            Err(_) if restarts < RESTARTS_MAX && source.segments()?.first().copied() != first => {
-                restarts += 1;
             }
             Ok(_) | Err(_) => return verified,
         }

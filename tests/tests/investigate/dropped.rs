@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use pi_replay::show::state_at;
+use pi_replay::bundle::bundle;
+use pi_replay::show::{About, Range, Timeline, state_at, timeline};
 use pi_replay::source::Source;
+use pi_replay::verify::verify;
 use pi_server_core::Seq;
 use pi_server_core::record::{Snapshot, SnapshotFault};
 use pi_server_core::state::STATE_LAYOUT;
@@ -71,6 +73,43 @@ fn a_journal_that_begins_with_a_snapshot_is_investigated_too() {
     assert_eq!(replay(&needs_all).status.code(), Some(2));
 }
 
+#[test]
+fn what_a_daemon_drops_while_a_verb_reads_is_read_to_its_end() {
+    let setup = Setup::new().arg("--segment-bytes").arg("65536");
+    let mut daemon = setup.arg("--retain-bytes").arg("200K").start();
+    let mut client = daemon.websocket();
+    client.ok(json!({ "type": "create_session", "sessionId": "s" }));
+    // The verb has begun: all that it will read, also for a second time, is there.
+    let source = Source::open(daemon.dir()).expect("a journal");
+    let first = daemon.dir().join("journal/00000001.seg");
+    let until = Instant::now() + Duration::from_secs(60);
+    let mut ids = (0..).map(|number| format!("p{number}"));
+    while first.exists() {
+        assert!(Instant::now() < until, "the first segment is dropped");
+        let id = ids.next().expect("there is always one more");
+        client.send(&prompt(&id, "s", "[words:120] [delay:0]"));
+        client.response(&id);
+    }
+    daemon.stop();
+    let begins_later = replay_json(0, &["verify", arg(daemon.dir()), "--json"]);
+    assert!(begins_later["snapshot"].as_u64() > Some(10), "{begins_later:#}");
+    let report = verify(&source, &mut |_| {}).expect("it is read").to_json();
+    assert_eq!(report["verdict"], "identical", "{report:#}");
+    assert_eq!(report["snapshot"], Value::Null, "{report:#}");
+    let mut shown = Vec::new();
+    let range = Range { from: Seq(1), to: Seq(u64::MAX) };
+    let all = Timeline { range, about: About::Everything, json: false };
+    timeline(&source, &all, &mut shown).expect("it is shown");
+    assert!(String::from_utf8_lossy(&shown).starts_with("      #1  t"));
+    let out = tempfile::tempdir().expect("a directory");
+    let file = out.path().join("b.pib");
+    let mut bytes = Vec::new();
+    bundle(&source, true, None, &mut bytes).expect("made");
+    std::fs::write(&file, bytes).expect("written");
+    assert_eq!(replay_ends(0, &["show", arg(&file)]).as_bytes(), shown);
+    replay_ends(0, &["verify-bundle", arg(&file)]);
+}
+
 /// The snapshot as a build would write it that lays states out otherwise.
 fn of_another_layout(snapshot: &[u8]) -> Vec<u8> {
     let mut bytes = snapshot.to_vec();
@@ -102,11 +141,11 @@ fn a_state_is_shown_from_the_nearest_snapshot_that_can_be_used() {
         client.response(&id);
     }
     daemon.stop();
-    let source = Source::open(daemon.dir()).expect("a journal");
     let stats = replay_json(0, &["verify", arg(daemon.dir()), "--json"]);
     let last = Seq(stats["inputs"].as_u64().expect("a number"));
     // The state, and how many inputs were stepped for it.
     let look = |at: Seq| {
+        let source = Source::open(daemon.dir()).expect("a journal");
         let mut text = Vec::new();
         let ending = state_at(&source, at, None, true, &mut text).expect("it is shown");
         (text, ending.last.0 + 1 - ending.first.0)
