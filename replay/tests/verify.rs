@@ -35,8 +35,11 @@ fn a_journal_replays_bit_for_bit_and_is_not_touched() {
     assert_eq!((&json["bodiesErased"], &json["bodiesUnchecked"]), (&0.into(), &0.into()));
     assert_eq!((&json["divergence"], &json["damage"]), (&Value::Null, &Value::Null));
     assert_eq!((&json["tail"], &json["key"]), (&"clean".into(), &"read".into()));
+    assert_eq!((&json["tier"], &json["tiers"][0]["tier"]), (&"hot".into(), &"hot".into()));
     let text = binary(&["verify"], &dir.path().join("journal"));
-    assert!(String::from_utf8(text.stdout).unwrap().starts_with("identical: "));
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert!(text.starts_with("identical: "));
+    assert!(text.contains("\n  tier      hot (segment 1)\n"), "{text}");
     assert_eq!(tree(dir.path()), before, "reading writes nothing");
 }
 
@@ -252,6 +255,8 @@ fn an_erased_body_is_counted_and_nothing_else() {
     });
     let (code, json) = verify(dir.path());
     assert_eq!((code, &json["bodiesErased"]), (0, &erased.into()), "{json:#}");
+    assert_eq!((&json["tier"], &json["tiers"][0]["tier"]), (&"cold".into(), &"cold".into()));
+    assert_eq!(json["tiers"][0]["erased"], erased, "{json:#}");
     assert_eq!((&json["frames"], &json["framesSkipped"]), (&0.into(), &11.into()), "{json:#}");
 }
 

@@ -5,13 +5,14 @@
 use std::fmt::Debug;
 use std::sync::mpsc::Receiver;
 
-use pi_server_core::input::{Envelope, Input, InputKind, Malformed};
+use pi_server_core::input::{AgentSaid, Envelope, Input, InputKind, Malformed};
 use pi_server_core::record::{Header, Mark, Place, Secret, digest_encoded};
 use pi_server_core::wire::decode;
 use pi_server_core::{Digest, Limits, Seq};
 
 use super::Counts;
 use super::difference::{Difference, Divergence};
+use super::tiers::{Origin, Tiers};
 use crate::feed::{Batch, Item};
 
 /// A daemon keeps at most this much of a frame that is no command.
@@ -32,6 +33,8 @@ pub struct Checks {
     pub frames: u64,
     /// Frames that could not be decoded again: erased, without the key, redacted, or kept only in part.
     pub frames_skipped: u64,
+    /// What is left of the bodies of each segment.
+    pub tiers: Tiers,
     /// The first body that is not the one that was written.
     pub altered: Option<Altered>,
 }
@@ -124,6 +127,7 @@ impl Checker<'_> {
         let mut steps = stepped.steps.iter();
         for item in stepped.batch.items() {
             self.compare(&item);
+            self.found.checks.tiers.read(item.place.segment);
             if item.mark.is_some() {
                 continue;
             }
@@ -176,6 +180,12 @@ impl Checker<'_> {
             return;
         }
         let is_frame = item.input.first().is_some_and(|code| [COMMAND, MALFORMED].contains(code));
+        let from = match kind {
+            _ if is_frame => Origin::Client,
+            Some(InputKind::Agent { said: AgentSaid::Event(_), .. }) => Origin::Event,
+            Some(_) | None => Origin::Other,
+        };
+        self.found.checks.tiers.body(from, item.header.erased);
         let (Some(secret), Some(body)) = (self.secret, item.body()) else {
             self.found.checks.erased += u64::from(item.header.erased);
             self.found.checks.unchecked += u64::from(!item.header.erased);

@@ -8,6 +8,7 @@
 mod checks;
 mod difference;
 mod report;
+mod tiers;
 
 use std::ops::ControlFlow;
 use std::sync::mpsc::sync_channel;
@@ -24,6 +25,7 @@ use crate::source::{Source, SourceError};
 pub use checks::{Altered, Checks};
 use checks::{Mismatch, Stepped};
 pub use difference::{Difference, Divergence, Hint};
+pub use tiers::{Bodies, Tier, Tiers};
 
 /// Batches that may wait for the checks.
 const BATCHES_MAX: usize = 8;

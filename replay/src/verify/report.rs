@@ -60,6 +60,8 @@ impl Report {
             "bodiesErased": self.checks.erased,
             "bodiesRedacted": self.checks.redacted,
             "bodiesUnchecked": self.checks.unchecked,
+            "tier": self.checks.tiers.coldest().name(),
+            "tiers": self.checks.tiers.to_json(),
             "frames": self.checks.frames,
             "framesSkipped": self.checks.frames_skipped,
             "key": self.key,
@@ -144,6 +146,7 @@ impl fmt::Display for Report {
             write!(f, ", {} not checked (key {})", checks.unchecked, self.key)?;
         }
         writeln!(f)?;
+        writeln!(f, "  tier      {}", checks.tiers)?;
         write!(f, "  frames    {} decoded again", checks.frames)?;
         writeln!(f, ", {} skipped", checks.frames_skipped)?;
         if let Ok(Verdict { tail, .. }) = &reading.verdict {

@@ -91,6 +91,14 @@ pub struct Serve {
     /// How long to keep the journal: a number of days (30d) or hours (12h). 0 keeps it for ever.
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = age)]
     retain_age: Duration,
+    /// When to erase the deltas of streams from the journal, which the message at the end of each
+    /// repeats: like 7d, 12h, 30m, 10s, counted from when a journal file is full; `off` for never.
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = after)]
+    warm_after: After,
+    /// When to erase all texts from the journal but answers that are still stored. Decisions stay:
+    /// who sent which command when, and what came of it. `off` for never.
+    #[arg(long, value_name = "TIME", default_value = "off", value_parser = after)]
+    cold_after: After,
     /// Rules for what is taken out of texts before they are written to the journal (JSON; see
     /// docs/guides/privacy.md). Without it, what looks like a key or token is taken out.
     #[arg(long, value_name = "FILE")]
@@ -200,6 +208,8 @@ impl Serve {
             segment_bytes: self.segment_bytes,
             retain_bytes: self.retain_bytes,
             retain_age: self.retain_age,
+            warm_after: self.warm_after.0,
+            cold_after: self.cold_after.0,
             redact: self.redact_policy.as_deref().map_or_else(|| Ok(Policy::default()), policy)?,
             quiet: self.quiet,
         })
@@ -238,6 +248,24 @@ fn age(text: &str) -> Result<Duration, String> {
         Some(0) => Ok(Duration::ZERO),
         Some(seconds) if text.ends_with(['d', 'h']) => Ok(Duration::from_secs(seconds)),
         Some(_) | None => Err("must be like 30d or 12h, or 0".to_owned()),
+    }
+}
+
+/// A length of time after which something happens; `None` for never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct After(Option<Duration>);
+
+/// A length of time, or never.
+fn after(text: &str) -> Result<After, String> {
+    if text == "off" {
+        return Ok(After(None));
+    }
+    let units = [('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+    match number_with_unit(text, &units) {
+        Some(seconds) if text.ends_with(['d', 'h', 'm', 's']) => {
+            Ok(After(Some(Duration::from_secs(seconds))))
+        }
+        Some(_) | None => Err("must be like 7d, 12h, 30m or 10s, or off".to_owned()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Performing outputs, in their order: frames to clients, asks to agents, questions to the file
 //! system. Everything here may happen only after the journal said that it is safe.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use pi_server_core::audience::Audiences;
@@ -8,7 +9,7 @@ use pi_server_core::frame::Frame;
 use pi_server_core::input::{AgentSaid, InputKind};
 use pi_server_core::output::{Audience, Output};
 use pi_server_core::wire::render;
-use pi_server_core::{ConnId, Seq};
+use pi_server_core::{ConnId, Seq, Text};
 use serde_json::json;
 
 use super::links::Links;
@@ -174,15 +175,13 @@ impl Hands {
         if position.0.saturating_add(1) < first.0 {
             position = Seq(first.0.saturating_sub(1));
             for (session, from, to) in self.spans.lose(conn, first) {
-                let data = json!({
-                    "kind": "events", "sessionId": &*session, "fromSeq": from.0, "toSeq": to.0,
-                });
-                let gap = json!({ "type": "gap", "data": data }).to_string();
-                room &= self.net.feed(link, position, gap.as_bytes());
+                room &= self.net.feed(link, position, gap(&session, from, to).as_bytes());
             }
         }
+        // By session, the events in a row that are not there any more, and the client was not told.
+        let mut gone: BTreeMap<Text, (Seq, Seq)> = BTreeMap::new();
         for scanned in journal.scan_from(Seq(position.0.saturating_add(1))) {
-            let Ok(Scanned { input, .. }) = scanned else {
+            let Ok(Scanned { input, body, .. }) = scanned else {
                 // Nothing is left out in silence: without its events the client is sent away.
                 self.net.close(link, 1011, "The journal cannot be read");
                 break;
@@ -192,6 +191,7 @@ impl Hands {
             }
             if !room || *budget == 0 {
                 self.behind |= room;
+                self.tell_gone(link, position, &gone);
                 self.spans.served(conn, position);
                 return;
             }
@@ -200,6 +200,15 @@ impl Hands {
                 && let Some(session) = machine.authors().session(agent, input.seq)
                 && self.spans.wants(conn, session, input.seq)
             {
+                if body.is_none() {
+                    let (_, to) = gone.entry(session.clone()).or_insert((input.seq, input.seq));
+                    *to = input.seq;
+                    position = input.seq;
+                    continue;
+                }
+                if let Some((from, to)) = gone.remove(session) {
+                    self.net.feed(link, position, gap(session, from, to).as_bytes());
+                }
                 let frame =
                     Frame::Event { session: session.clone(), cursor: input.seq, event: input.body };
                 self.json.clear();
@@ -208,7 +217,23 @@ impl Hands {
             }
             position = input.seq;
         }
+        self.tell_gone(link, position, &gone);
         self.spans.caught_up(conn);
         self.net.caught_up(link);
     }
+
+    /// Tells a client that catches up which events it does not get.
+    fn tell_gone(&mut self, link: Link, position: Seq, gone: &BTreeMap<Text, (Seq, Seq)>) {
+        for (session, (from, to)) in gone {
+            self.net.feed(link, position, gap(session, *from, *to).as_bytes());
+        }
+    }
+}
+
+/// The frame that says which events of a session are not in the journal any more.
+fn gap(session: &str, from: Seq, to: Seq) -> String {
+    let data = json!({
+        "kind": "events", "sessionId": session, "fromSeq": from.0, "toSeq": to.0,
+    });
+    json!({ "type": "gap", "data": data }).to_string()
 }

@@ -34,4 +34,9 @@ impl Held {
     pub(super) fn is_empty(&self) -> bool {
         self.outputs.is_empty()
     }
+
+    /// The first input of which something waits.
+    pub(super) fn first(&self) -> Option<Seq> {
+        self.outputs.front().map(|(seq, _)| *seq)
+    }
 }

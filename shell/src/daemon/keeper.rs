@@ -1,14 +1,15 @@
 //! The keeper: a thread that feeds every sealed segment again, to a state of its own.
 //!
 //! That verifies what the daemon did, input by input; it makes the index of the commands that ended
-//! in it, and the snapshot at the segment's end, from which the next start goes on; and it makes
-//! older segments droppable. The loop never waits
+//! in it, and the snapshot at the segment's end, from which the next start goes on; it makes older
+//! segments droppable, and before that erases bodies in them (the journal's tiers). The loop never waits
 //! for it. Between segments it holds nothing: it begins with the newest snapshot each time.
 //!
 //! A difference between what a step did and what it does again is an alarm: it is said on standard
 //! error and counted, and from then on nothing is written and nothing dropped, so that the evidence
 //! stays.
 
+mod age;
 mod mend;
 mod retain;
 
@@ -16,7 +17,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -26,6 +27,7 @@ use pi_server_core::record::{Cursor, Snapshot};
 use super::history::{self, Covered};
 use super::past::{Divergence, Past};
 use crate::journal::{Archive, HISTORY_DIR, Journal, ReadError, SNAPSHOT_DIR, SnapshotError};
+pub(super) use age::Ages;
 pub(super) use retain::Retention;
 
 /// Steps and decoding need little of it; the loop's own stack is larger.
@@ -60,12 +62,20 @@ enum Told {
     Damaged(u64),
 }
 
+/// What the thread asks of the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// To read nothing any more of the segments up to this one.
+    LetGo(u64),
+    /// To open this segment anew.
+    Reopen(u64),
+}
+
 /// The loop's side.
 pub(super) struct Keeper {
     /// `None` at the end.
     tell: Option<Sender<Told>>,
-    /// Segments up to which the loop is to let go.
-    droppable: Receiver<u64>,
+    asked: Receiver<Asked>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
     /// What would be the thread's, if there is none.
@@ -114,7 +124,7 @@ impl Keeper {
         wake: impl Fn() + Send + 'static,
     ) -> Keeper {
         let (tell, told) = mpsc::channel();
-        let (droppable_sender, droppable) = mpsc::channel();
+        let (asking, asked) = mpsc::channel();
         let shared = Arc::new(Shared::default());
         let worker = Worker {
             archive: journal.archive(),
@@ -123,12 +133,13 @@ impl Keeper {
             bad,
             bad_indexes: BTreeSet::new(),
             given_up: BTreeSet::new(),
-            droppable: droppable_sender,
+            stuck: None,
+            asking,
             shared: Arc::clone(&shared),
             wake: Box::new(wake),
         };
         let aside = Some((worker, told));
-        Keeper { tell: Some(tell), droppable, shared, thread: None, aside, settled: 0 }
+        Keeper { tell: Some(tell), asked, shared, thread: None, aside, settled: 0 }
     }
 
     /// Does what it was told since the last step, on this thread. Whether there was anything.
@@ -139,22 +150,35 @@ impl Keeper {
         true
     }
 
-    /// Tells the thread what is settled and which indexes are `damaged`, and lets go of what it wants
-    /// to drop.
-    pub(super) fn attend(&mut self, journal: &mut Journal, damaged: impl Iterator<Item = u64>) {
+    /// Tells the thread what is settled and which indexes are `damaged`, and does what it asks for.
+    /// `held` is the first input of which outputs have not left yet: they are made of bodies, and
+    /// nothing may happen to those before.
+    pub(super) fn attend(
+        &mut self,
+        journal: &mut Journal,
+        held: Option<Seq>,
+        damaged: impl Iterator<Item = u64>,
+    ) {
         damaged.for_each(|segment| self.tell(Told::Damaged(segment)));
         let settled = journal.settled();
-        if settled > self.settled {
+        // What holds outputs back is a sync that the loop is woken by.
+        let has_left = held.is_none_or(|held| journal.first_of(settled) <= Some(held));
+        if settled > self.settled && has_left {
             self.settled = settled;
             self.tell(Told::Settled(settled));
         }
-        while let Ok(segment) = self.droppable.try_recv() {
-            match journal.let_go(segment) {
-                Ok(()) => self.tell(Told::LetGo(segment)),
-                Err(error) => {
-                    eprintln!("pi-server: cannot read what is kept of segment {segment}: {error}");
-                    self.shared.report().failures += 1;
-                }
+        while let Ok(asked) = self.asked.try_recv() {
+            match asked {
+                Asked::Reopen(segment) => journal.reopen(segment),
+                Asked::LetGo(segment) => match journal.let_go(segment) {
+                    Ok(()) => self.tell(Told::LetGo(segment)),
+                    Err(error) => {
+                        eprintln!(
+                            "pi-server: cannot read what is kept of segment {segment}: {error}"
+                        );
+                        self.shared.report().failures += 1;
+                    }
+                },
             }
         }
     }
@@ -195,7 +219,9 @@ struct Worker {
     bad_indexes: BTreeSet<u64>,
     /// Segments that there is no way to index, which has been said.
     given_up: BTreeSet<u64>,
-    droppable: Sender<u64>,
+    /// A segment of which no bodies can be erased, which has been said.
+    stuck: Option<u64>,
+    asking: Sender<Asked>,
     shared: Arc<Shared>,
     wake: Box<dyn Fn() + Send>,
 }
@@ -216,8 +242,12 @@ impl Worker {
     fn run(mut self, told: &Receiver<Told>) {
         // Where it is not allowed the thread competes as an equal.
         let _ = rustix::process::setpriority_process(None, NICE);
-        while let Ok(first) = told.recv() {
-            self.heed(first, told);
+        loop {
+            match told.recv_timeout(self.retention.pause()) {
+                Ok(first) => self.heed(first, told),
+                Err(RecvTimeoutError::Timeout) => self.tend(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
         }
     }
 
@@ -230,11 +260,16 @@ impl Worker {
                 Told::Damaged(segment) => drop(self.bad_indexes.insert(segment)),
             }
         }
+        self.tend();
+    }
+
+    /// Does what there is to do for what is settled.
+    fn tend(&mut self) {
         let alarmed = self.shared.report().divergences > 0;
         if self.settled > 1 && !alarmed {
             let last = self.settled - 1;
             let kept = self.keep(last).and_then(|()| self.retain());
-            let kept = kept.and_then(|()| self.mend(last));
+            let kept = kept.and_then(|()| self.mend(last)).and_then(|()| self.age());
             kept.unwrap_or_else(|trouble| self.complain(&trouble));
             (self.wake)();
         }

@@ -136,6 +136,11 @@ impl Machine {
         !self.held.is_empty()
     }
 
+    /// The first input of which outputs wait for the disk.
+    pub(super) fn first_held(&self) -> Option<Seq> {
+        self.held.first()
+    }
+
     /// How long the state can be left alone; `None` for ever.
     pub(super) fn patience(&self) -> Option<std::time::Duration> {
         self.state.deadline().map(|deadline| self.clock.until(deadline))

@@ -45,6 +45,10 @@ pub struct Options {
     pub retain_bytes: u64,
     /// How long inputs are kept, at least; zero for ever.
     pub retain_age: Duration,
+    /// How long inputs are kept with the deltas of streams; `None` as long as they are kept at all.
+    pub warm_after: Option<Duration>,
+    /// How long inputs are kept with bodies that nothing needs; `None` as long as they are kept.
+    pub cold_after: Option<Duration>,
     /// What is taken out of bodies before they are written.
     pub redact: Policy,
     /// Whether to say nothing on standard error but errors.

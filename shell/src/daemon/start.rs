@@ -16,7 +16,7 @@ use super::error::Error;
 use super::event_loop::{AGENTS, CLIENTS, EVENTS, EventLoop, SIGNALS, WAKER};
 use super::greeting::Greeting;
 use super::hands::Hands;
-use super::keeper::{Keeper, Retention};
+use super::keeper::{Ages, Keeper, Retention};
 use super::machine::Machine;
 use super::options::Options;
 use super::past::Past;
@@ -73,7 +73,11 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     };
     let keeper = {
         let waker = Arc::clone(&waker);
-        let retention = Retention { bytes: options.retain_bytes, age: options.retain_age };
+        let retention = Retention {
+            bytes: options.retain_bytes,
+            age: options.retain_age,
+            tiers: Ages { warm: options.warm_after, cold: options.cold_after },
+        };
         Keeper::start(&journal, retention, bad, move || wake(&waker))
             .map_err(system("start a thread"))?
     };

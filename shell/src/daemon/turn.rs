@@ -99,7 +99,6 @@ impl Daemon {
     pub(super) fn take_in(&mut self) -> Result<(), Error> {
         self.turn.inputs = 0;
         self.machine.journal_mut().poll()?;
-        self.keeper.attend(self.machine.journal_mut(), self.hands.queries.damaged());
         self.hands.stats.keeper = self.keeper.report();
         self.machine.cover(self.hands.stats.keeper.indexed);
         let writable = self.machine.journal().writable();
@@ -273,6 +272,8 @@ impl Daemon {
         self.machine.release_originals(self.hands.performed());
         self.hands.catch_up(&self.machine);
         self.hands.net.flush();
+        let held = self.machine.first_held();
+        self.keeper.attend(self.machine.journal_mut(), held, self.hands.queries.damaged());
         Ok(())
     }
 

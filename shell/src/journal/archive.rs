@@ -15,6 +15,7 @@ use super::erase::{Erased, erase_bodies};
 use super::error::{ReadError, ReadFault, SnapshotError};
 use super::pack::{self, Pack};
 use super::storage::{Disk, Kept, Shelf};
+use super::tiers::Tiers;
 
 /// The settled part of a journal. Nothing here touches the segment that is being written, but to
 /// read its beginning.
@@ -217,6 +218,33 @@ impl Archive {
             replaced.map_err(|error| failed(0, ReadFault::Io(error)))?;
         }
         Ok(erased)
+    }
+
+    /// How far bodies were erased; nothing if that is not known.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn tiers(&self) -> io::Result<Tiers> {
+        let Some(newest) = self.disk.kept(Shelf::Tiers)?.pop() else {
+            return Ok(Tiers::default());
+        };
+        let view = self.disk.view_kept(Shelf::Tiers, newest)?;
+        Ok(Tiers::parse(view.bytes(), self.journal).unwrap_or_default())
+    }
+
+    /// Writes down how far bodies were erased; on disk when this returns.
+    ///
+    /// # Errors
+    /// What was written down before counts.
+    pub fn save_tiers(&self, tiers: Tiers) -> io::Result<()> {
+        let bytes = tiers.encode(self.journal);
+        self.disk.keep(Shelf::Tiers, tiers.last(), &mut |file| file.write_all(&bytes))?;
+        for number in self.disk.kept(Shelf::Tiers)? {
+            if number != tiers.last() {
+                self.disk.discard(Shelf::Tiers, number)?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether a segment is the one of this number and this journal.

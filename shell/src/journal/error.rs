@@ -345,6 +345,13 @@ pub struct ReadError {
     pub fault: ReadFault,
 }
 
+impl ReadError {
+    /// Whether it is the file that failed, and not what is in it.
+    pub fn is_io(&self) -> bool {
+        matches!(self.fault, ReadFault::Io(_))
+    }
+}
+
 /// What failed when a record was read.
 #[derive(Debug)]
 pub enum ReadFault {

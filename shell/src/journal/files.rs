@@ -6,6 +6,7 @@
 //! DIR/quarantine/…             torn tails that were set aside
 //! DIR/snapshots/00000001.snap  the state at the end of a segment
 //! DIR/bodies/00000001.pack     bodies of dropped segments that are still needed
+//! DIR/tiers/00000001.tier      how far bodies were erased
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -42,6 +43,7 @@ pub const BODIES_DIR: &str = "bodies";
 pub const HISTORY_DIR: &str = "history";
 /// The folder of torn tails that were set aside.
 pub const QUARANTINE_DIR: &str = "quarantine";
+const TIERS_DIR: &str = "tiers";
 
 /// Name of a segment's file.
 pub fn segment_file(number: u64) -> String {
@@ -61,6 +63,7 @@ impl Shelf {
             Shelf::Snapshots => (SNAPSHOT_DIR, ".snap"),
             Shelf::Bodies => (BODIES_DIR, ".pack"),
             Shelf::History => (HISTORY_DIR, ".idx"),
+            Shelf::Tiers => (TIERS_DIR, ".tier"),
         }
     }
 
@@ -100,7 +103,7 @@ impl FileDisk {
         // Left by a life that ended while it built a segment.
         let _ = std::fs::remove_file(disk.temporary());
         let _ = std::fs::remove_file(disk.replacement());
-        for shelf in [Shelf::Snapshots, Shelf::Bodies, Shelf::History] {
+        for shelf in [Shelf::Snapshots, Shelf::Bodies, Shelf::History, Shelf::Tiers] {
             let _ = std::fs::remove_file(disk.shelf_temporary(shelf));
         }
         Ok(disk)

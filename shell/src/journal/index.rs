@@ -73,6 +73,12 @@ impl Index {
         self.segments.first().map_or(Seq(1), |part| part.first)
     }
 
+    /// The first input of a segment, or the one that would be; `None` if there is no such segment.
+    pub(super) fn first_of(&self, segment: u64) -> Option<Seq> {
+        let place = usize::try_from(segment.checked_sub(self.first_segment)?).ok()?;
+        self.segments.get(place).map(|part| part.first)
+    }
+
     /// Records of a further segment follow. The one before becomes sparse.
     pub(super) fn begin(&mut self, first: Seq) {
         if let Some(sealed) = self.segments.last_mut() {

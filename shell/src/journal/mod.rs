@@ -20,6 +20,7 @@ mod read;
 mod spare;
 pub mod storage;
 mod sync;
+mod tiers;
 
 use std::cell::{Cell, OnceCell};
 use std::io;
@@ -41,6 +42,7 @@ pub use files::{
 pub use open::{Facts, Opened, Origin, Restore};
 pub use options::{Backend, Durability, Options, Settings, UnknownName, Waker};
 pub use read::{Scan, Scanned};
+pub use tiers::Tiers;
 
 use index::Index;
 use originals::Originals;
@@ -323,6 +325,22 @@ impl Journal {
         let closed = opened.filter(|cell| cell.get().is_some()).count();
         self.views_open.set(self.views_open.get().saturating_sub(closed));
         Ok(())
+    }
+
+    /// Opens a sealed segment anew when something in it is wanted again: its bytes were replaced.
+    pub fn reopen(&mut self, segment: u64) {
+        let place = segment.checked_sub(self.index.first_segment());
+        let place = place.and_then(|place| usize::try_from(place).ok());
+        if let Some(cell) = place.and_then(|place| self.views.get_mut(place))
+            && cell.take().is_some()
+        {
+            self.views_open.set(self.views_open.get().saturating_sub(1));
+        }
+    }
+
+    /// The first input behind the segments before `segment`.
+    pub fn first_of(&self, segment: u64) -> Option<Seq> {
+        self.index.first_of(segment)
     }
 
     /// Syncs everything that was committed, on this thread.

@@ -89,6 +89,8 @@ pub enum Shelf {
     Bodies,
     /// `history/NNNNNNNN.idx`: commands that ended in that segment.
     History,
+    /// `tiers/NNNNNNNN.tier`: how far bodies were erased.
+    Tiers,
 }
 
 /// A file of which parts are read.

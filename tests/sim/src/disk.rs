@@ -247,8 +247,8 @@ impl FaultyDisk {
             let (folder, suffix) = match shelf {
                 Shelf::Snapshots => (names::SNAPSHOT_DIR, "snap"),
                 Shelf::Bodies => (names::BODIES_DIR, "pack"),
-                // The offline tool has no use for indexes, which are made from the journal.
-                Shelf::History => continue,
+                // The offline tool has no use for what is made from the journal.
+                Shelf::History | Shelf::Tiers => continue,
             };
             std::fs::write(dir.join(folder).join(format!("{number:08}.{suffix}")), bytes)?;
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use pi_server_tests::{Daemon, Setup};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{prompt, session};
 
@@ -126,4 +126,124 @@ fn the_history_outlives_restarts_and_a_damaged_index_is_made_again() {
     wait_until("the index is made again", || std::fs::read(&index).is_ok_and(|it| it == good));
     assert_eq!(client.ok(page)["data"]["entries"], before);
     assert!(daemon.stop().success());
+}
+
+/// What `pi-replay verify` says.
+fn verified(daemon: &Daemon) -> Value {
+    let output = daemon.replay(&["verify", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+    serde_json::from_slice(&output.stdout).expect("a report")
+}
+
+/// How many segments of each tier there are.
+fn tiers(report: &Value) -> [usize; 3] {
+    let tiers = report["tiers"].as_array().expect("a list");
+    ["hot", "warm", "cold"].map(|name| tiers.iter().filter(|tier| tier["tier"] == name).count())
+}
+
+/// Events and gaps that a client is sent that subscribes from the beginning, up to the newest event.
+fn caught_up(daemon: &Daemon) -> Vec<Value> {
+    let mut client = daemon.websocket();
+    let response = client.ok(json!({ "type": "switch_session", "sessionId": "s", "cursor": 0 }));
+    let newest = response["data"]["cursor"].as_u64().expect("a number");
+    let mut frames = Vec::new();
+    while frames.last().is_none_or(|frame: &Value| frame["cursor"] != newest) {
+        frames.push(client.expect("an event or a gap", |frame| {
+            frame["type"] == "event" || frame["type"] == "gap"
+        }));
+    }
+    frames
+}
+
+/// Every event comes as it was, in its order, or is in a gap; and there is no gap without one. The
+/// types of those that did not come.
+fn missing(before: &[Value], after: &[Value]) -> Vec<String> {
+    let mut missing = Vec::new();
+    let mut expected = before.iter().peekable();
+    for frame in after {
+        if frame["type"] == "event" {
+            assert_eq!(expected.next(), Some(frame));
+            continue;
+        }
+        let data = &frame["data"];
+        assert_eq!((&data["kind"], &data["sessionId"]), (&json!("events"), &json!("s")));
+        let (from, to) = (data["fromSeq"].as_u64(), data["toSeq"].as_u64());
+        assert_eq!(expected.peek().map(|event| event["cursor"].as_u64()), Some(from), "{frame}");
+        let mut last = None;
+        while let Some(event) = expected.next_if(|event| event["cursor"].as_u64() <= to) {
+            last = event["cursor"].as_u64();
+            missing.push(event["event"]["type"].as_str().expect("a type").to_owned());
+        }
+        assert_eq!(last, to, "{frame}");
+    }
+    assert_eq!(expected.next(), None);
+    missing
+}
+
+/// Whether the first segment holds some bytes. Later ones hold what was sent again.
+fn holds(daemon: &Daemon, needle: &str) -> bool {
+    let bytes = std::fs::read(daemon.dir().join("journal/00000001.seg")).expect("a segment");
+    bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+}
+
+#[test]
+fn the_journal_grows_warm_and_cold_and_still_replays_answers_and_says_what_it_lost() {
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let early = json!({ "id": "early", "type": "get_metrics" });
+    client.send(&early);
+    let answer = client.response("early")["data"].clone();
+    for number in 0..12 {
+        let id = format!("p{number}");
+        client.send(&prompt(&id, "s", &format!("planted-{number}- [words:120] [delay:0]")));
+        assert_eq!(client.response(&id)["success"], true);
+    }
+    let events = caught_up(&daemon);
+    let page = json!({ "type": "get_command_history", "commandType": "prompt", "limit": 20 });
+    let history = client.ok(page.clone())["data"]["entries"].clone();
+    assert_eq!(verified(&daemon)["tier"], "hot");
+    assert!(holds(&daemon, "planted-0-"));
+    let is_warm = |report: &Value| tiers(report)[0] <= 2 && tiers(report)[1] > 1;
+    let is_cold = |report: &Value| tiers(report)[0] <= 2 && tiers(report)[2] > 1;
+    for (name, argument) in [("warm", "--warm-after"), ("cold", "--cold-after")] {
+        assert!(daemon.stop().success());
+        daemon.restart_with(&[argument, "1s"]);
+        // Nothing is asked of the daemon meanwhile: it grows old by itself.
+        wait_until(name, || {
+            let report = verified(&daemon);
+            if name == "warm" { is_warm(&report) } else { is_cold(&report) }
+        });
+        let report = verified(&daemon);
+        assert_eq!(report["tier"], name, "{report:#}");
+        let text = daemon.replay(&["verify"]).stdout;
+        let text = String::from_utf8_lossy(&text);
+        assert!(text.contains(&format!("  tier      {name} (segment 1")), "{text}");
+        for _ in 0..2 {
+            let missing = missing(&events, &caught_up(&daemon));
+            if name == "warm" {
+                assert!(missing.len() > 200, "{}", missing.len());
+                assert!(missing.iter().all(|kind| kind == "message_update"), "{missing:?}");
+                assert!(holds(&daemon, "planted-0-"), "what a person wrote is there");
+            } else {
+                assert!(missing.iter().any(|kind| kind == "message_end"), "{missing:?}");
+                assert!(!holds(&daemon, "planted-0-"));
+            }
+            let mut client = daemon.websocket();
+            client.send(&early);
+            let again = client.response("early");
+            assert_eq!((&again["replayed"], &again["data"]), (&json!(true), &answer));
+            client.send(&prompt("p0", "s", "planted-0- [words:120] [delay:0]"));
+            assert_eq!(client.response("p0")["replayed"], true);
+            assert_eq!(client.ok(page.clone())["data"]["entries"], history);
+            let metrics = client.ok(json!({ "type": "get_metrics" }));
+            let journal = &metrics["data"]["stores"]["journal"];
+            assert_eq!(journal["divergences"], 0, "{journal}");
+            daemon.kill9();
+            daemon.restart();
+            daemon.verify();
+        }
+    }
+    assert!(daemon.stop().success());
+    daemon.verify();
 }

@@ -72,6 +72,22 @@ fn limits_are_set_by_name_and_only_within_their_range() {
 }
 
 #[test]
+fn when_texts_are_erased_is_said_with_units_or_off() {
+    let defaults = options(&[]).expect("options");
+    assert_eq!(defaults.warm_after, Some(Duration::from_secs(7 * 86_400)));
+    assert_eq!(defaults.cold_after, None);
+    let set = options(&["--warm-after", "off", "--cold-after", "90m"]).expect("options");
+    assert_eq!((set.warm_after, set.cold_after), (None, Some(Duration::from_secs(5_400))));
+    let soon = options(&["--warm-after", "0s", "--cold-after", "36h"]).expect("options");
+    assert_eq!(soon.warm_after, Some(Duration::ZERO));
+    assert_eq!(soon.cold_after, Some(Duration::from_secs(36 * 3_600)));
+    // A number alone might be meant as days, and 0 as never.
+    for bad in ["7", "0", "never", "d", "-1d", "1w", "99999999999999999999d"] {
+        assert!(options(&["--warm-after", bad]).is_err(), "{bad}");
+    }
+}
+
+#[test]
 fn what_is_kept_is_said_with_units() {
     let defaults = options(&[]).expect("options");
     assert_eq!(defaults.retain_bytes, 4 << 30);

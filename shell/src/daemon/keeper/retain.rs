@@ -2,15 +2,20 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pi_server_core::State;
+use pi_server_core::{BodyRef, State};
 
-use super::{Trouble, Worker};
+use super::age::Ages;
+use super::{Asked, Trouble, Worker};
 use crate::journal::{Archive, SnapshotError};
 
 /// Snapshots between the oldest that is kept and the newest, about.
 const SNAPSHOTS: u64 = 16;
 /// The newest snapshots, which stay with all that follows them: should one be bad, the next serves.
 const NEWEST: usize = 2;
+
+/// Bounds of how long the keeper sleeps.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 
 /// How much of the journal is kept. Whole segments go, oldest first, up to a snapshot, once either
 /// bound is exceeded.
@@ -20,9 +25,19 @@ pub(in crate::daemon) struct Retention {
     pub(in crate::daemon) bytes: u64,
     /// Age of inputs, at least; zero for ever.
     pub(in crate::daemon) age: Duration,
+    /// What is erased of it before.
+    pub(in crate::daemon) tiers: Ages,
 }
 
 impl Retention {
+    /// How long to sleep when nothing happens: a fraction of the shortest age, so that a journal that
+    /// nobody writes to grows old as well.
+    pub(super) fn pause(&self) -> Duration {
+        let ages = [self.tiers.warm, self.tiers.cold, Some(self.age).filter(|age| !age.is_zero())];
+        let shortest = ages.into_iter().flatten().min().unwrap_or(PAUSE_MAX);
+        (shortest / 8).clamp(PAUSE_MIN, PAUSE_MAX)
+    }
+
     /// Whether the snapshot at the end of a segment stays when it is not among the newest: as many
     /// stay as give the bytes a fair resolution.
     pub(super) fn keeps(&self, segment: u64, archive: &Archive) -> bool {
@@ -61,13 +76,13 @@ impl Worker {
 
     /// The last segment that need not be kept; 0 if there is none.
     fn expendable(&self, segments: &[u64]) -> Result<u64, Trouble> {
-        let Retention { bytes, age } = self.retention;
+        let Retention { bytes, age, tiers: _ } = self.retention;
         let failed = |error| Trouble::Io("read a segment", error);
         let mut total = 0;
         for segment in segments {
             total += self.archive.facts(*segment).map_err(failed)?.0;
         }
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now = now();
         let mut last = 0;
         for pair in segments.windows(2) {
             let [segment, next] = pair else { continue };
@@ -85,27 +100,54 @@ impl Worker {
         Ok(last)
     }
 
+    /// The last of the segments, from the first on, that ended so long ago; 0 if there is none.
+    pub(super) fn last_older(
+        &self,
+        segments: &[u64],
+        age: Option<Duration>,
+    ) -> Result<u64, Trouble> {
+        let Some(age) = age else { return Ok(0) };
+        let now = now();
+        let mut last = 0;
+        for pair in segments.windows(2) {
+            let [segment, next] = pair else { continue };
+            let facts = self.archive.facts(*next);
+            let (_, ended) = facts.map_err(|error| Trouble::Io("read a segment", error))?;
+            if Duration::from_micros(ended.0).saturating_add(age) >= now {
+                break;
+            }
+            last = *segment;
+        }
+        Ok(last)
+    }
+
     /// Moves the bodies along that are still needed of the segments up to `segment`, and asks the
     /// loop to let go of these.
     fn move_bodies(&mut self, segment: u64) -> Result<(), Trouble> {
+        let Some(bodies) = self.bodies(segment) else { return Ok(()) };
+        let packed = self.archive.pack(segment, bodies);
+        packed.map_err(|error| Trouble::Io("move bodies along", error))?;
+        // The loop ends after the thread, or with it.
+        let _ = self.asking.send(Asked::LetGo(segment));
+        Ok(())
+    }
+
+    /// The bodies that something needs behind a segment with a snapshot; `None` if that cannot be
+    /// used, which has been said.
+    pub(super) fn bodies(&mut self, segment: u64) -> Option<Vec<BodyRef>> {
         let bodies = self.archive.load(segment, |snapshot| {
             let state = State::decode(snapshot.state).map_err(|_| SnapshotError::Payload)?;
             Ok(state.bodies().collect())
         });
-        let bodies = match bodies {
-            Ok(bodies) => bodies,
+        match bodies {
+            Ok(bodies) => Some(bodies),
             Err(error) => {
                 super::complain_of_snapshot(segment, &error);
                 self.shared.report().failures += 1;
                 self.bad.push(segment);
-                return Ok(());
+                None
             }
-        };
-        let packed = self.archive.pack(segment, bodies);
-        packed.map_err(|error| Trouble::Io("move bodies along", error))?;
-        // The loop ends after the thread, or with it.
-        let _ = self.droppable.send(segment);
-        Ok(())
+        }
     }
 
     /// Drops the segments that the loop has let go of.
@@ -114,4 +156,9 @@ impl Worker {
             self.complain(&Trouble::Io("drop a segment", error));
         }
     }
+}
+
+/// The time since the Unix epoch.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

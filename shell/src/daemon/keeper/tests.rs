@@ -1,6 +1,7 @@
 //! The keeper on a disk that fails when told to: what a snapshot and the tail make is what all
 //! inputs make, and nothing that is dropped is missed.
 
+mod ageing;
 mod history;
 mod large;
 mod world;
@@ -177,11 +178,12 @@ fn a_crash_at_any_step_of_keeping_and_dropping_is_harmless() {
         world.disk.faults().fail_operation = Some(operation);
         let mut worker = world.worker(Retention { bytes: 1, ..KEEP_ALL });
         let kept = worker.keep(last - 1).and_then(|()| worker.keep(last));
-        if kept.is_ok() && worker.retain().is_ok() {
-            let segment = worker_asked(&world);
-            if segment.is_some_and(|segment| world.journal().let_go(segment).is_ok()) {
-                worker.drop_up_to(last - 1);
-            }
+        if kept.is_ok()
+            && worker.retain().is_ok()
+            && let Ok(Asked::LetGo(segment)) = world.asked.try_recv()
+            && world.journal().let_go(segment).is_ok()
+        {
+            worker.drop_up_to(last - 1);
         }
         let done = world.disk.faults().fail_operation.take().is_some();
         world.restart();
@@ -199,10 +201,6 @@ fn a_crash_at_any_step_of_keeping_and_dropping_is_harmless() {
         failures += 1;
     }
     assert!(failures > 30, "{failures}");
-}
-
-fn worker_asked(world: &World) -> Option<u64> {
-    world.asked.try_recv().ok()
 }
 
 #[test]
@@ -294,13 +292,13 @@ fn the_thread_does_it_by_itself_and_ends_with_its_owner() {
         let _ = sender.send(());
     });
     let mut keeper = keeper.expect("a thread");
-    keeper.attend(world.journal(), std::iter::empty());
+    keeper.attend(world.journal(), None, std::iter::empty());
     woken.recv_timeout(std::time::Duration::from_secs(60)).expect("woken");
     assert!(keeper.report().snapshot.is_some());
     assert_eq!(world.disk.kept_numbers(Shelf::Snapshots).last(), Some(&last));
     // It has asked the loop to let go of what is behind the second newest snapshot.
     let begin = world.first_behind(last - 1);
-    keeper.attend(world.journal(), std::iter::empty());
+    keeper.attend(world.journal(), None, std::iter::empty());
     drop(keeper);
     assert_eq!(world.machine().journal().first_seq(), begin);
     world.check_answers();

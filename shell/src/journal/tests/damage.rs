@@ -139,8 +139,10 @@ fn a_flipped_bit_in_any_byte_of_any_file_is_found_or_harmless() {
                 image.kept.get_mut(&(*shelf, *number)).unwrap()[at] ^= 1 << (at % 8);
             });
             match shelf {
-                // The snapshot before it serves, or the one behind it; a start reads no index.
-                Shelf::Snapshots | Shelf::History => assert!(found.is_none(), "{what}: {found:?}"),
+                // The snapshot before it serves, or the one behind it; a start reads no other.
+                Shelf::Snapshots | Shelf::History | Shelf::Tiers => {
+                    assert!(found.is_none(), "{what}: {found:?}");
+                }
                 Shelf::Bodies => {
                     assert!(matches!(found, Some(OpenError::BadPack { .. })), "{what}: {found:?}");
                 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use pi_server_core::frame::{Data, Frame};
 use pi_server_core::input::{
-    AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, InputKind, JournalFacts,
-    Opened, RecoveryPolicy, RuleSet, Transport,
+    AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, DialogMethod, InputKind,
+    JournalFacts, Opened, RecoveryPolicy, RuleSet, Transport,
 };
 use pi_server_core::output::Output;
 use pi_server_core::record::JournalId;
@@ -17,7 +17,7 @@ use pi_server_core::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Limits, Micros
 
 use super::super::super::machine::Machine;
 use super::super::super::past::Past;
-use super::super::{Report, Retention, Shared, Worker};
+use super::super::{Ages, Asked, Report, Retention, Shared, Worker};
 use crate::journal::storage::Shelf;
 use crate::journal::tests::fake::FakeDisk;
 use crate::journal::{
@@ -25,7 +25,8 @@ use crate::journal::{
 };
 
 pub(super) const SEGMENT_BYTES: u32 = 64 << 10;
-pub(super) const KEEP_ALL: Retention = Retention { bytes: 0, age: Duration::ZERO };
+pub(super) const KEEP_ALL: Retention =
+    Retention { bytes: 0, age: Duration::ZERO, tiers: Ages { warm: None, cold: None } };
 
 pub(super) struct World {
     pub(super) disk: Arc<FakeDisk>,
@@ -34,8 +35,8 @@ pub(super) struct World {
     count: u64,
     /// Bodies that stored outcomes answer with, and what is in them.
     answers: Vec<(BodyRef, String)>,
-    ask: Sender<u64>,
-    pub(super) asked: Receiver<u64>,
+    ask: Sender<Asked>,
+    pub(super) asked: Receiver<Asked>,
     boundary: u64,
     archive: Option<Archive>,
 }
@@ -170,10 +171,31 @@ impl World {
     /// Applies retention, as loop and thread do it together.
     pub(super) fn retain(&mut self, worker: &mut Worker) {
         worker.retain().ok().expect("retained");
-        while let Ok(segment) = self.asked.try_recv() {
-            self.journal().let_go(segment).expect("let go");
+        while let Some(segment) = self.heed() {
             worker.drop_up_to(segment);
         }
+    }
+
+    /// Lets segments grow old, as loop and thread do it together.
+    pub(super) fn age(&mut self, retention: Retention) {
+        let aged = self.worker(retention).age();
+        assert!(aged.is_ok());
+        self.heed();
+    }
+
+    /// Does as the loop what the thread asks for; up to which segment it has let go.
+    pub(super) fn heed(&mut self) -> Option<u64> {
+        self.machine.as_ref()?;
+        while let Ok(asked) = self.asked.try_recv() {
+            match asked {
+                Asked::LetGo(segment) => {
+                    self.journal().let_go(segment).expect("let go");
+                    return Some(segment);
+                }
+                Asked::Reopen(segment) => self.journal().reopen(segment),
+            }
+        }
+        None
     }
 
     /// Drops the segments up to this one, and makes a snapshot behind it.
@@ -204,6 +226,45 @@ impl World {
                 ));
             }
         }
+    }
+
+    /// A message that a delta has announced, as a whole.
+    pub(super) fn message(&mut self) {
+        let message = "all of it ".repeat(30);
+        let body = format!(r#"{{"type":"message_end","message":"{message}"}}"#);
+        self.take(agent(AgentSaid::Event(AgentEvent::Other)), body.as_bytes());
+    }
+
+    /// Sends a frame; the reference to it.
+    pub(super) fn frame_body(&mut self, frame: &str) -> BodyRef {
+        let seq = Seq(self.frame(frame).0);
+        self.body_of(seq)
+    }
+
+    /// The agent asks something; the reference to its question.
+    pub(super) fn ask_dialog(&mut self, request: &str, question: &str) -> BodyRef {
+        let event = AgentEvent::DialogOpened {
+            request: request.into(),
+            method: DialogMethod::Confirm,
+            timeout_ms: None,
+        };
+        let seq = self.take(agent(AgentSaid::Event(event)), question.as_bytes());
+        self.body_of(seq)
+    }
+
+    fn body_of(&self, seq: Seq) -> BodyRef {
+        let scanned = self.machine().journal().scan_from(seq).next();
+        scanned.expect("an input").expect("read").input.body
+    }
+
+    /// The end of the process.
+    pub(super) fn end(&mut self) {
+        self.machine = None;
+    }
+
+    /// The first input of a segment.
+    pub(super) fn first_of(&self, segment: u64) -> Seq {
+        self.machine().journal().first_of(segment).expect("a segment")
     }
 
     /// The first input behind a segment.
@@ -283,7 +344,7 @@ pub(super) fn worker(journal: &Journal, retention: Retention) -> Worker {
     worker_of(journal.archive(), retention, Vec::new(), channel().0)
 }
 
-fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<u64>) -> Worker {
+fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<Asked>) -> Worker {
     let shared = Arc::new(Shared::default());
     assert_eq!(*shared.report(), Report::default());
     Worker {
@@ -293,7 +354,8 @@ fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<
         bad,
         bad_indexes: BTreeSet::new(),
         given_up: BTreeSet::new(),
-        droppable: ask,
+        stuck: None,
+        asking: ask,
         shared,
         wake: Box::new(|| {}),
     }
