@@ -357,7 +357,7 @@ impl<'a> Search<'a> {
     }
 
     fn session_of(&self, agent: AgentNo) -> Option<&Text> {
-        self.past.authors.session(agent, Seq(0))
+        self.past.authors.serves(agent)
     }
 
     fn end(self) -> Found {
