@@ -287,6 +287,29 @@ fn without_the_built_in_set_and_rules_everything_is_kept() {
 }
 
 #[test]
+fn a_rule_for_a_session_is_for_its_frames_and_for_what_its_agent_says() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let policy = folder.path().join("policy.json");
+    let rules = r#"{"rules": [{"session": "private", "words": ["PLANTEDword"]}]}"#;
+    std::fs::write(&policy, rules).expect("written");
+    let mut daemon = Setup::new().arg("--redact-policy").arg(&policy).start();
+    let mut client = daemon.websocket();
+    for id in ["private", "public"] {
+        session(&mut client, id);
+        client.send(&prompt(id, id, &format!("[say:PLANTEDword of {id}] [delay:0]")));
+        client.response(id);
+        let read = format!("read {id}");
+        client.send(&json!({ "id": read, "type": "get_messages", "sessionId": id }));
+        client.response(&read);
+    }
+    drop(client);
+    assert!(daemon.stop().success());
+    assert!(!holding(daemon.dir(), b"PLANTEDword of public").is_empty());
+    assert!(holding(daemon.dir(), b"PLANTEDword of private").is_empty());
+    daemon.verify();
+}
+
+#[test]
 fn a_policy_that_makes_no_sense_is_no_start() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let policy = folder.path().join("policy.json");
