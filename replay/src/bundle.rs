@@ -216,7 +216,7 @@ impl Table {
 }
 
 /// Writes a journal as a bundle, with its key if that is wanted, and signed if there is somebody who
-/// does. Returns the seal.
+/// does. Returns the seal. `progress` is called with the number of inputs.
 ///
 /// # Errors
 /// A file cannot be read, or the bundle cannot be written.
@@ -224,12 +224,13 @@ pub fn bundle(
     source: &Source,
     with_key: bool,
     signer: Option<&Signer>,
+    progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<String, BundleError> {
     must_have_key(source, with_key)?;
     // In the order that a reader of a live journal must keep: HEAD before the segments.
     let head = source.head_bytes()?;
-    let mut sealed = Sealed::begin(source, with_key, out)?;
+    let mut sealed = Sealed::begin(source, with_key, progress, out)?;
     sealed.entry(HEAD, 0, &head)?;
     if let (true, Some(key)) = (with_key, source.key_bytes()) {
         sealed.entry(KEY, 0, &key)?;
@@ -266,7 +267,7 @@ pub fn bundle_redacted(
     out: &mut dyn Write,
 ) -> Result<(Redacted, String), BundleError> {
     must_have_key(source, with_key)?;
-    let mut sealed = Sealed::begin(source, with_key, out)?;
+    let mut sealed = Sealed::begin(source, with_key, progress, out)?;
     let redacted = redact(source, policy, &mut sealed, with_key, progress)?;
     Ok((redacted, sealed.end(signer)?))
 }
@@ -291,9 +292,10 @@ impl<'a> Sealed<'a> {
     fn begin(
         source: &Source,
         with_key: bool,
+        progress: &mut dyn FnMut(u64),
         out: &'a mut dyn Write,
     ) -> Result<Sealed<'a>, BundleError> {
-        let (stats, reading) = Stats::count(source)?;
+        let (stats, reading) = Stats::count(source, progress)?;
         let info = json!({
             "journal": reading.journal.to_string(),
             "counts": stats.to_json(),

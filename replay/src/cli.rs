@@ -4,14 +4,14 @@ mod bundle;
 mod compare;
 mod export;
 mod migrate;
+mod progress;
 mod smaller;
 mod step;
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 use pi_server_core::{ConnId, Seq};
@@ -24,8 +24,7 @@ use crate::stats::Stats;
 use crate::status::Status;
 use crate::verify::verify;
 
-/// How often progress is shown on a terminal.
-const PROGRESS: Duration = Duration::from_millis(250);
+use progress::Progress;
 
 /// Replays a pi-server journal and looks into it.
 ///
@@ -248,15 +247,16 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
         args;
     let range = Range { from: from.unwrap_or(Seq(1)), to: to.unwrap_or(Seq(u64::MAX)) };
     let mut out = BufWriter::new(io::stdout().lock());
+    let mut progress = Progress::beside_results();
+    let told = &mut |inputs| progress.show(inputs);
     let ending: Ending = if let Some(at) = at {
-        state_at(&source, *at, session.as_deref(), *json, &mut out)?
+        state_at(&source, *at, session.as_deref(), *json, told, &mut out)?
     } else if let Some(conn) = client {
-        frames(&source, *conn, range, *json, &mut out)?
+        frames(&source, *conn, range, *json, told, &mut out)?
     } else if let Some(name) = lane {
-        let mut progress = Progress::new();
-        show::lane(&source, name, range, *json, &mut |inputs| progress.show(inputs), &mut out)?
+        show::lane(&source, name, range, *json, told, &mut out)?
     } else if *as_script {
-        script(&source, range.to, &mut out)?
+        script(&source, range.to, told, &mut out)?
     } else {
         let about = match (session, command) {
             (Some(session), _) => About::Session(session.clone()),
@@ -264,8 +264,9 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
             (None, None) => About::Everything,
         };
         let wanted = Timeline { range, about, json: *json };
-        timeline(&source, &wanted, &mut out)?
+        timeline(&source, &wanted, told, &mut out)?
     };
+    progress.clear();
     out.flush()?;
     if from.is_some_and(|from| from > ending.last) {
         return Err(PlayError::NoInput {
@@ -279,7 +280,9 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
 
 fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
-    let (stats, reading) = Stats::count(&source)?;
+    let mut progress = Progress::new();
+    let (stats, reading) = Stats::count(&source, &mut |inputs| progress.show(inputs))?;
+    progress.clear();
     let json = args.json.then(|| {
         json!({
             "journal": reading.journal.to_string(),
@@ -313,33 +316,6 @@ fn print(json: Option<Value>, text: &dyn std::fmt::Display) -> Result<(), PlayEr
 fn create(path: &Path) -> Result<File, PlayError> {
     let made = OpenOptions::new().write(true).create_new(true).open(path);
     made.map_err(|source| PlayError::Create { path: path.to_owned(), source })
-}
-
-/// Progress of long work, on a terminal only.
-struct Progress {
-    shown: Option<Instant>,
-    is_terminal: bool,
-    started: Instant,
-}
-
-impl Progress {
-    fn new() -> Progress {
-        let is_terminal = io::stderr().is_terminal();
-        Progress { shown: None, is_terminal, started: Instant::now() }
-    }
-
-    fn show(&mut self, inputs: u64) {
-        if self.is_terminal && self.shown.unwrap_or(self.started).elapsed() >= PROGRESS {
-            self.shown = Some(Instant::now());
-            eprint!("\r{inputs} inputs");
-        }
-    }
-
-    fn clear(&self) {
-        if self.shown.is_some() {
-            eprint!("\r\x1b[K");
-        }
-    }
 }
 
 #[cfg(test)]

@@ -23,16 +23,20 @@ pub const FRAMES: &str = "frame_decoder";
 pub const SCRIPT: &str = "script.txt";
 
 /// Writes every distinct frame that clients sent as a seed, and the whole journal as a script.
-/// Returns how many frames there are.
+/// Returns how many frames there are. `progress` is called with the number of inputs.
 ///
 /// # Errors
 /// The journal cannot be read, `out` exists, or a file cannot be written.
-pub fn extract(source: &Source, out: &Path) -> Result<usize, PlayError> {
+pub fn extract(
+    source: &Source,
+    progress: &mut dyn FnMut(u64),
+    out: &Path,
+) -> Result<usize, PlayError> {
     let create = |path: &Path, source| PlayError::Create { path: path.to_owned(), source };
     must_be_whole(source)?;
     let inputs = load(source, Seq(u64::MAX))?;
     let mut text = Vec::new();
-    script(source, Seq(u64::MAX), &mut text)?;
+    script(source, Seq(u64::MAX), progress, &mut text)?;
     for dir in [out.to_owned(), out.join(FRAMES)] {
         std::fs::create_dir(&dir).map_err(|error| create(&dir, error))?;
     }
@@ -41,7 +45,8 @@ pub fn extract(source: &Source, out: &Path) -> Result<usize, PlayError> {
     };
     put(&out.join(SCRIPT), &text)?;
     let mut frames = std::collections::BTreeSet::new();
-    for kept in &inputs {
+    for (kept, done) in inputs.iter().zip(1..) {
+        progress(done);
         let is_frame = matches!(kept.kind, InputKind::Command { .. } | InputKind::Malformed { .. });
         if is_frame && !kept.erased {
             let hash = blake3::hash(&kept.body).to_hex();

@@ -174,11 +174,16 @@ pub fn play(
 }
 
 /// Shows `look` the state after input `at`, if there is one, from the newest snapshot on that has
-/// not more: what is in it is not stepped.
+/// not more: what is in it is not stepped. `progress` is called with the number of inputs.
 ///
 /// # Errors
 /// The journal cannot be read or decoded.
-pub fn look_at(source: &Source, at: Seq, look: impl FnOnce(&State)) -> Result<Ending, PlayError> {
+pub fn look_at(
+    source: &Source,
+    at: Seq,
+    progress: &mut dyn FnMut(u64),
+    look: impl FnOnce(&State),
+) -> Result<Ending, PlayError> {
     let mut feed = Feed::start_near(source, at)?;
     let start = feed.begin();
     if start.seq == at {
@@ -188,6 +193,7 @@ pub fn look_at(source: &Source, at: Seq, look: impl FnOnce(&State)) -> Result<En
     }
     let mut look = Some(look);
     play_feed(feed, start, |played| {
+        progress(played.input.seq.0);
         if played.input.seq < at {
             return Ok(ControlFlow::Continue(()));
         }

@@ -45,15 +45,21 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// Counts the committed records of a journal.
+    /// Counts the committed records of a journal. `progress` is called with the number of inputs.
     ///
     /// # Errors
     /// A file could not be read.
-    pub fn count(source: &Source) -> Result<(Stats, Reading), SourceError> {
+    pub fn count(
+        source: &Source,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(Stats, Reading), SourceError> {
         let mut feed = Feed::start(source)?;
         let mut stats = Stats::default();
         while let Some(batch) = feed.take() {
-            batch.items().for_each(|item| stats.add(&item));
+            for item in batch.items() {
+                stats.add(&item);
+                progress(stats.inputs);
+            }
         }
         Ok((stats, feed.finish()?))
     }

@@ -227,32 +227,6 @@ fn diff_finds_the_first_input_that_differs() {
 }
 
 #[test]
-fn every_verb_helps_with_an_example() {
-    for verb in [
-        "verify",
-        "show",
-        "stats",
-        "diff",
-        "digests",
-        "bisect",
-        "what-if",
-        "bundle",
-        "unbundle",
-        "verify-bundle",
-        "keygen",
-        "redact",
-        "migrate",
-        "shrink",
-        "corpus",
-        "step",
-        "export",
-    ] {
-        let help = text(&[verb, "--help"], Path::new("--help"));
-        assert!(help.contains("Example") && help.contains("pi-replay "), "{help}");
-    }
-}
-
-#[test]
 fn stepping_stops_where_an_altered_record_makes_it_diverge() {
     let dir = tempfile::tempdir().unwrap();
     two_lives(dir.path());

@@ -9,7 +9,8 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::migrate::HAS_KEY;
-use super::{Progress, print};
+use super::print;
+use super::progress::Progress;
 use crate::bundle::{
     BundleError, Checked, Expected, KeyError, PublicKey, Signer, bundle, bundle_redacted, check,
 };
@@ -193,13 +194,11 @@ pub(super) fn run_bundle(args: &BundleArgs) -> Result<Status, PlayError> {
     let signer = signer.as_ref();
     let mut out = BufWriter::new(super::create(&args.out)?);
     let mut progress = Progress::new();
+    let told = &mut |inputs| progress.show(inputs);
     let made = match &policy {
-        None => bundle(&source, args.with_key, signer, &mut out).map(|seal| (None, seal)),
-        Some(policy) => {
-            let progress = &mut |inputs| progress.show(inputs);
-            bundle_redacted(&source, policy, args.with_key, signer, progress, &mut out)
-                .map(|(done, seal)| (Some(done), seal))
-        }
+        None => bundle(&source, args.with_key, signer, told, &mut out).map(|seal| (None, seal)),
+        Some(policy) => bundle_redacted(&source, policy, args.with_key, signer, told, &mut out)
+            .map(|(done, seal)| (Some(done), seal)),
     };
     progress.clear();
     let made = made.map_err(|error| match error {
@@ -261,8 +260,11 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
 
 /// Whether a file is a bundle as it was made.
 fn checked(file: &Path, expected: Expected<'_>) -> Result<Checked, PlayError> {
-    if file.is_dir() {
-        return Err(PlayError::Unfit(format!("{} is a directory, and no bundle", file.display())));
+    if !file.is_file() {
+        let what = if file.is_dir() { "a directory" } else { "no file" };
+        let file = file.display();
+        let why = format!("{file} is {what}: name a bundle, as `pi-replay bundle` makes it");
+        return Err(PlayError::Unfit(why));
     }
     Ok(check(file, expected)?)
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::{Progress, print};
+use super::print;
+use super::progress::Progress;
 use crate::align::align;
 use crate::builds::{BuildError, bisect, compare, digests};
 use crate::chart::{Wanted, chart};

@@ -7,7 +7,7 @@ use clap::Args;
 use pi_server_core::{Micros, Seq};
 use serde_json::json;
 
-use super::Progress;
+use super::progress::Progress;
 use crate::chart::{Wanted, chart};
 use crate::export::{Format, export};
 use crate::play::PlayError;

@@ -6,7 +6,8 @@ use clap::Args;
 use pi_server_core::record::FORMAT_VERSION;
 use serde_json::json;
 
-use super::{Progress, print};
+use super::print;
+use super::progress::Progress;
 use crate::made::Made;
 use crate::migrate::migrate;
 use crate::play::PlayError;

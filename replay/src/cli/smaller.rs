@@ -1,12 +1,12 @@
 //! `pi-replay shrink` and `corpus`.
 
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
 use super::print;
+use super::progress::Progress;
 use crate::corpus::{FRAMES, SCRIPT, extract, of_frame, of_script};
 use crate::play::PlayError;
 use crate::shrink::{Target, shrink};
@@ -81,16 +81,12 @@ pub(super) fn run_shrink(args: &ShrinkArgs) -> Result<Status, PlayError> {
     if args.out.exists() {
         return Err(PlayError::Unfit(format!("{} exists", args.out.display())));
     }
-    let is_terminal = std::io::stderr().is_terminal();
-    let mut progress = |left: usize, tries: u64| {
-        if is_terminal {
-            eprint!("\r{left} inputs after {tries} tries ");
-        }
+    let mut progress = Progress::new();
+    let told = &mut |left: usize, tries: u64| {
+        progress.say(&format_args!("{left} inputs after {tries} tries"));
     };
-    let found = shrink(&source, &target, args.tries, &args.out, &mut progress)?;
-    if is_terminal {
-        eprint!("\r\x1b[K");
-    }
+    let found = shrink(&source, &target, args.tries, &args.out, told)?;
+    progress.clear();
     let (before, after, tries) = (found.before, found.after, found.tries);
     let json = args.json.then(|| {
         json!({
@@ -111,7 +107,10 @@ pub(super) fn run_corpus(args: &CorpusArgs) -> Result<Status, PlayError> {
     let out = args.out.display();
     let inputs = match (&args.dir, &args.script, &args.frame) {
         (Some(dir), _, _) => {
-            let frames = extract(&Source::open(dir)?, &args.out)?;
+            let mut progress = Progress::new();
+            let told = &mut |inputs| progress.show(inputs);
+            let frames = extract(&Source::open(dir)?, told, &args.out)?;
+            progress.clear();
             let text = format!("{frames} frames in {out}/{FRAMES}, a script in {out}/{SCRIPT}\n");
             print(args.json.then(|| json!({ "frames": frames })), &text)?;
             return Ok(Status::Good);

@@ -20,7 +20,8 @@ use crate::play::{Ending, PlayError, Played, play};
 use crate::source::Source;
 
 /// Writes every frame that was addressed to a connection by the steps in `range`, one a line; with
-/// `json`, an object a line that has the frame in `frame` and the step in `seq` and `at`.
+/// `json`, an object a line that has the frame in `frame` and the step in `seq` and `at`. `progress` is
+/// called with the number of inputs.
 ///
 /// # Errors
 /// The journal cannot be read or has no such connection, or the result cannot be written.
@@ -29,6 +30,7 @@ pub fn frames(
     conn: ConnId,
     range: Range,
     json: bool,
+    progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
     let mut sent = Sent {
@@ -49,6 +51,7 @@ pub fn frames(
             return Err(PlayError::NoConnection { conn: conn.0 });
         }
         opened |= is_it;
+        progress(played.input.seq.0);
         sent.step(played)?;
         let is_last = range.ends_at(played.input.seq);
         Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })

@@ -15,14 +15,21 @@ use pi_server_core::{Outputs, Seq, State};
 use crate::play::{Ending, PlayError, play};
 use crate::source::Source;
 
-/// Writes the inputs up to `to` as a script, with the outputs that stepping it has.
+/// Writes the inputs up to `to` as a script, with the outputs that stepping it has. `progress` is
+/// called with the number of inputs.
 ///
 /// # Errors
 /// The journal cannot be read, or the result cannot be written.
-pub fn script(source: &Source, to: Seq, out: &mut dyn Write) -> Result<Ending, PlayError> {
+pub fn script(
+    source: &Source,
+    to: Seq,
+    progress: &mut dyn FnMut(u64),
+    out: &mut dyn Write,
+) -> Result<Ending, PlayError> {
     let mut lines = String::new();
     let mut recorded: Vec<Vec<String>> = Vec::new();
     let ending = play(source, |played| {
+        progress(played.input.seq.0);
         // Writing to a string cannot fail.
         let _ = writeln!(lines, "{}", line(played.input));
         recorded.push(played.outputs.iter().map(ToString::to_string).collect());

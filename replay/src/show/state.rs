@@ -12,6 +12,7 @@ use crate::source::Source;
 use crate::start::Start;
 
 /// Writes the state after input `at`, or of one session in it, from the nearest snapshot on.
+/// `progress` is called with the number of inputs.
 ///
 /// # Errors
 /// The journal cannot be read or has no such input, or the result cannot be written.
@@ -20,10 +21,12 @@ pub fn state_at(
     at: Seq,
     session: Option<&str>,
     json: bool,
+    progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
     let mut found = None;
-    let ending = look_at(source, at, |state| found = Some(Picture::take(at, state, session)))?;
+    let ending =
+        look_at(source, at, progress, |state| found = Some(Picture::take(at, state, session)))?;
     let Some(picture) = found else {
         let first = Seq(Start::of(source)?.seq.0 + 1);
         return Err(PlayError::NoInput { asked: at, first, last: ending.last });

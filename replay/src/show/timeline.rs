@@ -51,13 +51,14 @@ impl Filter<'_> {
     }
 }
 
-/// Writes the timeline.
+/// Writes the timeline. `progress` is called with the number of inputs.
 ///
 /// # Errors
 /// The journal cannot be read or has no such command, or the result cannot be written.
 pub fn timeline(
     source: &Source,
     wanted: &Timeline,
+    progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
     let mut filter = match &wanted.about {
@@ -67,6 +68,7 @@ pub fn timeline(
     };
     let ending = play(source, |played| {
         let Played { input, outputs, .. } = played;
+        progress(input.seq.0);
         if filter.takes(input, outputs) && wanted.range.contains(input.seq) {
             write_step(played, wanted.json, out)?;
         }

@@ -218,7 +218,7 @@ fn no_byte_of_a_signed_bundle_can_be_changed_by_who_makes_its_seal_anew() {
     let source = Source::open(&plain).expect("a bundle");
     let (signer, forger) = (Signer::generate().expect("a key"), Signer::generate().expect("a key"));
     let mut bytes = Vec::new();
-    bundle(&source, false, Some(&signer), &mut bytes).expect("made");
+    bundle(&source, false, Some(&signer), &mut |_| {}, &mut bytes).expect("made");
     let (edited, key) = (out.path().join("edited.pib"), signer.public());
     std::fs::write(&edited, &bytes).expect("written");
     assert!(!is_refused_with(&key, &edited));
@@ -234,7 +234,7 @@ fn no_byte_of_a_signed_bundle_can_be_changed_by_who_makes_its_seal_anew() {
         file.write_all_at(&bytes[at..=at], at as u64).expect("written");
     }
     let mut others = Vec::new();
-    bundle(&source, false, Some(&forger), &mut others).expect("made");
+    bundle(&source, false, Some(&forger), &mut |_| {}, &mut others).expect("made");
     std::fs::write(&edited, &others).expect("written");
     assert!(is_refused_with(&key, &edited) && !is_refused(&edited), "signed by somebody else");
 }

@@ -99,12 +99,12 @@ fn what_a_daemon_drops_while_a_verb_reads_is_read_to_its_end() {
     let mut shown = Vec::new();
     let range = Range { from: Seq(1), to: Seq(u64::MAX) };
     let all = Timeline { range, about: About::Everything, json: false };
-    timeline(&source, &all, &mut shown).expect("it is shown");
+    timeline(&source, &all, &mut |_| {}, &mut shown).expect("it is shown");
     assert!(String::from_utf8_lossy(&shown).starts_with("      #1  t"));
     let out = tempfile::tempdir().expect("a directory");
     let file = out.path().join("b.pib");
     let mut bytes = Vec::new();
-    bundle(&source, true, None, &mut bytes).expect("made");
+    bundle(&source, true, None, &mut |_| {}, &mut bytes).expect("made");
     std::fs::write(&file, bytes).expect("written");
     assert_eq!(replay_ends(0, &["show", arg(&file)]).as_bytes(), shown);
     replay_ends(0, &["verify-bundle", arg(&file)]);
@@ -147,7 +147,8 @@ fn a_state_is_shown_from_the_nearest_snapshot_that_can_be_used() {
     let look = |at: Seq| {
         let source = Source::open(daemon.dir()).expect("a journal");
         let mut text = Vec::new();
-        let ending = state_at(&source, at, None, true, &mut text).expect("it is shown");
+        let ending =
+            state_at(&source, at, None, true, &mut |_| {}, &mut text).expect("it is shown");
         (text, ending.last.0 + 1 - ending.first.0)
     };
     let (near, fed) = look(last);
