@@ -191,9 +191,15 @@ impl Daemon {
         Ok(())
     }
 
-    /// What the thread that syncs would do now; with `HEAD` if `interval_passed`.
-    pub fn sync(&mut self, interval_passed: bool) {
-        self.turns.machine.journal().sync_aside(interval_passed);
+    /// The thread that syncs begins a sync of what was committed by now; with `HEAD` if
+    /// `interval_passed`. Whether there is anything to sync.
+    pub fn begin_sync(&mut self, interval_passed: bool) -> bool {
+        self.turns.machine.journal().begin_sync_aside(interval_passed)
+    }
+
+    /// The sync that was begun comes to its end, unless it has. Whether one had begun.
+    pub fn end_sync(&mut self) -> bool {
+        self.turns.machine.journal().end_sync_aside()
     }
 
     /// What the thread that builds segments would do now. Whether there was anything.

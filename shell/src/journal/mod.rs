@@ -355,9 +355,19 @@ impl Journal {
     /// Without threads of its own ([`Settings::background`]): syncs once what the thread would sync
     /// by now, with `HEAD` if `interval_passed`. A failure shows in the next call.
     pub fn sync_aside(&self, interval_passed: bool) {
-        if self.settings.durability != Durability::None {
-            self.syncer.step(interval_passed);
-        }
+        self.begin_sync_aside(interval_passed);
+        self.end_sync_aside();
+    }
+
+    /// The first half of [`Journal::sync_aside`]: such a sync is for what was committed by now, and
+    /// nothing of it counts as synced before the second half. Whether there is anything to sync.
+    pub fn begin_sync_aside(&self, interval_passed: bool) -> bool {
+        self.settings.durability != Durability::None && self.syncer.begin(interval_passed)
+    }
+
+    /// The second half. Whether a sync had begun.
+    pub fn end_sync_aside(&self) -> bool {
+        self.syncer.end()
     }
 
     /// Without threads of its own: tries once to build the segment that is wanted, if one is.

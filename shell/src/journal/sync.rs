@@ -63,10 +63,22 @@ struct Scope {
     unasked: bool,
 }
 
+/// A sync that has begun: what it brings to the disk, whatever is written meanwhile.
+struct Underway {
+    target: Seq,
+    segment: u64,
+    /// None if nothing of them is missing on the disk.
+    files: Vec<Arc<dyn SyncFile>>,
+    head: Head,
+    write_head: bool,
+}
+
 /// The loop's side.
 pub(super) struct Syncer {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// Without a thread: the sync that [`Syncer::begin`] has begun.
+    underway: Mutex<Option<Underway>>,
 }
 
 impl Syncer {
@@ -105,7 +117,7 @@ impl Syncer {
         } else {
             None
         };
-        Ok(Syncer { shared, thread })
+        Ok(Syncer { shared, thread, underway: Mutex::new(None) })
     }
 
     /// The last input that is known to be on disk.
@@ -147,16 +159,34 @@ impl Syncer {
 
     /// Syncs now, on this thread, and writes `HEAD`.
     pub(super) fn sync(&self) -> Result<(), JournalError> {
+        // The files of a sync that has begun are not among those that the next one takes.
+        self.end();
         let scope = Scope { head: true, unasked: true };
         self.shared.sync_once(self.shared.lock(), scope).map(|_| ())
     }
 
-    /// One sync of what is wanted, on this thread, as the thread would do it; with `HEAD` if that is
-    /// due, or an interval has passed. Failures are kept for [`Syncer::check`], as the thread does.
-    pub(super) fn step(&self, interval_passed: bool) {
+    /// Begins a sync of what is wanted, as the thread would do it; with `HEAD` if that is due, or an
+    /// interval has passed. Failures are kept for [`Syncer::check`], as the thread does. One runs at a
+    /// time. Whether there is anything to sync.
+    pub(super) fn begin(&self, interval_passed: bool) -> bool {
+        self.end();
         let work = self.shared.lock();
         let scope = Scope { head: work.head_due || interval_passed, unasked: false };
-        let _ = self.shared.sync_once(work, scope);
+        let Ok(begun) = self.shared.begin(work, scope) else { return false };
+        let moves = !begun.files.is_empty();
+        *self.underway() = Some(begun);
+        moves
+    }
+
+    /// Ends the sync that was begun last, if it has not ended. Whether it had not.
+    pub(super) fn end(&self) -> bool {
+        let Some(begun) = self.underway().take() else { return false };
+        let _ = self.shared.end(begun);
+        true
+    }
+
+    fn underway(&self) -> MutexGuard<'_, Option<Underway>> {
+        self.underway.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the thread after a last sync.
@@ -251,32 +281,42 @@ impl Shared {
     }
 
     /// One sync of everything that is wanted by now. Whether anything moved.
-    fn sync_once(
+    fn sync_once(&self, work: MutexGuard<'_, Work>, scope: Scope) -> Result<bool, JournalError> {
+        let begun = self.begin(work, scope)?;
+        self.end(begun)
+    }
+
+    /// Takes what is wanted by now. What is written from here on is for the sync after this one.
+    fn begin(
         &self,
         mut work: MutexGuard<'_, Work>,
         scope: Scope,
-    ) -> Result<bool, JournalError> {
+    ) -> Result<Underway, JournalError> {
         if let Some(error) = &work.failed {
             return Err(error.clone());
         }
         work.idle = false;
-        let target = work.wanted;
-        let segment = work.segment;
+        let Work { wanted: target, segment, head, .. } = *work;
         let mut files = mem::take(&mut work.sealed);
-        files.push(work.current.clone());
-        let mut head = work.head;
+        if target > self.durable_seq() || !files.is_empty() || scope.unasked {
+            files.push(work.current.clone());
+        }
         work.head_due = false;
-        drop(work);
+        Ok(Underway { target, segment, files, head, write_head: scope.head })
+    }
 
+    /// Brings it to the disk, and only then says so. Whether anything moved.
+    fn end(&self, begun: Underway) -> Result<bool, JournalError> {
+        let Underway { target, segment, files, head, write_head } = begun;
         let before = self.durable_seq();
-        if target > before || files.len() > 1 || scope.unasked {
+        if !files.is_empty() {
             for file in files {
                 file.sync().map_err(|source| self.fail("a segment", source))?;
             }
             self.durable.store(target.0, Ordering::Release);
         }
-        if scope.head && (target > head.durable_upto || segment > head.segment) {
-            head = Head { write: head.write + 1, durable_upto: target, segment, ..head };
+        if write_head && (target > head.durable_upto || segment > head.segment) {
+            let head = Head { write: head.write + 1, durable_upto: target, segment, ..head };
             let written = self.disk.write_head(head.slot(), &head.encode());
             written.map_err(|source| self.fail("HEAD", source))?;
             self.lock().head = head;

@@ -46,12 +46,14 @@ pub struct Counts {
     pub refused_builds: u64,
 }
 
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct File {
     live: Vec<u8>,
     durable: Vec<u8>,
     /// Sectors that a sync would write.
     dirty: BTreeSet<usize>,
+    /// Sectors that were dirty when the sync began that is under way.
+    covered: BTreeSet<usize>,
     /// Sectors whose write failed: memory shows them, the disk does not have them, and no later
     /// sync tries again.
     lost: BTreeSet<usize>,
@@ -81,8 +83,19 @@ impl File {
         }
     }
 
+    /// The same, by a sync that began earlier: what got dirty since is left out.
+    fn sync_covered(&mut self) {
+        for sector in std::mem::take(&mut self.covered) {
+            if self.dirty.remove(&sector) {
+                self.settle(sector, true);
+                self.lost.remove(&sector);
+            }
+        }
+    }
+
     /// What is only in memory is gone; `keep` says of each dirty sector whether it was written.
     fn lose(&mut self, mut keep: impl FnMut() -> bool) {
+        self.covered.clear();
         for sector in std::mem::take(&mut self.lost) {
             if !self.dirty.contains(&sector) {
                 self.settle(sector, false);
@@ -108,6 +121,8 @@ struct Contents {
     kept: BTreeMap<(Shelf, u64), Vec<u8>>,
     faults: Faults,
     counts: Counts,
+    /// The syncs of now began earlier.
+    syncs_covered: bool,
     /// Chooses where a write is cut.
     cut: u64,
 }
@@ -177,6 +192,22 @@ impl FaultyDisk {
         for file in self.lock().segments.values_mut() {
             file.lose(&mut keep);
         }
+    }
+
+    /// A sync begins: it is for what has been written by now.
+    pub fn sync_begins(&self) {
+        for file in self.lock().segments.values_mut() {
+            file.covered.clone_from(&file.dirty);
+        }
+    }
+
+    /// A sync ends that began when [`FaultyDisk::sync_begins`] was told. Nothing else is on disk by
+    /// it: what was written since waits for another.
+    pub fn sync_ends<T>(&self, end: impl FnOnce() -> T) -> T {
+        self.lock().syncs_covered = true;
+        let ended = end();
+        self.lock().syncs_covered = false;
+        ended
     }
 
     /// Another disk with the same bytes, up and without faults.
@@ -351,9 +382,8 @@ impl Disk for FaultyDisk {
         let bytes = bytes.to_vec();
         self.whole(|contents| {
             FaultyDisk::room(contents)?;
-            let none = BTreeSet::new();
             let durable = bytes.clone();
-            let file = File { durable, live: bytes, dirty: none.clone(), lost: none };
+            let file = File { durable, live: bytes, ..File::default() };
             contents.segments.insert(segment, file).map(drop).ok_or_else(missing)
         })
     }
@@ -363,8 +393,7 @@ impl Disk for FaultyDisk {
             FaultyDisk::room(contents)?;
             let mut live = header.encode().to_vec();
             live.resize(usize::try_from(header.capacity).map_err(io::Error::other)?, 0);
-            let none = BTreeSet::new();
-            let file = File { durable: live.clone(), live, dirty: none.clone(), lost: none };
+            let file = File { durable: live.clone(), live, ..File::default() };
             contents.segments.insert(header.number, file);
             Ok(())
         })
@@ -518,17 +547,18 @@ impl SyncFile for Syncs {
             file.lost.extend(lost);
             return Err(io::Error::other("injected"));
         }
-        match cut {
-            Some(0) => Err(died()),
-            Some(_) => {
-                file.sync();
-                Err(died())
-            }
-            None => {
-                file.sync();
-                contents.counts.syncs += 1;
-                Ok(())
-            }
+        if cut == Some(0) {
+            return Err(died());
         }
+        if contents.syncs_covered {
+            file.sync_covered();
+        } else {
+            file.sync();
+        }
+        if cut.is_some() {
+            return Err(died());
+        }
+        contents.counts.syncs += 1;
+        Ok(())
     }
 }

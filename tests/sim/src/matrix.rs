@@ -90,6 +90,8 @@ names! {
         Dialog = "dialog",
         /// Outputs wait for a sync.
         Unsynced = "unsynced",
+        /// A sync has begun and not ended.
+        Syncing = "syncing",
         /// A segment has just been begun.
         Roll = "roll",
         /// A snapshot has just been written.

@@ -83,6 +83,8 @@ pub(crate) struct Run {
     /// Turns since a segment was begun, and since a snapshot was written.
     since: (u64, u64),
     draining: bool,
+    /// A sync has begun and not ended.
+    syncing: bool,
     /// What the disk had counted when the life began.
     counted: Counts,
     /// Faults have ended.
@@ -149,6 +151,7 @@ impl Run {
             snapshot: None,
             since: (u64::MAX, u64::MAX),
             draining: false,
+            syncing: false,
             counted: Counts::default(),
             peace: false,
             trace: options.trace.then(String::new),
@@ -305,7 +308,15 @@ impl Run {
         let when = |entropy: &mut Entropy<'_>| self.peace || entropy.once_in(self.taste.aside);
         if when(&mut self.entropy) {
             let interval = self.peace || self.entropy.once_in(4);
-            daemon.sync(interval);
+            // Turns and crashes may come before its end, as beside a thread.
+            if !self.syncing {
+                self.disk.sync_begins();
+                self.syncing = daemon.begin_sync(interval);
+            }
+            if self.peace || !self.syncing || self.entropy.once_in(2) {
+                self.disk.sync_ends(|| daemon.end_sync());
+                self.syncing = false;
+            }
         }
         if when(&mut self.entropy) {
             daemon.build();
@@ -384,6 +395,7 @@ impl Run {
             (Situation::Turn, running),
             (Situation::Dialog, metrics.dialogs > 0),
             (Situation::Unsynced, daemon.holds()),
+            (Situation::Syncing, self.syncing),
             (Situation::Roll, self.since.0 < 3),
             (Situation::Snapshot, self.since.1 < 6),
             (Situation::Full, self.is_full()),

@@ -127,6 +127,7 @@ impl Run {
         self.snapshot = None;
         self.since = (u64::MAX, u64::MAX);
         self.draining = false;
+        self.syncing = false;
         self.counted = self.disk.counts();
         // What was read before but was dropped from the journal since cannot be read again.
         let readable = usize::try_from(daemon.journal().first_seq().0).unwrap_or(usize::MAX);
