@@ -185,7 +185,10 @@ impl Pseudonyms {
     /// A path and the folders that it is in, but for those at the root: a home directory says whose
     /// it is.
     fn path(&mut self, path: &str) {
-        self.name(Names::Path, path);
+        // The root is nobody's, and in every path.
+        if path != "/" {
+            self.name(Names::Path, path);
+        }
         let ends = path.char_indices().filter(|(at, letter)| *at > 0 && *letter == '/');
         for (end, _) in ends.skip(1) {
             self.name(Names::Path, &path[..end]);

@@ -40,6 +40,7 @@ fn a_path_goes_with_the_folders_that_it_is_in_and_what_is_in_it() {
     let mut it = Pseudonyms::default();
     it.path("/home/ann/work");
     assert_eq!(it.text("/home/ann/work/x.rs"), "path-1/x.rs");
+    it.path("/");
     assert_eq!(it.text("no /home/ann/.cfg in /home"), "no path-2/.cfg in /home");
 }
 
