@@ -13,7 +13,7 @@ use std::path::Path;
 use pi_server_core::command::Class;
 use pi_server_core::frame::{Frame, Phase};
 use pi_server_core::input::{AgentSaid, Details, InputKind};
-use pi_server_core::record::{Cursor, Record, RecordKind};
+use pi_server_core::record::{Cursor, Record, decode_kind};
 use pi_server_core::{AgentNo, BodyRef, CommandNo, Digest, Input, Micros, Output, Seq, Text};
 
 use super::error::Error;
@@ -75,6 +75,20 @@ pub struct Erasure {
     pub unfinished: Vec<String>,
 }
 
+impl Erasure {
+    /// Counts a body by what it is.
+    fn count(&mut self, record: &Record<'_>) {
+        match decode_kind(record.input) {
+            Ok(InputKind::Command { .. } | InputKind::Malformed { .. }) => self.frames += 1,
+            Ok(
+                InputKind::Answered { .. }
+                | InputKind::Agent { said: AgentSaid::Replied { .. }, .. },
+            ) => self.answers += 1,
+            Ok(_) | Err(_) => self.events += 1,
+        }
+    }
+}
+
 /// Finds what is to go, and erases it if `really` says so. Takes the lock of the journal, and sets a
 /// torn tail aside as every start does.
 ///
@@ -87,17 +101,29 @@ pub fn erase(dir: &Path, selection: &Selection, really: bool) -> Result<Erasure,
     // Holds the lock of the directory for as long as it is there.
     let archive = journal.archive();
     let search = Search::new(selection, &journal);
-    let Found { mut erasure, chosen, working } = search.run(&archive, dir)?;
+    let Found { chosen, working } = search.run(&archive, dir)?;
     journal.close().map_err(Error::Journal)?;
+    let mut erasure = Erasure::default();
     for (segment, chosen) in &chosen {
-        erasure.segments += 1;
-        if really {
-            let mut is_chosen = |record: &Record<'_>| {
-                record.header.kind == RecordKind::Input
-                    && chosen.binary_search(&record.header.seq).is_ok()
-            };
-            archive.erase(*segment, &mut is_chosen).map_err(Error::Erase)?;
-        }
+        let mut is_chosen = |record: &Record<'_>| {
+            let seq = record.header.seq;
+            if chosen.binary_search(&seq).is_err() {
+                return false;
+            }
+            if let Some(name) = working.get(&CommandNo(seq.0)) {
+                erasure.unfinished.push(name.clone());
+                return false;
+            }
+            erasure.count(record);
+            true
+        };
+        let erased = if really {
+            archive.erase(*segment, &mut is_chosen).map_err(Error::Erase)?
+        } else {
+            archive.would_erase(*segment, &mut is_chosen).map_err(Error::Read)?
+        };
+        erasure.segments += u64::from(erased.bodies > 0);
+        erasure.bytes += erased.bytes;
     }
     packs(&archive, selection, &working, really, &mut erasure)?;
     quarantine(&dir.join(QUARANTINE_DIR), selection, really, &mut erasure)?;
@@ -108,7 +134,7 @@ pub fn erase(dir: &Path, selection: &Selection, really: bool) -> Result<Erasure,
 fn packs(
     archive: &Archive,
     selection: &Selection,
-    working: &BTreeSet<CommandNo>,
+    working: &BTreeMap<CommandNo, String>,
     really: bool,
     erasure: &mut Erasure,
 ) -> Result<(), Error> {
@@ -120,7 +146,7 @@ fn packs(
     let (_, newest) = archive.facts(first).map_err(failed("read a segment"))?;
     let of_all = selection.sessions.is_empty() && selection.commands.is_empty();
     let old = of_all && selection.before.is_some_and(|before| newest < before);
-    let may_go = |body: &BodyRef| !working.contains(&CommandNo(body.seq.0));
+    let may_go = |body: &BodyRef| !working.contains_key(&CommandNo(body.seq.0));
     let count = packed.iter().filter(|body| may_go(body)).count() as u64;
     if !(selection.dropped || old) {
         erasure.unknown = count;
@@ -168,26 +194,10 @@ fn failed(operation: &'static str) -> impl Fn(io::Error) -> Error {
 
 /// What a search has come to.
 struct Found {
-    erasure: Erasure,
     /// The inputs whose bodies are to go, ascending, by their segments.
     chosen: BTreeMap<u64, Vec<Seq>>,
-    /// Commands that have not ended.
-    working: BTreeSet<CommandNo>,
-}
-
-/// A body that is to go, unless its command turns out to be at work still.
-struct Candidate {
-    segment: u64,
-    body: BodyRef,
-    what: What,
-    id: Option<Text>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum What {
-    Frame,
-    Answer,
-    Event,
+    /// Commands that have not ended, by what they are called.
+    working: BTreeMap<CommandNo, String>,
 }
 
 /// Goes through a journal and decides about each body.
@@ -195,7 +205,7 @@ struct Search<'a> {
     selection: &'a Selection,
     journal: &'a Journal,
     past: Past,
-    candidates: Vec<Candidate>,
+    chosen: BTreeMap<u64, Vec<Seq>>,
     /// Commands about a session that is chosen.
     of_session: BTreeSet<CommandNo>,
     /// Commands that are chosen by their ids.
@@ -210,7 +220,7 @@ impl<'a> Search<'a> {
             selection,
             journal,
             past: Past::new(),
-            candidates: Vec::new(),
+            chosen: BTreeMap::new(),
             of_session: BTreeSet::new(),
             named: BTreeSet::new(),
             turns: BTreeMap::new(),
@@ -283,15 +293,8 @@ impl<'a> Search<'a> {
                 (Phase::Accepted | Phase::Started, _) => {}
             }
         }
-        if chosen && self.journal.body(input.body).is_some_and(|body| !body.is_empty()) {
-            let (what, id) = match &input.kind {
-                InputKind::Command { envelope, .. } => (What::Frame, envelope.id.clone()),
-                InputKind::Malformed { .. } => (What::Frame, None),
-                InputKind::Answered { .. }
-                | InputKind::Agent { said: AgentSaid::Replied { .. }, .. } => (What::Answer, None),
-                _ => (What::Event, None),
-            };
-            self.candidates.push(Candidate { segment, body: input.body, what, id });
+        if chosen && !input.body.is_empty() {
+            self.chosen.entry(segment).or_default().push(input.seq);
         }
         Ok(())
     }
@@ -361,25 +364,12 @@ impl<'a> Search<'a> {
     }
 
     fn end(self) -> Found {
-        let working: BTreeSet<CommandNo> =
-            self.past.state.commands().map(|command| command.number).collect();
-        let mut erasure = Erasure::default();
-        let mut chosen: BTreeMap<u64, Vec<Seq>> = BTreeMap::new();
-        for Candidate { segment, body, what, id } in self.candidates {
-            if working.contains(&CommandNo(body.seq.0)) {
-                let name = id.map_or_else(|| format!("#{}", body.seq), |id| id.to_string());
-                erasure.unfinished.push(name);
-                continue;
-            }
-            match what {
-                What::Frame => erasure.frames += 1,
-                What::Answer => erasure.answers += 1,
-                What::Event => erasure.events += 1,
-            }
-            erasure.bytes += u64::from(body.len);
-            chosen.entry(segment).or_default().push(body.seq);
-        }
-        Found { erasure, chosen, working }
+        let commands = self.past.state.commands();
+        let called = commands.map(|command| {
+            let name = command.id.map(|id| id.to_string());
+            (command.number, name.unwrap_or_else(|| format!("#{}", command.number)))
+        });
+        Found { working: called.collect(), chosen: self.chosen }
     }
 }
 

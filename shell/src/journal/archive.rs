@@ -207,17 +207,40 @@ impl Archive {
         segment: u64,
         chosen: &mut dyn FnMut(&Record<'_>) -> bool,
     ) -> Result<Erased, ReadError> {
+        let (bytes, erased) = self.without(segment, chosen)?;
+        if erased.bodies > 0 {
+            let replaced = self.disk.replace(segment, &bytes, erased.sealed);
+            let failed = |error| ReadError { segment, offset: 0, fault: ReadFault::Io(error) };
+            replaced.map_err(failed)?;
+        }
+        Ok(erased)
+    }
+
+    /// What [`Archive::erase`] would erase.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn would_erase(
+        &self,
+        segment: u64,
+        chosen: &mut dyn FnMut(&Record<'_>) -> bool,
+    ) -> Result<Erased, ReadError> {
+        self.without(segment, chosen).map(|(_, erased)| erased)
+    }
+
+    /// The bytes of a segment without the bodies that `chosen` picks.
+    fn without(
+        &self,
+        segment: u64,
+        chosen: &mut dyn FnMut(&Record<'_>) -> bool,
+    ) -> Result<(Vec<u8>, Erased), ReadError> {
         let failed = |offset, fault| ReadError { segment, offset, fault };
         let view = self.disk.view(segment).map_err(|error| failed(0, ReadFault::Io(error)))?;
         self.check_header(segment, view.bytes())?;
         let mut bytes = view.bytes().to_vec();
         let erased = erase_bodies(&self.framer, &mut bytes, chosen)
             .map_err(|(offset, fault)| failed(offset, ReadFault::Record(fault)))?;
-        if erased.bodies > 0 {
-            let replaced = self.disk.replace(segment, &bytes, erased.sealed);
-            replaced.map_err(|error| failed(0, ReadFault::Io(error)))?;
-        }
-        Ok(erased)
+        Ok((bytes, erased))
     }
 
     /// How far bodies were erased; nothing if that is not known.
