@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use pi_server_core::Seq;
 use serde_json::{Map, Value, json};
 
 use super::Range;
@@ -34,7 +35,14 @@ pub fn lane(
     }
     bars.sort_by_key(|(sequence, _)| *sequence);
     if !json {
-        writeln!(out, "lane {lane}: {} commands", bars.len())?;
+        write!(out, "lane {lane}: {} commands", bars.len())?;
+        // What was accepted before is not known from here on.
+        let first = ending.first;
+        writeln!(
+            out,
+            "{}",
+            if first > Seq(1) { format!(" from #{first} on") } else { String::new() }
+        )?;
     }
     for (sequence, bar) in bars {
         if json {

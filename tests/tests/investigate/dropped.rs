@@ -62,6 +62,11 @@ fn a_journal_that_begins_with_a_snapshot_is_investigated_too() {
         assert!(report["snapshot"].as_u64() > Some(10), "{report:#}");
         assert_eq!(replay_ends(0, &["show", arg(other)]), original, "{}", other.display());
     }
+    let lane = replay_ends(0, &["show", dir, "--lane", "session:s"]);
+    let (head, rows) = lane.split_once('\n').expect("lines");
+    let first = original.lines().next().expect("a step").split_whitespace().next();
+    assert!(head.ends_with(&format!(" from {} on", first.expect("a number"))), "{head}");
+    assert!(rows.contains("\"p11\" prompt") && !rows.contains("\"p0\" prompt"), "{lane}");
     let lines = replay_ends(0, &["export", dir, "--format", "jsonl"]);
     assert!(lines.lines().count() > 100);
     let own = pi_server_tests::programs::program("pi-replay");

@@ -11,6 +11,7 @@ use pi_server_tests::programs::{other_replay, program};
 use serde_json::Value;
 
 use crate::incident::{incident, tree};
+use crate::step::answers_of;
 use crate::{arg, replay_ends, replay_json};
 
 /// The step in which `dies` fails and, as the rule is, `after-dies` with it: its number, and what it
@@ -46,6 +47,9 @@ fn a_changed_rule_is_found_at_the_first_step_that_it_changes() {
     assert_eq!(report["divergence"]["seq"], seq, "{report:#}");
 
     let (own, changed) = (program("pi-replay"), other_replay());
+    let walked = answers_of(&changed, dir, &[], "break divergence\nc\n");
+    let found = walked.find("(not the recorded").unwrap_or_else(|| panic!("{walked}"));
+    assert!(walked[..found].contains(&format!("#{seq}  t")), "{walked}");
     let found = replay_json(10, &["diff", dir, "--build", arg(&changed), "--json"]);
     let difference = &found["difference"];
     assert_eq!((&found["equalSteps"], &difference["seq"]), (&(seq - 1).into(), &seq.into()));

@@ -147,6 +147,11 @@ fn the_trace_is_one_as_the_format_demands_and_nothing_is_missing_from_it() {
     let dir = arg(daemon.dir());
     let trace = Trace::read(&replay_json(0, &["export", dir, "--format", "perfetto"]));
     trace.check();
+    // Parts of it too: what an arrow would come from may be missing there.
+    for part in [["--session", "beta"], ["--from", "30"], ["--to", "30"]] {
+        let args = [&["export", dir, "--format", "perfetto"], part.as_slice()].concat();
+        Trace::read(&replay_json(0, &args)).check();
+    }
     for lane in ["server", "session:alpha", "session:beta"] {
         assert!(trace.threads.values().any(|name| name == lane), "{:?}", trace.threads);
     }

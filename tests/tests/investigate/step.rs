@@ -1,6 +1,7 @@
 //! `pi-replay step`.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use pi_server_tests::programs::program;
@@ -11,7 +12,12 @@ use crate::{arg, replay_ends, replay_json};
 
 /// What the tool answers to these lines.
 pub(crate) fn answers(dir: &str, args: &[&str], lines: &str) -> String {
-    let mut child = Command::new(program("pi-replay"))
+    answers_of(&program("pi-replay"), dir, args, lines)
+}
+
+/// What a build of the tool answers to these lines.
+pub(crate) fn answers_of(build: &Path, dir: &str, args: &[&str], lines: &str) -> String {
+    let mut child = Command::new(build)
         .args(["step", dir])
         .args(args)
         .stdin(Stdio::piped())
