@@ -12,6 +12,10 @@ use crate::invariants::Watch;
 use crate::model::{Choices, Model, Seen};
 use crate::shape::World;
 
+/// A state costs more to copy and to compare than a step does; every so manieth step is looked at that
+/// closely, by its number.
+const LOOKS_EVERY: u64 = 8;
+
 /// A run that went wrong.
 #[derive(Clone, Debug)]
 pub struct Broken {
@@ -60,6 +64,25 @@ pub struct Check {
     watch: Watch,
     model: Model,
     audiences: Audiences,
+    twin: Option<Twin>,
+    snapshots_every: u64,
+}
+
+/// A state that comes from a snapshot and goes on beside the one that it was taken of: DESIGN
+/// section 6.
+struct Twin {
+    state: State,
+    outputs: Outputs,
+}
+
+impl Twin {
+    fn of(state: &State) -> Result<Twin, String> {
+        let again = State::decode(&state.encode()).map_err(|_| "a snapshot cannot be read")?;
+        if again != *state {
+            return Err("a snapshot is another state".into());
+        }
+        Ok(Twin { state: again, outputs: Outputs::new() })
+    }
 }
 
 impl Default for Check {
@@ -71,12 +94,20 @@ impl Default for Check {
 impl Check {
     /// A state before its first input.
     pub fn new() -> Check {
+        Check::with_snapshots_every(LOOKS_EVERY)
+    }
+
+    /// The same with a snapshot taken, read and gone on from at every so manieth input only, for
+    /// states that hold much.
+    pub fn with_snapshots_every(inputs: u64) -> Check {
         Check {
             state: State::new(),
             outputs: Outputs::new(),
             watch: Watch::default(),
             model: Model::new(),
             audiences: Audiences::new(),
+            twin: None,
+            snapshots_every: inputs,
         }
     }
 
@@ -85,15 +116,33 @@ impl Check {
     /// # Errors
     /// What does not hold.
     pub fn step(&mut self, input: &Input) -> Result<(), String> {
-        // A snapshot costs more than a step; every eighth step is looked at, by its number.
-        let before = input.seq.0.is_multiple_of(8).then(|| self.state.clone());
+        let looks = input.seq.0.is_multiple_of(LOOKS_EVERY);
+        let before = looks.then(|| self.state.clone());
+        if input.seq.0.is_multiple_of(self.snapshots_every) {
+            if self.twin.as_ref().is_some_and(|twin| twin.state != self.state) {
+                return Err("the state of a snapshot goes on in another way".into());
+            }
+            self.twin = Some(Twin::of(&self.state)?);
+        }
         // Law 6: no input can panic a step. The state is not looked at after a panic.
         let stepped = catch_unwind(AssertUnwindSafe(|| self.state.step(input, &mut self.outputs)));
         if stepped.is_err() {
             return Err("the step panics".into());
         }
+        self.twin_steps(input)?;
         self.watch.after(before.as_ref(), input, self.outputs.as_slice(), &self.state)?;
         self.compare(input)
+    }
+
+    /// The state of a snapshot must go on like the one that the snapshot is of; it is compared with it
+    /// when the next is taken.
+    fn twin_steps(&mut self, input: &Input) -> Result<(), String> {
+        let Some(twin) = &mut self.twin else { return Ok(()) };
+        twin.state.step(input, &mut twin.outputs);
+        if twin.outputs.as_slice() == self.outputs.as_slice() {
+            return Ok(());
+        }
+        Err("the state of a snapshot says something else".into())
     }
 
     /// What the step shows must be what the model says it shows.

@@ -48,8 +48,8 @@ struct Cli {
     /// Ends a campaign after so many failures.
     #[arg(long, value_name = "COUNT", default_value_t = 10)]
     failures: u64,
-    /// How many threads run seeds; each run is on one.
-    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    /// How many threads run seeds, each run on one; as many as there are processors by default.
+    #[arg(long, value_name = "COUNT", default_value_t = processors())]
     jobs: u64,
     /// Verifies the journal of every so manieth seed with the offline tool, too; 0 for none.
     #[arg(long, value_name = "N", default_value_t = 10)]
@@ -57,6 +57,10 @@ struct Cli {
     /// Prints JSON.
     #[arg(long)]
     json: bool,
+}
+
+fn processors() -> u64 {
+    std::thread::available_parallelism().map_or(1, |count| count.get() as u64)
 }
 
 fn range(text: &str) -> Result<(u64, u64), String> {

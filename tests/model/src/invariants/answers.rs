@@ -152,6 +152,7 @@ fn finished(ledger: &mut Ledger, seq: Seq, no: CommandNo, outcome: &Arc<Outcome>
     command.outcome = Some(outcome.clone());
     command.ended = seq;
     ledger.in_flight.remove(&no);
+    ledger.just_ended.push(no);
     let command = command.clone();
     if outcome.lane_sequence != Some(command.lane_sequence) {
         return Err(format!("4.4: #{no} ends with another lane sequence"));
@@ -333,13 +334,16 @@ pub(super) fn waits_for(ledger: &Ledger, envelope: &Envelope, conn: ConnId) -> O
 }
 
 /// Section 4.4: when a command has ended, everybody who waited for it has been told.
-pub(super) fn nothing_is_left_unanswered(ledger: &Ledger) -> Rule {
-    for (no, command) in &ledger.commands {
+///
+/// It is looked at once, in the step that ends it: later nobody can begin to wait for it.
+pub(super) fn nothing_is_left_unanswered(ledger: &mut Ledger) -> Rule {
+    for no in std::mem::take(&mut ledger.just_ended) {
+        let Some(command) = ledger.commands.get(&no) else { continue };
         let owner = command.owner.is_some_and(|conn| ledger.conns.contains_key(&conn));
-        if command.outcome.is_some() && owner && !command.answered {
+        if owner && !command.answered {
             return Err(format!("4.4: #{no} has ended and its sender was not told"));
         }
-        if command.outcome.is_some() && !command.waiters.is_empty() {
+        if !command.waiters.is_empty() {
             return Err(format!("6.2: #{no} has ended and a repetition was not told"));
         }
     }

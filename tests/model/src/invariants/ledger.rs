@@ -103,6 +103,8 @@ pub(super) struct Ledger {
     pub(super) conns: BTreeMap<ConnId, Option<Text>>,
     pub(super) commands: BTreeMap<CommandNo, Command>,
     pub(super) in_flight: BTreeSet<CommandNo>,
+    /// Those that ended in this step.
+    pub(super) just_ended: Vec<CommandNo>,
     pub(super) ids: BTreeMap<Name, CommandNo>,
     pub(super) sequences: BTreeMap<Lane, u64>,
     pub(super) versions: BTreeMap<Text, u64>,

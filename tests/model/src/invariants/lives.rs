@@ -1,10 +1,12 @@
 //! Connections, daemon lives and bounds.
 
+use std::collections::BTreeMap;
+
 use pi_server_core::input::InputKind;
 use pi_server_core::output::Output;
 use pi_server_core::{ConnId, Input};
 
-use super::ledger::{Agent, Ledger};
+use super::ledger::{Agent, Lane, Ledger};
 use super::{Rule, order};
 use pi_server_core::input::{AgentKind, AgentSaid};
 
@@ -97,19 +99,22 @@ pub(super) fn bounds_hold(ledger: &Ledger) -> Rule {
     }
     let subscriptions = order::most_subscriptions(ledger);
     within("subscriptions", subscriptions, limits.subscriptions_per_connection_max)?;
-    for lane in ledger.sequences.keys() {
-        let waiting = ledger.in_lane(lane).filter(|(_, command)| command.is_waiting()).count();
-        within("commands waiting in a lane", waiting, limits.lane_waiting_max)?;
+    let mut waiting: BTreeMap<&Lane, usize> = BTreeMap::new();
+    let mut pending: BTreeMap<ConnId, usize> = BTreeMap::new();
+    for command in ledger.in_flight.iter().filter_map(|no| ledger.commands.get(no)) {
+        if command.is_waiting() {
+            *waiting.entry(&command.lane).or_default() += 1;
+        }
+        let waiters = command.waiters.iter().map(|(conn, _)| *conn);
+        for conn in waiters.chain(command.owner) {
+            *pending.entry(conn).or_default() += 1;
+        }
     }
-    for conn in ledger.conns.keys() {
-        let commands = ledger.in_flight.iter().filter_map(|no| ledger.commands.get(no));
-        let pending: usize = commands
-            .map(|command| {
-                let waiters = command.waiters.iter().filter(|(waiting, _)| waiting == conn);
-                waiters.count() + usize::from(command.owner == Some(*conn))
-            })
-            .sum();
-        within("unanswered requests", pending, limits.pending_per_connection_max)?;
+    for count in waiting.into_values() {
+        within("commands waiting in a lane", count, limits.lane_waiting_max)?;
+    }
+    for (_, count) in pending.into_iter().filter(|(conn, _)| ledger.conns.contains_key(conn)) {
+        within("unanswered requests", count, limits.pending_per_connection_max)?;
     }
     Ok(())
 }

@@ -161,7 +161,7 @@ impl Model {
         let unnamed = row.target == Target::Creates && envelope.session.is_none();
         let lane: Lane = if row.target == Target::Server { None } else { envelope.session.clone() };
         let waiting =
-            self.commands.iter().filter(|c| c.lane() == lane && c.place == Place::Waiting);
+            self.commands.iter().filter(|c| *c.lane() == lane && c.place == Place::Waiting);
         let max = limits.lane_waiting_max;
         if !unnamed && waiting.count() as u64 >= max {
             return Err(Failure::LaneFull { max });
@@ -295,7 +295,7 @@ impl Model {
 
     /// Section 7.1: dense from 1, and from 1 again when neither session nor command is left.
     fn next_lane_sequence(&mut self, command: &Command) -> u64 {
-        let lane = command.lane();
+        let lane = command.lane().clone();
         let entry = self.sequences.entry(lane).or_insert(0);
         *entry += 1;
         *entry

@@ -61,6 +61,11 @@ impl Choices {
         self.name.clone().unwrap_or_else(|| Text::from("?"))
     }
 
+    /// Whether several commands ended in this step.
+    pub(super) fn has_several_ends(&self) -> bool {
+        self.ends.len() > 1
+    }
+
     /// When a command ended, among those that ended in this step.
     pub(super) fn end(&self, no: CommandNo) -> usize {
         self.ends.iter().position(|end| *end == no).unwrap_or(usize::MAX)

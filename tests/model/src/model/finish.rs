@@ -144,11 +144,12 @@ impl Model {
 
     /// Outcomes are stored in the order in which commands ended, and which of several lanes goes
     /// first is the daemon's choice: what is stored and forgotten follows from that.
-    pub(super) fn store_in_the_order_of_ends(&mut self, before: Ids) {
+    pub(super) fn store_in_the_order_of_ends(&mut self, before: Option<Ids>) {
         let mut ended = std::mem::take(&mut self.ended);
         if ended.is_sorted_by_key(|stored| self.choices.end(stored.no)) {
             return;
         }
+        let Some(before) = before else { return };
         ended.sort_by_key(|stored| self.choices.end(stored.no));
         // What was settled in this very step stays settled.
         let after = std::mem::replace(&mut self.stored, before.stored);
@@ -163,9 +164,10 @@ impl Model {
         }
     }
 
-    /// What ids lead to now.
-    pub(super) fn ids(&self) -> Ids {
-        Ids { stored: self.stored.clone(), forgotten: self.forgotten.clone() }
+    /// What ids lead to now, if it may be asked for after the step: of one end there is one order.
+    pub(super) fn ids(&self) -> Option<Ids> {
+        let matters = self.choices.has_several_ends();
+        matters.then(|| Ids { stored: self.stored.clone(), forgotten: self.forgotten.clone() })
     }
 }
 

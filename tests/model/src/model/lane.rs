@@ -42,7 +42,7 @@ impl Model {
 
     fn next_of_lane(&self, lane: &Lane) -> Option<CommandNo> {
         let waiting =
-            || self.commands.iter().filter(move |c| c.lane() == *lane && c.place == Place::Waiting);
+            || self.commands.iter().filter(move |c| c.lane() == lane && c.place == Place::Waiting);
         let mut order: Vec<&Command> = waiting().collect();
         order.sort_by_key(|c| c.lane_sequence);
         for (place, command) in order.iter().enumerate() {
@@ -89,7 +89,7 @@ impl Model {
         self.sequences.retain(|lane, _| match lane {
             None => true,
             Some(id) => {
-                sessions.iter().any(|s| s.id == *id) || commands.iter().any(|c| c.lane() == *lane)
+                sessions.iter().any(|s| s.id == *id) || commands.iter().any(|c| c.lane() == lane)
             }
         });
     }

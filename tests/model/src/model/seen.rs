@@ -83,6 +83,9 @@ impl Seen {
 
     /// The first thing that differs, in words.
     pub fn difference(&self, other: &Seen) -> Option<String> {
+        if self == other {
+            return None;
+        }
         let mut text = String::new();
         for conn in self.frames.keys().chain(other.frames.keys()) {
             differ(&mut text, &format!("c{conn}"), self.frames.get(conn), other.frames.get(conn));

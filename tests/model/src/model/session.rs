@@ -155,7 +155,7 @@ impl Model {
         let mut started: Vec<&Command> = self
             .commands
             .iter()
-            .filter(|c| c.lane() == lane && c.place != Place::Waiting && c.no != no)
+            .filter(|c| *c.lane() == lane && c.place != Place::Waiting && c.no != no)
             .collect();
         started.sort_by_key(|c| c.lane_sequence);
         let started: Vec<CommandNo> = started.into_iter().map(|c| c.no).collect();

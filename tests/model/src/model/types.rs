@@ -157,10 +157,10 @@ impl Command {
         self.envelope.kind
     }
 
-    pub(super) fn lane(&self) -> Lane {
+    pub(super) fn lane(&self) -> &Lane {
         match self.kind().row().target {
-            Target::Server => None,
-            Target::Session | Target::Creates => self.session.clone(),
+            Target::Server => &None,
+            Target::Session | Target::Creates => &self.session,
         }
     }
 

@@ -200,6 +200,9 @@ impl Run {
 
     fn harmless(&mut self, daemon: &Daemon, place: &str) -> Result<(), String> {
         self.matrix.saw(Sometimes::Harmless);
+        if !daemon.facts().rejected.is_empty() {
+            self.matrix.saw(Sometimes::Rejected);
+        }
         if daemon.facts().records < self.stable as u64 {
             return Err(format!(
                 "a flipped bit ({place}) has lost {} of {} inputs in silence",
