@@ -47,6 +47,8 @@ pub struct Line {
     /// It has ended its half.
     pub half_closed: bool,
     inbox: Vec<u8>,
+    /// Its ids are those of the client's name. Not if its `hello` came too late: section 2.3.
+    is_named: bool,
     is_web: bool,
     is_upgraded: bool,
     /// Sessions that this connection was ever subscribed to.
@@ -65,7 +67,8 @@ pub struct Client {
     sent: VecDeque<(String, String)>,
     next: u64,
     cursors: BTreeMap<String, u64>,
-    outcomes: BTreeMap<String, String>,
+    /// Of ids, in the namespace of the client's name or in the one that all share.
+    outcomes: BTreeMap<(bool, String), String>,
     dialogs: Vec<(String, String)>,
     /// The daemon forgets outcomes early, and may then run a command again that is sent again.
     pub is_forgotten_early: bool,
@@ -122,6 +125,7 @@ impl Client {
             is_slow: false,
             half_closed: false,
             inbox: Vec::new(),
+            is_named: self.name.is_some(),
             is_web,
             is_upgraded: false,
             joined: BTreeSet::new(),
@@ -192,7 +196,8 @@ impl Client {
     pub fn come_back(&mut self) {
         let Some(line) = &mut self.line else { return };
         for (id, frame) in &self.sent {
-            if !self.outcomes.contains_key(id) && !frame.contains("switch_session") {
+            let known = self.outcomes.contains_key(&(line.is_named, id.clone()));
+            if !known && !frame.contains("switch_session") {
                 line.send(frame.as_bytes());
             }
         }
@@ -240,8 +245,10 @@ impl Client {
                     }
                 }
                 Some("gap") => self.gaps += 1,
+                Some("response") if frame["command"] == "hello" => line.is_named = false,
                 Some("response") => {
-                    let wrong = response(&mut self.outcomes, &mut self.replays, frame);
+                    let wrong =
+                        response(&mut self.outcomes, line.is_named, &mut self.replays, frame);
                     if let Some(text) = wrong.filter(|_| !self.is_forgotten_early) {
                         self.complaint = Some(text);
                     }
@@ -259,7 +266,8 @@ impl Client {
 
 /// Section 6.2: the same id has the same answer, for ever. Says what is wrong.
 fn response(
-    outcomes: &mut BTreeMap<String, String>,
+    outcomes: &mut BTreeMap<(bool, String), String>,
+    is_named: bool,
     replays: &mut u64,
     mut frame: Value,
 ) -> Option<String> {
@@ -274,7 +282,7 @@ fn response(
         return None;
     }
     let text = frame.to_string();
-    let known = outcomes.entry(id.clone()).or_insert_with(|| text.clone());
+    let known = outcomes.entry((is_named, id.clone())).or_insert_with(|| text.clone());
     (*known != text).then(|| format!("{id} was answered twice: {known} and {text}"))
 }
 
