@@ -156,6 +156,18 @@ impl Daemon {
         self.log.join("\n")
     }
 
+    /// How many inputs its last start has stepped through, as it says itself.
+    pub fn stepped(&mut self) -> u64 {
+        let log = self.log();
+        let said = log.lines().find(|line| line.starts_with("recovered "));
+        let words: Vec<&str> = said.unwrap_or_default().split(' ').collect();
+        let count = words.windows(4).find_map(|words| match words {
+            [count, "input" | "inputs", "stepped", "through"] => count.parse().ok(),
+            _ => None,
+        });
+        count.unwrap_or_else(|| panic!("no count of inputs in:\n{log}"))
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

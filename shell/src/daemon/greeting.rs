@@ -21,6 +21,8 @@ pub(super) struct Greeting<'a> {
     pub(super) journal: &'a Path,
     pub(super) durability: &'a str,
     pub(super) recovery: &'a Recovery,
+    /// Inputs that were stepped through again, behind the newest snapshot.
+    pub(super) stepped: u64,
 }
 
 impl Greeting<'_> {
@@ -57,7 +59,7 @@ impl Greeting<'_> {
         };
         lines.push(format!("agent {name} ({why})"));
         lines.push(format!("journal {} ({})", self.journal.display(), self.durability));
-        lines.push(recovered(self.recovery));
+        lines.push(recovered(self.recovery, self.stepped));
         let mut text = String::new();
         for line in lines {
             text.push_str(&line);
@@ -68,7 +70,7 @@ impl Greeting<'_> {
 }
 
 /// One line about the lives before.
-fn recovered(recovery: &Recovery) -> String {
+fn recovered(recovery: &Recovery, stepped: u64) -> String {
     if recovery.boot <= 1 {
         return "first start: nothing to recover".to_owned();
     }
@@ -86,6 +88,7 @@ fn recovered(recovery: &Recovery) -> String {
         let bytes = recovery.journal.torn_bytes;
         parts.push(format!("{bytes} bytes of an unfinished write set aside"));
     }
+    parts.push(format!("{} stepped through", plural(stepped, "input")));
     let how = if recovery.clean { "clean" } else { "sudden" };
     let records = plural(recovery.journal.records, "record");
     format!("recovered {records} after a {how} stop: {}", parts.join(", "))

@@ -48,7 +48,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         None
     };
     let net = bind(options, token.as_ref(), poll.registry())?;
-    let past = feed(&journal, past, &options.data_dir)?;
+    let (past, stepped) = feed(&journal, past, &options.data_dir)?;
     let agents = agents(options, &program, poll.registry())?;
     let default_cwd = default_cwd();
     let journal_path = options.data_dir.join("journal");
@@ -96,6 +96,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         journal: &journal_path,
         durability: &facts.durability,
         recovery: machine.state().recovery(),
+        stepped,
     }
     .print();
     Ok(EventLoop {
@@ -139,15 +140,16 @@ fn open_journal(
 }
 
 /// Feeds the journal's inputs behind the snapshot, with outputs off, and compares what the steps put
-/// out with what they put out when they were recorded.
+/// out with what they put out when they were recorded. Says how many inputs these were.
 ///
 /// # Errors
 /// The journal cannot be read, or does not replay.
-pub(super) fn feed(journal: &Journal, mut past: Past, dir: &Path) -> Result<Past, Error> {
-    let mut diverged = None;
+pub(super) fn feed(journal: &Journal, mut past: Past, dir: &Path) -> Result<(Past, u64), Error> {
+    let (mut diverged, mut stepped) = (None, 0);
     journal
         .replay(|input, previous| {
             if diverged.is_none() {
+                stepped += 1;
                 diverged = past.feed(input, previous).err();
             }
         })
@@ -156,7 +158,7 @@ pub(super) fn feed(journal: &Journal, mut past: Past, dir: &Path) -> Result<Past
         diverged = past.check(journal.last_seq(), journal.last_outputs()).err();
     }
     match diverged {
-        None => Ok(past),
+        None => Ok((past, stepped)),
         Some(divergence) => {
             let dir = dir.display().to_string();
             Err(Error::Diverged { divergence, dir })

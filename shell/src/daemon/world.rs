@@ -96,7 +96,7 @@ impl Daemon {
         let opened = opened.map_err(Error::Open)?;
         let (journal, facts) = (opened.journal, opened.facts);
         let bad = facts.rejected.iter().map(|(number, _)| *number).collect();
-        let past = start::feed(&journal, past, Path::new("the simulated disk"))?;
+        let (past, _) = start::feed(&journal, past, Path::new("the simulated disk"))?;
         let now = time.now();
         let net = Net::without_doors(world.net, CLIENTS, now);
         let (agent, agents) = match world.cast {

@@ -1,10 +1,12 @@
 //! Service level objectives: `tests/slo.toml` against what was measured.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use pi_server_tests::frames::{prompt, rename, session};
-use pi_server_tests::{Client, Daemon};
+use pi_server_tests::journal::{Journal, segments};
+use pi_server_tests::{Client, Daemon, Setup};
 use serde_json::{Value, json};
 use toml::Table;
 
@@ -18,7 +20,8 @@ pub(crate) const OF_RUNS: [&str; 6] = [
     "events_caught_up_percent",
 ];
 /// What tests of their own measure.
-const OWN: [&str; 2] = ["commands_answered_after_kill_percent", "slow_client_bytes"];
+const OWN: [&str; 3] =
+    ["commands_answered_after_kill_percent", "inputs_stepped_after_kill", "slow_client_bytes"];
 
 fn objectives() -> Table {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("slo.toml");
@@ -91,6 +94,46 @@ fn after_a_kill_every_repeated_command_is_answered() {
         "commands_answered_after_kill_percent",
         percent(answered, usize::try_from(all).expect("few")),
     );
+}
+
+/// The number of the newest snapshot; 0 if there is none.
+fn newest_snapshot(dir: &Path) -> u64 {
+    let Ok(files) = std::fs::read_dir(dir.join("snapshots")) else { return 0 };
+    let names = files.map(|file| file.expect("a file").path());
+    let number = |path: PathBuf| path.file_stem()?.to_str()?.parse().ok();
+    names.filter_map(number).max().unwrap_or(0)
+}
+
+#[test]
+fn a_start_after_a_kill_steps_through_what_follows_the_newest_snapshot_and_no_more() {
+    const SEGMENTS: usize = 8;
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let mut turns = 0;
+    let mut turn = || {
+        turns += 1;
+        let id = format!("p{turns}");
+        client.send(&prompt(&id, "s", "[words:100] [delay:0]"));
+        client.response(&id);
+    };
+    // The last two are the one that is written and the one that is built ahead.
+    let sealed = |daemon: &Daemon| segments(daemon.dir()).len().saturating_sub(2);
+    while sealed(&daemon) < SEGMENTS {
+        turn();
+    }
+    // A snapshot follows the sync of its segment, which follows within a second.
+    let until = Instant::now() + Duration::from_secs(60);
+    while newest_snapshot(daemon.dir()) < u64::try_from(sealed(&daemon)).expect("few") {
+        assert!(Instant::now() < until, "the snapshots do not follow the segments");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    daemon.kill9();
+    let all = Journal::read(daemon.dir()).inputs.len();
+    daemon.restart();
+    let stepped = daemon.stepped();
+    eprintln!("{stepped} of {all} inputs stepped through");
+    hold("inputs_stepped_after_kill", stepped);
 }
 
 #[test]
