@@ -1,10 +1,11 @@
 //! What PROTOCOL.md leaves to the daemon: the names of sessions that were created without one, and
-//! which of several lanes goes first, and so in which order commands of different lanes end. The
+//! which of several lanes goes first, and so in which order commands of different lanes end, and which
+//! of several agents that are late at once is ended first. The
 //! model takes them from what the state did.
 
 use pi_server_core::frame::{Frame, Phase};
 use pi_server_core::output::{Ask, Output};
-use pi_server_core::{CommandNo, Text};
+use pi_server_core::{AgentNo, CommandNo, Text};
 
 /// The free choices of one step.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +13,7 @@ pub struct Choices {
     name: Option<Text>,
     order: Vec<Mark>,
     ends: Vec<CommandNo>,
+    kills: Vec<AgentNo>,
 }
 
 /// Something that happened to a command or for a session.
@@ -41,9 +43,10 @@ impl Choices {
                 Output::Ask(Ask::Spawn { session, .. }) => {
                     choices.order.push(Mark::Session(session.clone()));
                 }
+                Output::Ask(Ask::Kill { agent }) => choices.kills.push(*agent),
                 Output::Query { query, .. } => choices.order.push(Mark::Command(*query)),
                 Output::Deliver { .. }
-                | Output::Ask(Ask::Interrupt { .. } | Ask::Dialog { .. } | Ask::Kill { .. })
+                | Output::Ask(Ask::Interrupt { .. } | Ask::Dialog { .. })
                 | Output::Admit { .. }
                 | Output::Leave { .. }
                 | Output::Subscribe { .. }
@@ -69,6 +72,11 @@ impl Choices {
     /// When a command ended, among those that ended in this step.
     pub(super) fn end(&self, no: CommandNo) -> usize {
         self.ends.iter().position(|end| *end == no).unwrap_or(usize::MAX)
+    }
+
+    /// When an agent was ended, among those that were in this step; `None` if it was not.
+    pub(super) fn kill(&self, no: AgentNo) -> Option<usize> {
+        self.kills.iter().position(|killed| *killed == no)
     }
 
     /// When the state came to a command, among all that it came to in this step.

@@ -288,7 +288,18 @@ impl Model {
         if let (Some(until), false) = (self.drain_until, self.exited) {
             all.push((until, Due::Drain));
         }
-        all.into_iter().min_by_key(|(at, _)| *at)
+        let (at, due) = all.iter().copied().min_by_key(|(at, _)| *at)?;
+        let Due::Agent(no) = due else { return Some((at, due)) };
+        if self.choices.kill(no).is_none() {
+            return Some((at, due));
+        }
+        // Of agents that should have been up by the same moment, each of a session of its own, the
+        // first is the daemon's choice.
+        let ended = all.iter().filter_map(|(also, due)| match due {
+            Due::Agent(no) if *also == at => self.choices.kill(*no).map(|place| (place, *no)),
+            _ => None,
+        });
+        Some((at, ended.min().map_or(due, |(_, no)| Due::Agent(no))))
     }
 
     /// Section 13: the drain has taken too long.

@@ -2,7 +2,8 @@
 
 use pi_replay::source::Source;
 use pi_replay::verify::verify;
-use pi_server_model::run::Check;
+use pi_server_model::run::{Broken, Check, script};
+use pi_server_model::shrink::shrink;
 
 use super::{Options, Run};
 use crate::client::Transcript;
@@ -59,7 +60,13 @@ impl Run {
         let mut check = Check::with_snapshots_every(SNAPSHOTS_EVERY);
         for kept in &self.history {
             let seq = kept.input.seq;
-            check.step(&kept.input).map_err(|rule| format!("input {seq}: {rule}"))?;
+            if let Err(rule) = check.step(&kept.input) {
+                let upto = usize::try_from(seq.0).unwrap_or(usize::MAX);
+                let inputs = self.history.iter().take(upto).map(|kept| kept.input.clone());
+                let small = shrink(&Broken { rule: rule.clone(), inputs: inputs.collect() });
+                let script = script(&small.inputs);
+                return Err(format!("input {seq}: {rule}\n{script}{}", small.rule));
+            }
         }
         Ok(())
     }
