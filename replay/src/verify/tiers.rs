@@ -1,7 +1,8 @@
 //! Which tier each segment is in: what the daemon's retention, or a person, has left of its bodies.
 //!
-//! A journal does not say so, what is in it does: a *cold* segment has lost most frames of clients, a
-//! *warm* one only events of agents, a *hot* one neither. What was erased by hand is counted as
+//! A journal does not say so, what is in it does: a *cold* segment has lost most frames of clients, or
+//! has no frames and has lost every event of agents; a *warm* one has lost some events; a *hot* one
+//! neither. What was erased by hand is counted as
 //! everything else. Answers tell nothing: cold segments have those that are stored, and a large one
 //! may never have been written.
 
@@ -40,6 +41,8 @@ pub struct Bodies {
     pub all: u64,
     /// Those that were erased.
     pub erased: u64,
+    /// Events that are there.
+    events: u64,
     /// Events that were erased.
     events_erased: u64,
     /// Frames of clients that are there.
@@ -62,7 +65,8 @@ pub(super) enum Origin {
 impl Bodies {
     /// The tier that this comes to.
     pub fn tier(&self) -> Tier {
-        if self.frames_erased > self.frames {
+        let is_bare = self.frames == 0 && self.events == 0 && self.events_erased > 0;
+        if is_bare || self.frames_erased > self.frames {
             Tier::Cold
         } else if self.events_erased > 0 {
             Tier::Warm
@@ -93,7 +97,8 @@ impl Tiers {
             (Origin::Client, false) => bodies.frames += 1,
             (Origin::Client, true) => bodies.frames_erased += 1,
             (Origin::Event, true) => bodies.events_erased += 1,
-            (Origin::Event, false) | (Origin::Other, _) => {}
+            (Origin::Event, false) => bodies.events += 1,
+            (Origin::Other, _) => {}
         }
     }
 
@@ -164,6 +169,9 @@ mod tests {
         assert_eq!(tier(&[(Client, false), (Event, false), (Other, false)]), Tier::Hot);
         assert_eq!(tier(&[(Client, false), (Event, true), (Event, false)]), Tier::Warm);
         assert_eq!(tier(&[(Client, true), (Event, true), (Other, false)]), Tier::Cold);
+        // In the middle of a long run.
+        assert_eq!(tier(&[(Event, true), (Event, true), (Other, false)]), Tier::Cold);
+        assert_eq!(tier(&[(Event, true), (Event, false)]), Tier::Warm);
         // A large answer that was never written.
         assert_eq!(tier(&[(Event, false), (Other, true)]), Tier::Hot);
         // One frame that was erased by hand.
@@ -176,8 +184,11 @@ mod tests {
 
     #[test]
     fn rows_of_segments_are_told_together() {
-        let (hot, warm, cold) =
-            ([(Origin::Event, false)], [(Origin::Event, true)], [(Origin::Client, true)]);
+        let (hot, warm, cold) = (
+            [(Origin::Event, false); 2],
+            [(Origin::Event, true), (Origin::Event, false)],
+            [(Origin::Client, true); 2],
+        );
         let tiers = of(&[(3, &cold), (4, &warm), (5, &warm), (6, &hot)]);
         assert_eq!(tiers.to_string(), "cold (segment 3), warm (segment 4 to 5), hot (segment 6)");
         assert_eq!(tiers.coldest().name(), "cold");

@@ -94,3 +94,17 @@ fn a_damaged_segment_is_left_as_it_is() {
     assert!(matches!(error.fault, ReadFault::Record(Fault::Body)), "{error} at {}", input.seq);
     assert!(std::fs::read(&path).unwrap() == bytes);
 }
+
+#[test]
+fn a_copy_that_never_took_its_name_is_no_part_of_the_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    written(dir.path(), Backend::Pwrite);
+    let before = archive(dir.path()).segments().unwrap();
+    let copy = dir.path().join("data/journal/replaced.tmp");
+    std::fs::write(&copy, vec![7; 100_000]).unwrap();
+    let Opened { journal, facts } = Journal::open(&options(dir.path())).unwrap();
+    assert_eq!((facts.records, facts.tail), (900, Tail::Clean));
+    assert!(!copy.exists(), "its room is given back");
+    drop(journal);
+    assert_eq!(archive(dir.path()).segments().unwrap(), before);
+}
