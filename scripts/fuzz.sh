@@ -50,4 +50,10 @@ for target in "${targets[@]}"; do
     fi
     executed=$(sed -n 's/^stat::number_of_executed_units: *//p' "$said")
     printf '| `%s` | %s inputs in %s s | clean |\n' "$target" "$executed" "$seconds"
+    if [[ $target == step ]]; then
+        # What the inputs that were worth keeping come to; the whole table is beside the log.
+        cargo run --quiet --release -p pi-server-model --example sometimes -- "${folders[@]}" \
+            >"$log/sometimes.txt"
+        tail -n 1 "$log/sometimes.txt"
+    fi
 done

@@ -1,13 +1,18 @@
-//! Writes the seeds of the fuzz targets: `cargo run -p pi-server-model --example seeds`.
+//! Writes the seeds of the fuzz targets: `cargo run --release -p pi-server-model --example seeds`.
 
 use std::path::Path;
 
 use pi_server_core::State;
 use pi_server_model::entropy::Entropy;
-use pi_server_model::run;
+use pi_server_model::sometimes::Sometimes;
+use pi_server_model::{run, targets};
 
 /// Runs of which a snapshot becomes a seed.
 const SNAPSHOTS: [u64; 4] = [1, 5, 8, 12];
+/// How many runs are searched for such as come to rare situations, and how long they are at most.
+const SEARCHED: u64 = 60_000;
+/// See [`SEARCHED`].
+const LONGEST: u64 = 2_200;
 /// Lengths of the seeds for generated runs.
 const LENGTHS: [usize; 6] = [16, 64, 200, 600, 1_200, 2_400];
 
@@ -36,6 +41,25 @@ fn main() -> std::io::Result<()> {
             (0..length).map(|_| u8::try_from(entropy.below(256)).unwrap_or(0)).collect();
         write("step", format!("random-{length}"), &bytes)?;
         write("journal_reader", format!("random-{length}"), &bytes)?;
+    }
+    // Runs that come to a situation to which none before has come.
+    let mut sometimes = Sometimes::new();
+    for seed in 1_000..1_000 + SEARCHED {
+        let mut entropy = Entropy::Seed(seed);
+        let length = 200 + entropy.below(LONGEST);
+        let bytes: Vec<u8> =
+            (0..length).map(|_| u8::try_from(entropy.below(256)).unwrap_or(0)).collect();
+        let never = sometimes.never().len();
+        if never == 0 {
+            break;
+        }
+        targets::step_noting(&bytes, &mut sometimes);
+        if sometimes.never().len() < never {
+            write("step", format!("meets-{seed}"), &bytes)?;
+        }
+    }
+    for name in sometimes.never() {
+        println!("never met: {name}");
     }
     for choice in 0..40_u8 {
         let mut bytes = vec![choice];

@@ -9,4 +9,5 @@ pub mod model;
 pub mod run;
 pub mod shape;
 pub mod shrink;
+pub mod sometimes;
 pub mod targets;

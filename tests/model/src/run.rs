@@ -11,6 +11,7 @@ use crate::entropy::Entropy;
 use crate::invariants::Watch;
 use crate::model::{Choices, Model, Seen};
 use crate::shape::World;
+use crate::sometimes::Sometimes;
 
 /// A state costs more to copy and to compare than a step does; every so manieth step is looked at that
 /// closely, by its number.
@@ -38,6 +39,18 @@ impl Broken {
 /// # Errors
 /// The first step after which something does not hold.
 pub fn run(entropy: Entropy<'_>, steps: usize) -> Result<Vec<Input>, Box<Broken>> {
+    run_noting(entropy, steps, &mut Sometimes::new())
+}
+
+/// The same, taking note of the situations that it comes to.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_noting(
+    entropy: Entropy<'_>,
+    steps: usize,
+    sometimes: &mut Sometimes,
+) -> Result<Vec<Input>, Box<Broken>> {
     let mut world = World::new(entropy);
     let mut check = Check::new();
     let mut inputs = Vec::new();
@@ -50,6 +63,7 @@ pub fn run(entropy: Entropy<'_>, steps: usize) -> Result<Vec<Input>, Box<Broken>
         if let Err(rule) = check.step(&input) {
             return Err(Box::new(Broken { rule, inputs }));
         }
+        sometimes.note(&input, check.outputs.as_slice());
         world.saw(check.outputs.as_slice());
     }
     Ok(inputs)

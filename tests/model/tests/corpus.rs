@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pi_server_model::sometimes::Sometimes;
 use pi_server_model::targets;
 
 fn files(folder: &str, target: &str) -> Vec<PathBuf> {
@@ -25,6 +26,17 @@ fn every_corpus_keeps_every_rule() {
             assert!(done.is_ok(), "{}", file.display());
         }
     }
+}
+
+/// A new way to fail, a new command: make the seeds again, `cargo run --release -p pi-server-model
+/// --example seeds`, and should that say that something is never met, teach the generator.
+#[test]
+fn the_seeds_of_step_come_to_every_situation() {
+    let mut sometimes = Sometimes::new();
+    for file in files("seeds", "step") {
+        targets::step_noting(&std::fs::read(&file).unwrap(), &mut sometimes);
+    }
+    assert_eq!(sometimes.never(), Vec::<String>::new());
 }
 
 #[test]

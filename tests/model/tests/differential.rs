@@ -5,10 +5,13 @@
 //! many different failures.
 
 use pi_server_model::entropy::Entropy;
+use pi_server_model::sometimes::Sometimes;
 use pi_server_model::{run, shrink};
 
 const RUNS: u64 = 1_000;
 const STEPS: usize = 120;
+/// So many runs must have come to every situation sometimes.
+const CAMPAIGN: u64 = 100_000;
 /// After so many failures more would not help.
 const FAILURES_MAX: usize = 8;
 
@@ -26,9 +29,11 @@ fn random_runs_keep_every_rule() {
     };
     let most =
         number("MODEL_FAILURES").map_or(FAILURES_MAX, |most| usize::try_from(most).unwrap_or(1));
+    let runs = seeds.end - seeds.start;
     let (mut inputs, mut topics, mut failures) = (0, Vec::new(), Vec::new());
+    let mut sometimes = Sometimes::new();
     for seed in seeds {
-        match run::run(Entropy::Seed(seed), STEPS) {
+        match run::run_noting(Entropy::Seed(seed), STEPS, &mut sometimes) {
             Ok(list) => inputs += list.len(),
             Err(broken) => {
                 let small = shrink::shrink(&broken);
@@ -46,5 +51,7 @@ fn random_runs_keep_every_rule() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
-    println!("{inputs} inputs");
+    println!("{sometimes}{inputs} inputs");
+    let never = sometimes.never();
+    assert!(runs < CAMPAIGN || never.is_empty(), "never met: {}", never.join(", "));
 }

@@ -23,7 +23,7 @@ pub(super) struct Known<'a> {
 
 /// A command that was not sent before, except by chance.
 pub(super) fn fresh(swarm: &Swarm, known: &Known<'_>, entropy: &mut Entropy<'_>) -> Envelope {
-    let kind = swarm.command(entropy);
+    let kind = kin(swarm.command(entropy), known.seq);
     let sessions = &SESSIONS[..if swarm.crowded { 3 } else { 2 }];
     let session = match kind.row().target {
         Target::Server => None,
@@ -61,6 +61,39 @@ pub(super) fn fresh(swarm: &Swarm, known: &Known<'_>, entropy: &mut Entropy<'_>)
         envelope.timeout_ms = Some(*entropy.pick(&[1, 5, 50, 5_000]));
     }
     envelope
+}
+
+/// Commands for which the same rules hold take turns by the number of the input, which costs no
+/// choice: a run of a seed, or of a corpus, stays the run that it is.
+fn kin(kind: CommandKind, seq: Seq) -> CommandKind {
+    let kin: &[CommandKind] = match kind {
+        CommandKind::GetTree => &[
+            CommandKind::GetTree,
+            CommandKind::GetSessionStats,
+            CommandKind::GetForkMessages,
+            CommandKind::GetLastAssistantText,
+            CommandKind::GetContextUsage,
+            CommandKind::GetAvailableModels,
+            CommandKind::GetCommands,
+            CommandKind::GetSkills,
+            CommandKind::GetTools,
+            CommandKind::ListSessionFiles,
+        ],
+        CommandKind::SetModel => &[CommandKind::SetModel, CommandKind::CycleModel],
+        CommandKind::SetThinkingLevel => &[
+            CommandKind::SetThinkingLevel,
+            CommandKind::CycleThinkingLevel,
+            CommandKind::SetAutoCompaction,
+            CommandKind::SetAutoRetry,
+        ],
+        CommandKind::AbortRetry => &[CommandKind::AbortRetry, CommandKind::AbortCompaction],
+        CommandKind::SwitchSessionFile => {
+            &[CommandKind::SwitchSessionFile, CommandKind::NewSession]
+        }
+        _ => return kind,
+    };
+    let place = usize::try_from(seq.0).unwrap_or(0) % kin.len();
+    kin[place]
 }
 
 /// The same command with something changed that makes it another one.

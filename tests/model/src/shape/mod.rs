@@ -263,8 +263,12 @@ impl<'a> World<'a> {
             }
             Act::Close => Some(InputKind::Closed { conn: self.conn()? }),
             Act::Malformed => {
-                let malformed = Box::new(Malformed::NotAnObject);
-                Some(InputKind::Malformed { conn: self.conn()?, malformed })
+                // The reasons take turns, which costs no choice.
+                let malformed = match self.seq.0 % 3 {
+                    0 => Malformed::TooLarge { size: 2, max: 1 },
+                    _ => Malformed::NotAnObject,
+                };
+                Some(InputKind::Malformed { conn: self.conn()?, malformed: Box::new(malformed) })
             }
             Act::Storage => {
                 self.writable = !self.writable;

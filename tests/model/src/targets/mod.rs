@@ -14,6 +14,7 @@ pub use redactor::redactor;
 pub use snapshot::snapshot_reader;
 
 use crate::entropy::Entropy;
+use crate::sometimes::Sometimes;
 use crate::{run, shrink};
 
 /// Most inputs of one generated run.
@@ -36,7 +37,15 @@ pub const ALL: &[Target] = &[
 /// # Panics
 /// A rule does not hold; the message is a script of the few inputs that are enough to show it.
 pub fn step(bytes: &[u8]) {
-    if let Err(broken) = run::run(Entropy::Bytes(bytes), STEPS_MAX) {
+    step_noting(bytes, &mut Sometimes::new());
+}
+
+/// The same, taking note of the situations that the run comes to.
+///
+/// # Panics
+/// As [`step`].
+pub fn step_noting(bytes: &[u8], sometimes: &mut Sometimes) {
+    if let Err(broken) = run::run_noting(Entropy::Bytes(bytes), STEPS_MAX, sometimes) {
         let small = shrink::shrink(&broken);
         panic!("{}\n{}", run::script(&small.inputs), small.rule);
     }
