@@ -190,8 +190,11 @@ impl Table {
         self.read_whole(self.entry(PACK, number)?, bytes)
     }
 
-    pub(crate) fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
-        self.read_whole(self.entry(SEGMENT, number)?, bytes)
+    /// How many bytes of the bundle it takes.
+    pub(crate) fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
+        let entry = self.entry(SEGMENT, number)?;
+        self.read_whole(entry, bytes)?;
+        Ok(entry.stored)
     }
 
     fn read_whole(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {

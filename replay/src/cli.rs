@@ -288,12 +288,17 @@ fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
             "journal": reading.journal.to_string(),
             "segments": reading.segments,
             "bytes": reading.bytes,
+            "storedBytes": reading.stored,
             "counts": stats.to_json(),
         })
     });
     let text = format!(
-        "journal       {}\nsegments      {} with {} bytes\n{stats}",
-        reading.journal, reading.segments, reading.bytes
+        "journal       {}\nsegments      {} with {} bytes\nstored in     {} bytes, {} %\n{stats}",
+        reading.journal,
+        reading.segments,
+        reading.bytes,
+        reading.stored,
+        reading.stored.saturating_mul(100).div_ceil(reading.bytes.max(1)),
     );
     print(json, &text)?;
     if let Err(damage) = &reading.verdict {

@@ -127,6 +127,8 @@ pub struct Reading {
     pub segments: u64,
     /// Their size in bytes.
     pub bytes: u64,
+    /// Bytes that they take where they are: fewer if they are compressed there.
+    pub stored: u64,
     /// The last input that `HEAD` said was on disk when reading began.
     pub head: Seq,
     /// The last input that is not in the journal any more; 0 if all are there.
@@ -219,11 +221,12 @@ impl Feed {
         let source = source.clone();
         let reader = Builder::new().name("read".into()).spawn(move || {
             let mut reader = Reader::new(source, sender);
-            reader.read(survey, segments).map(|(verdict, segments, bytes)| Reading {
+            reader.read(survey, segments).map(|verdict| Reading {
                 journal: head.journal,
                 verdict,
-                segments,
-                bytes,
+                segments: reader.segments,
+                bytes: reader.bytes,
+                stored: reader.stored,
                 head: head.durable_upto,
                 start: begin,
             })
@@ -297,6 +300,12 @@ struct Reader {
     committed: usize,
     /// Nobody takes batches any more, nor waits for the verdict.
     deserted: bool,
+    /// Segments that were read.
+    segments: u64,
+    /// Their bytes.
+    bytes: u64,
+    /// The bytes that they take where they are.
+    stored: u64,
 }
 
 impl Reader {
@@ -308,33 +317,34 @@ impl Reader {
             pending: Vec::new(),
             committed: 0,
             deserted: false,
+            segments: 0,
+            bytes: 0,
+            stored: 0,
         }
     }
 
-    /// Reads all segments, those that appear meanwhile included. Returns the verdict, how many
-    /// segments there were and their bytes.
+    /// Reads all segments, those that appear meanwhile included. Returns the verdict.
     fn read(
         &mut self,
         mut survey: Survey,
         mut segments: Vec<u64>,
-    ) -> Result<(Result<Verdict, Damage>, u64, u64), SourceError> {
-        let (mut given, mut bytes_read) = (0, 0);
+    ) -> Result<Result<Verdict, Damage>, SourceError> {
         let mut last = 0;
         let mut before = survey.clone();
         loop {
             for number in segments {
                 let bytes = self.load(number)?;
-                given += 1;
-                bytes_read += bytes.len() as u64;
+                self.segments += 1;
+                self.bytes += bytes.len() as u64;
                 last = number;
                 before.clone_from(&survey);
                 let surveyed = self.survey(&mut survey, number, &bytes);
                 self.keep(bytes);
                 if let Err(damage) = surveyed {
-                    return Ok((Err(damage), given, bytes_read));
+                    return Ok(Err(damage));
                 }
                 if self.deserted {
-                    return Ok((survey.finish(), given, bytes_read));
+                    return Ok(survey.finish());
                 }
             }
             segments = self.source.segments()?;
@@ -346,7 +356,7 @@ impl Reader {
                     }
                     verdict => verdict,
                 };
-                return Ok((verdict, given, bytes_read));
+                return Ok(verdict);
             }
         }
     }
@@ -411,7 +421,7 @@ impl Reader {
         let free = self.buffers.iter_mut().position(|buffer| Arc::get_mut(buffer).is_some());
         let mut buffer = free.map_or_else(Arc::default, |index| self.buffers.swap_remove(index));
         if let Some(bytes) = Arc::get_mut(&mut buffer) {
-            self.source.read_segment(number, bytes)?;
+            self.stored += self.source.read_segment(number, bytes)?;
         }
         Ok(buffer)
     }

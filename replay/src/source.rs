@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use pi_server_compress::{Fault, restore};
 use pi_server_core::record::{Head, Secret, read_head};
 
 use crate::bundle::Table;
@@ -85,6 +86,7 @@ impl SourceError {
             | SourceError::NoSnapshot { .. }
             | SourceError::Dropped { .. }
             | SourceError::Bundle { .. } => Status::Damaged,
+            SourceError::Io { source, .. } if is_newer(source) => Status::Newer,
             SourceError::Io { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Status::Usage,
                 _ => Status::Damaged,
@@ -401,18 +403,31 @@ impl Source {
         self.dir.join(SNAPSHOT_DIR).join(format!("{number:08}.snap"))
     }
 
-    /// Reads a whole segment into `bytes`, whose memory is used again.
+    /// Reads a whole segment into `bytes`, whose memory is used again. How many bytes it takes where
+    /// it is: fewer if it is compressed there.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> Result<(), SourceError> {
+    pub fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> Result<u64, SourceError> {
         let path = self.segment_path(number);
-        let read = match (&self.bundle, &self.held) {
-            (Some(bundle), _) => bundle.read_segment(number, bytes),
-            (None, Some(held)) => held.segments.read(number, &path, bytes),
-            (None, None) => Pins::default().read(number, &path, bytes),
-        };
+        let read = self.read_whole(number, &path, bytes);
         read.map_err(|source| self.unread(path, source))
+    }
+
+    fn read_whole(&self, number: u64, path: &Path, bytes: &mut Vec<u8>) -> io::Result<u64> {
+        if let Some(bundle) = &self.bundle {
+            return bundle.read_segment(number, bytes);
+        }
+        match &self.held {
+            Some(held) => held.segments.read(number, path, bytes)?,
+            None => Pins::default().read(number, path, bytes)?,
+        }
+        let stored = bytes.len() as u64;
+        let mut restored = Vec::new();
+        if restore(bytes, &mut restored)? {
+            *bytes = restored;
+        }
+        Ok(stored)
     }
 
     /// Reads a part of a segment.
@@ -433,6 +448,11 @@ impl Source {
     pub fn segment_path(&self, number: u64) -> PathBuf {
         self.dir.join(SEGMENT_DIR).join(format!("{number:08}.seg"))
     }
+}
+
+/// Whether a newer build has compressed it.
+fn is_newer(error: &io::Error) -> bool {
+    matches!(Fault::of(error), Some(Fault::Version { .. }))
 }
 
 /// The number of the segment whose file has this name; `None` for every other file.

@@ -43,9 +43,11 @@ fn main() {
     drop(pi_server_tests::programs::program("pi-server"));
     std::env::set_current_dir(&data).expect("a folder");
     let mut setup = Setup::new().arg("--segment-bytes").arg("65536");
-    if let Some(programs) = &programs {
-        setup = setup.programs(programs);
-    }
+    setup = match &programs {
+        // Those of before may not know what they are not to do.
+        Some(programs) => setup.programs(programs),
+        None => setup.arg("--compress").arg("off"),
+    };
     let mut daemon = setup.start_in(dir);
     live(&mut daemon);
     daemon.verify();

@@ -41,7 +41,7 @@ impl Journal {
         let mut survey = Survey::new(read_head(&head).expect("a HEAD that can be read"));
         let mut journal = Journal::default();
         for (number, path) in segments(dir) {
-            let bytes = std::fs::read(path).expect("a segment can be read");
+            let bytes = segment(&path);
             let surveyed = survey.segment(number, &bytes, &mut |_, record| {
                 journal.last = record.header.outputs;
                 match record.mark {
@@ -69,6 +69,25 @@ impl Journal {
     pub fn body_bytes(&self) -> usize {
         self.inputs.iter().map(|recorded| recorded.body.len()).sum()
     }
+}
+
+/// The bytes of a segment, whether its file is compressed or not.
+///
+/// # Panics
+/// The file cannot be read, or is not what was written.
+pub fn segment(path: &Path) -> Vec<u8> {
+    let file = std::fs::read(path).expect("a segment can be read");
+    restored(&file).unwrap_or(file)
+}
+
+/// The bytes of a segment whose file is compressed; `None` if these are not the bytes of one.
+///
+/// # Panics
+/// The file is not what was written.
+pub fn restored(file: &[u8]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let is_compressed = pi_server_compress::restore(file, &mut bytes);
+    is_compressed.unwrap_or_else(|fault| panic!("{fault}")).then_some(bytes)
 }
 
 /// The segments in a data directory: numbers and paths, in order.

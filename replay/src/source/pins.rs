@@ -11,6 +11,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use pi_server_compress::read_part;
+
 /// Most files of a kind that are held: the first ones, since those are dropped first. What is behind
 /// them would have to be dropped while they are read.
 pub const PINNED_MAX: usize = 128;
@@ -72,7 +74,7 @@ impl Pins {
         file.read_exact_at(bytes, 0)
     }
 
-    /// Reads a part of a file.
+    /// Reads a part of a segment, whose file may be compressed.
     pub(super) fn read_part(
         &self,
         number: u64,
@@ -80,7 +82,11 @@ impl Pins {
         at: u64,
         bytes: &mut [u8],
     ) -> io::Result<()> {
-        self.reader(number, path)?.file().read_exact_at(bytes, at)
+        // One file for all that is read of it: another may take its name meanwhile.
+        let reader = self.reader(number, path)?;
+        let file = reader.file();
+        let length = file.metadata()?.len();
+        read_part(length, &mut |at, part| file.read_exact_at(part, at), at, bytes)
     }
 }
 

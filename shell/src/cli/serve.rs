@@ -99,6 +99,10 @@ pub struct Serve {
     /// who sent which command when, and what came of it. `off` for never.
     #[arg(long, value_name = "TIME", default_value = "off", value_parser = after)]
     cold_after: After,
+    /// Whether to compress a journal file once it is full. The bytes of the journal come back as they
+    /// were. `off` leaves what is compressed as it is.
+    #[arg(long, value_enum, default_value_t)]
+    compress: CompressName,
     /// Rules for what is taken out of texts before they are written to the journal (JSON; see
     /// docs/guides/privacy.md). Without it, what looks like a key or token is taken out.
     #[arg(long, value_name = "FILE")]
@@ -138,6 +142,13 @@ enum AuthName {
     #[default]
     Token,
     None,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum CompressName {
+    #[default]
+    On,
+    Off,
 }
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
@@ -210,6 +221,7 @@ impl Serve {
             retain_age: self.retain_age,
             warm_after: self.warm_after.0,
             cold_after: self.cold_after.0,
+            compress: self.compress == CompressName::On,
             redact: self.redact_policy.as_deref().map_or_else(|| Ok(Policy::default()), policy)?,
             quiet: self.quiet,
         })

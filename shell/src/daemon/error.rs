@@ -58,6 +58,7 @@ impl Error {
                 OpenError::Unwritable { .. } => Status::NotWritable,
                 OpenError::DiskFull { .. } => Status::DiskFull,
                 OpenError::Damaged { .. }
+                | OpenError::Compressed { .. }
                 | OpenError::NoSnapshot { .. }
                 | OpenError::BadPack { .. }
                 | OpenError::MissingKey { .. }

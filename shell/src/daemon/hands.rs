@@ -152,7 +152,7 @@ impl Hands {
                 self.net.caught_up(link);
                 continue;
             };
-            if budget == 0 {
+            if budget == 0 || machine.journal().has_restored() {
                 self.behind = true;
                 return;
             }

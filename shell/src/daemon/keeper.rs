@@ -1,15 +1,16 @@
 //! The keeper: a thread that feeds every sealed segment again, to a state of its own.
 //!
 //! That verifies what the daemon did, input by input; it makes the index of the commands that ended
-//! in it, and the snapshot at the segment's end, from which the next start goes on; it makes older
-//! segments droppable, and before that erases bodies in them (the journal's tiers). The loop never waits
-//! for it. Between segments it holds nothing: it begins with the newest snapshot each time.
+//! in it, and the snapshot at the segment's end, from which the next start goes on; it compresses the
+//! segment; it makes older segments droppable, and before that erases bodies in them (the journal's
+//! tiers). The loop never waits for it. Between segments it holds nothing: it begins with the newest snapshot each time.
 //!
 //! A difference between what a step did and what it does again is an alarm: it is said on standard
 //! error and counted, and from then on nothing is written and nothing dropped, so that the evidence
 //! stays.
 
 mod age;
+mod compress;
 mod mend;
 mod retain;
 
@@ -134,6 +135,7 @@ impl Keeper {
             bad_indexes: BTreeSet::new(),
             given_up: BTreeSet::new(),
             stuck: None,
+            compressed: 0,
             asking,
             shared: Arc::clone(&shared),
             wake: Box::new(wake),
@@ -221,6 +223,8 @@ struct Worker {
     given_up: BTreeSet<u64>,
     /// A segment of which no bodies can be erased, which has been said.
     stuck: Option<u64>,
+    /// The segments up to this one are compressed, or do not get shorter, or are damaged.
+    compressed: u64,
     asking: Sender<Asked>,
     shared: Arc<Shared>,
     wake: Box<dyn Fn() + Send>,
@@ -270,6 +274,7 @@ impl Worker {
             let last = self.settled - 1;
             let kept = self.keep(last).and_then(|()| self.retain());
             let kept = kept.and_then(|()| self.mend(last)).and_then(|()| self.age());
+            let kept = kept.and_then(|()| self.compress());
             kept.unwrap_or_else(|trouble| self.complain(&trouble));
             (self.wake)();
         }

@@ -12,6 +12,7 @@ use crate::journal::{Backend, Durability};
 
 /// Everything that `pi-server serve` can be told, resolved.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct Options {
     /// TCP address for WebSocket clients.
     pub listen: Option<SocketAddr>,
@@ -49,6 +50,8 @@ pub struct Options {
     pub warm_after: Option<Duration>,
     /// How long inputs are kept with bodies that nothing needs; `None` as long as they are kept.
     pub cold_after: Option<Duration>,
+    /// Whether journal files are compressed once nothing is written to them any more.
+    pub compress: bool,
     /// What is taken out of bodies before they are written.
     pub redact: Policy,
     /// Whether to say nothing on standard error but errors.

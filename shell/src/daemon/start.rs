@@ -77,6 +77,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
             bytes: options.retain_bytes,
             age: options.retain_age,
             tiers: Ages { warm: options.warm_after, cold: options.cold_after },
+            compress: options.compress,
         };
         Keeper::start(&journal, retention, bad, move || wake(&waker))
             .map_err(system("start a thread"))?

@@ -120,7 +120,8 @@ impl Daemon {
             journal_path: "journal".into(),
             journal: facts.journal_facts(),
         };
-        let retention = Retention { bytes: world.retain_bytes, ..Retention::default() };
+        let retention =
+            Retention { bytes: world.retain_bytes, compress: true, ..Retention::default() };
         let keeper = Keeper::stepped(&journal, retention, bad, || {});
         let mut machine = Machine::with_time(journal, past, Rc::clone(&time));
         machine.take(InputKind::Boot(Box::new(boot)), &[])?;

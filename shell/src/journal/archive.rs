@@ -87,7 +87,11 @@ impl Archive {
     fn compare_with_next(&self, cursor: &Cursor) -> Result<(), SnapshotError> {
         let mut bytes = [0; SEGMENT_START_BYTES];
         let next = cursor.segment + 1;
-        self.disk.read_start(next, &mut bytes).map_err(SnapshotError::Io)?;
+        match self.disk.read_start(next, &mut bytes) {
+            Ok(_) => {}
+            Err(error) if pi_server_compress::Fault::of(&error).is_some() => return Ok(()),
+            Err(error) => return Err(SnapshotError::Io(error)),
+        }
         let mut reader = Reader::new(&self.framer, &bytes);
         match reader.next(&mut cursor.clone()) {
             Err(Fault::Chain | Fault::Order) => Err(SnapshotError::Chain),
@@ -173,7 +177,7 @@ impl Archive {
     ) -> Result<bool, ReadError> {
         let segment = cursor.segment + 1;
         let failed = |offset, fault| ReadError { segment, offset, fault };
-        let view = self.disk.view(segment).map_err(|error| failed(0, ReadFault::Io(error)))?;
+        let view = self.disk.view(segment).map_err(|error| ReadError::of(segment, error))?;
         self.check_header(segment, view.bytes())?;
         let mut reader = Reader::new(&self.framer, view.bytes());
         loop {
@@ -209,11 +213,32 @@ impl Archive {
     ) -> Result<Erased, ReadError> {
         let (bytes, erased) = self.without(segment, chosen)?;
         if erased.bodies > 0 {
-            let replaced = self.disk.replace(segment, &bytes, erased.sealed);
-            let failed = |error| ReadError { segment, offset: 0, fault: ReadFault::Io(error) };
-            replaced.map_err(failed)?;
+            let failed = |error| ReadError::of(segment, error);
+            // What was compressed does not grow because there is less in it.
+            let (_, is_compressed) = self.disk.file_facts(segment).map_err(failed)?;
+            let compressed = if is_compressed { compressed(&bytes).map_err(failed)? } else { None };
+            let file = compressed.as_ref().unwrap_or(&bytes);
+            self.disk.replace(segment, file, erased.sealed).map_err(failed)?;
         }
         Ok(erased)
+    }
+
+    /// Compresses the file of a settled segment, if it is not yet and gets shorter. On disk when
+    /// this returns, and not at all if it fails. Whether it was done.
+    ///
+    /// # Errors
+    /// The segment cannot be read or written.
+    pub fn compress(&self, segment: u64) -> Result<bool, ReadError> {
+        let failed = |error| ReadError::of(segment, error);
+        let (_, is_compressed) = self.disk.file_facts(segment).map_err(failed)?;
+        if is_compressed {
+            return Ok(false);
+        }
+        let view = self.disk.view(segment).map_err(failed)?;
+        self.check_header(segment, view.bytes())?;
+        let Some(file) = compressed(view.bytes()).map_err(failed)? else { return Ok(false) };
+        self.disk.replace(segment, &file, true).map_err(failed)?;
+        Ok(true)
     }
 
     /// What [`Archive::erase`] would erase.
@@ -235,7 +260,7 @@ impl Archive {
         chosen: &mut dyn FnMut(&Record<'_>) -> bool,
     ) -> Result<(Vec<u8>, Erased), ReadError> {
         let failed = |offset, fault| ReadError { segment, offset, fault };
-        let view = self.disk.view(segment).map_err(|error| failed(0, ReadFault::Io(error)))?;
+        let view = self.disk.view(segment).map_err(|error| ReadError::of(segment, error))?;
         self.check_header(segment, view.bytes())?;
         let mut bytes = view.bytes().to_vec();
         let erased = erase_bodies(&self.framer, &mut bytes, chosen)
@@ -299,13 +324,14 @@ impl Archive {
         Ok(None)
     }
 
-    /// Size of a segment in bytes, and the time of the last input before it.
+    /// Size of a segment's file in bytes, and the time of the last input before it.
     ///
     /// # Errors
     /// It cannot be read.
     pub fn facts(&self, segment: u64) -> io::Result<(u64, Micros)> {
         let mut bytes = [0; SEGMENT_START_BYTES];
-        let length = self.disk.read_start(segment, &mut bytes)?;
+        self.disk.read_start(segment, &mut bytes)?;
+        let (length, _) = self.disk.file_facts(segment)?;
         let begin = peek(&bytes, SEGMENT_HEADER_BYTES);
         Ok((length, begin.map_or(Micros(u64::MAX), |begin| begin.at)))
     }
@@ -471,6 +497,19 @@ impl Archive {
     pub fn discard(&self, segment: u64) -> io::Result<()> {
         self.disk.discard(Shelf::Snapshots, segment)
     }
+}
+
+/// The compressed form of a segment, if it is shorter. It gives the segment's bytes back.
+fn compressed(segment: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let invalid = |fault| io::Error::new(io::ErrorKind::InvalidData, format!("{fault}"));
+    let Some(file) = pi_server_compress::compress(segment).map_err(invalid)? else {
+        return Ok(None);
+    };
+    let mut restored = Vec::new();
+    if pi_server_compress::restore(&file, &mut restored)? && restored == segment {
+        return Ok(Some(file));
+    }
+    Err(io::Error::other("its compressed form does not give it back"))
 }
 
 /// What has to be read of a segment to know how it begins.

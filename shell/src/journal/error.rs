@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pi_server_compress::Fault as CompressedFault;
 use pi_server_core::record::{Damage, FORMAT_VERSION, INPUT_BYTES_MAX, SnapshotFault};
 
 /// Why a journal could not be opened. Nothing was changed, except where a torn tail had been set
@@ -44,6 +45,15 @@ pub enum OpenError {
         dir: PathBuf,
         /// What is wrong and where.
         damage: Damage,
+    },
+    /// The file of a compressed segment is not what was written.
+    Compressed {
+        /// The data directory.
+        dir: PathBuf,
+        /// The segment.
+        segment: u64,
+        /// What is wrong and where.
+        fault: CompressedFault,
     },
     /// A newer build wrote it.
     NewerFormat {
@@ -117,6 +127,12 @@ impl fmt::Display for OpenError {
                  copy, or choose another --data-dir",
                 dir.display()
             ),
+            OpenError::Compressed { dir, segment, fault } => write!(
+                f,
+                "the journal in {} is damaged: segment {segment}: {fault}; nothing was changed: \
+                 restore it from a copy, or choose another --data-dir",
+                dir.display()
+            ),
             OpenError::NewerFormat { found } => write!(
                 f,
                 "the journal has format version {found}, this build reads up to {FORMAT_VERSION}; \
@@ -163,6 +179,7 @@ impl Error for OpenError {
             OpenError::Unwritable { source, .. }
             | OpenError::BadPack { source, .. }
             | OpenError::Io { source, .. } => Some(source),
+            OpenError::Compressed { fault, .. } => Some(fault),
             OpenError::Locked { .. }
             | OpenError::DiskFull { .. }
             | OpenError::UnsafeFileSystem { .. }
@@ -346,6 +363,19 @@ pub struct ReadError {
 }
 
 impl ReadError {
+    /// The bytes of a segment cannot be had.
+    pub(super) fn of(segment: u64, error: io::Error) -> ReadError {
+        let fault = ReadFault::of(error);
+        let offset = match &fault {
+            ReadFault::Compressed(fault) => fault.offset(),
+            ReadFault::Io(_)
+            | ReadFault::Record(_)
+            | ReadFault::Segment(_)
+            | ReadFault::Input(_) => 0,
+        };
+        ReadError { segment, offset, fault }
+    }
+
     /// Whether it is the file that failed, and not what is in it.
     pub fn is_io(&self) -> bool {
         matches!(self.fault, ReadFault::Io(_))
@@ -361,8 +391,17 @@ pub enum ReadFault {
     Record(pi_server_core::record::Fault),
     /// The header of the segment is not what was written.
     Segment(pi_server_core::record::SegmentFault),
+    /// The file of the segment, which is compressed, is not what was written.
+    Compressed(CompressedFault),
     /// The input in it is none that this build knows.
     Input(pi_server_core::record::DecodeError),
+}
+
+impl ReadFault {
+    /// What an error says about the file of a segment.
+    pub(super) fn of(error: io::Error) -> ReadFault {
+        CompressedFault::of(&error).map_or(ReadFault::Io(error), ReadFault::Compressed)
+    }
 }
 
 impl fmt::Display for ReadError {
@@ -372,6 +411,7 @@ impl fmt::Display for ReadError {
             ReadFault::Io(error) => error.fmt(f),
             ReadFault::Record(fault) => fault.fmt(f),
             ReadFault::Segment(fault) => fault.fmt(f),
+            ReadFault::Compressed(fault) => fault.fmt(f),
             ReadFault::Input(error) => error.fmt(f),
         }
     }
@@ -381,6 +421,7 @@ impl Error for ReadError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.fault {
             ReadFault::Io(error) => Some(error),
+            ReadFault::Compressed(fault) => Some(fault),
             ReadFault::Record(_) | ReadFault::Segment(_) | ReadFault::Input(_) => None,
         }
     }

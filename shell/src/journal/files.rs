@@ -208,7 +208,7 @@ impl Disk for FileDisk {
         Ok(numbers)
     }
 
-    fn read(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()> {
+    fn read_file(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut file = self.open_file(segment)?;
         if !settled {
             // After a sync that failed the page cache can show what the disk does not hold. What
@@ -258,7 +258,7 @@ impl Disk for FileDisk {
         built
     }
 
-    fn read_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64> {
+    fn read_file_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64> {
         let file = File::open(self.segment_path(segment))?;
         let length = file.metadata()?.len();
         let there = usize::try_from(length).map_or(bytes.len(), |length| length.min(bytes.len()));
@@ -364,7 +364,7 @@ impl Disk for FileDisk {
         })
     }
 
-    fn view(&self, segment: u64) -> io::Result<Box<dyn View>> {
+    fn view_file(&self, segment: u64) -> io::Result<Box<dyn View>> {
         let path = self.segment_path(segment);
         Ok(if self.mapped {
             Box::new(MapView::open(&File::open(path)?)?)

@@ -92,6 +92,8 @@ pub struct Journal {
     /// Segments that are there, opened on demand; the last place is that of `active` and stays empty.
     views: Vec<OnceCell<Box<dyn View>>>,
     views_open: Cell<usize>,
+    /// A compressed one was opened since the last turn ended.
+    restored: Cell<bool>,
     committed: Seq,
     /// Inputs were appended after the last commit.
     pending: bool,
@@ -225,6 +227,7 @@ impl Journal {
     /// The turn's outputs must not be released; the process should end.
     pub fn commit(&mut self, last: Digest) -> Result<(), JournalError> {
         self.check()?;
+        self.drop_views();
         if !self.pending {
             return Ok(());
         }
@@ -232,7 +235,6 @@ impl Journal {
         self.pending = false;
         self.committed = self.cursor.seq;
         self.syncer.want(self.committed, self.cursor.segment);
-        self.drop_views();
         Ok(())
     }
 

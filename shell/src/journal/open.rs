@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use pi_server_compress::Fault as CompressedFault;
 use pi_server_core::input::JournalFacts;
 use pi_server_core::record::{
     Cursor, Damage, FORMAT_VERSION, Framer, Head, JournalId, Mark, Place, Recovered,
@@ -240,7 +241,7 @@ impl Opener {
         for segment in segments.iter().filter(|segment| **segment >= read_from) {
             let settled = *segment < head.segment;
             let read = self.disk.read(*segment, settled, &mut bytes);
-            read.map_err(|source| self.failed("read a segment", source))?;
+            read.map_err(|source| self.unread(*segment, source))?;
             let surveyed = survey.segment(*segment, &bytes, &mut |_, record| match &record.mark {
                 Some(Mark::Begin(_)) => index.begin(Seq(record.header.seq.0 + 1)),
                 None => index.push(record.offset),
@@ -308,7 +309,7 @@ impl Opener {
         for (number, segment) in (first..=cursor.segment).zip(segments) {
             let mut bytes = [0; SEGMENT_START_BYTES];
             let read = self.disk.read_start(*segment, &mut bytes);
-            let length = read.map_err(|source| self.failed("read a segment", source))?;
+            let length = read.map_err(|source| self.unread(*segment, source))?;
             let header = SegmentHeader::parse_start(&bytes, length)
                 .map_err(|fault| self.damaged(Damage::Segment { segment: *segment, fault }))?;
             let key_check = *key_check.get_or_insert(header.key_check);
@@ -398,7 +399,7 @@ impl Opener {
         let mut ranges = Vec::new();
         for segment in end.segment.max(1)..=*dirty_upto {
             let read = self.disk.read(segment, true, &mut bytes);
-            read.map_err(|source| self.failed("read a segment", source))?;
+            read.map_err(|source| self.unread(segment, source))?;
             let from = if segment == end.segment { end.offset } else { SEGMENT_HEADER_BYTES };
             let used = bytes.iter().rposition(|byte| *byte != 0).map_or(from, |last| last + 1);
             if used <= from {
@@ -468,6 +469,7 @@ impl Opener {
             pack,
             views,
             views_open: Cell::new(0),
+            restored: Cell::new(false),
             committed: verdict.cursor.seq,
             pending: false,
             originals: Originals::default(),
@@ -499,6 +501,14 @@ impl Opener {
             | Damage::Missing { .. }
             | Damage::Misplaced { .. }
             | Damage::Lost { .. } => OpenError::Damaged { dir: self.dir.clone(), damage },
+        }
+    }
+
+    /// The bytes of a segment cannot be had.
+    fn unread(&self, segment: u64, source: io::Error) -> OpenError {
+        match CompressedFault::of(&source) {
+            Some(fault) => OpenError::Compressed { dir: self.dir.clone(), segment, fault },
+            None => self.failed("read a segment", source),
         }
     }
 

@@ -69,7 +69,7 @@ impl Journal {
             let failed = |offset, fault| ReadError { segment, offset, fault };
             if !is_active {
                 let read = self.disk.read(segment, true, &mut bytes);
-                read.map_err(|error| failed(0, ReadFault::Io(error)))?;
+                read.map_err(|error| ReadError::of(segment, error))?;
             }
             let bytes = if is_active { self.active.bytes() } else { &bytes };
             let mut offset = SEGMENT_HEADER_BYTES;
@@ -111,6 +111,7 @@ impl Journal {
         }
         let view = self.disk.view(segment)?;
         self.views_open.set(self.views_open.get() + 1);
+        self.restored.set(self.restored.get() || view.is_restored());
         Ok(cell.get_or_init(|| view).bytes())
     }
 
@@ -119,8 +120,15 @@ impl Journal {
         Some(super::index::offsets(self.bytes(segment).ok()?))
     }
 
+    /// Whether a compressed segment was opened since the last turn ended, which takes time and
+    /// memory: what can wait for the next turn should.
+    pub fn has_restored(&self) -> bool {
+        self.restored.get()
+    }
+
     /// Closes sealed segments if too many are open. Nobody can hold a part of them here.
     pub(super) fn drop_views(&mut self) {
+        self.restored.set(false);
         if self.views_open.get() > VIEWS_MAX {
             for cell in &mut self.views {
                 drop(cell.take());
@@ -181,7 +189,7 @@ impl<'a> Iterator for Scan<'a> {
 impl<'a> Scan<'a> {
     /// Reads one record and moves on; `None` if it is not one of the inputs that are wanted.
     fn read(&mut self, segment: u64, offset: usize) -> Result<Option<Scanned<'a>>, ReadFault> {
-        let bytes = self.journal.bytes(segment).map_err(ReadFault::Io)?;
+        let bytes = self.journal.bytes(segment).map_err(ReadFault::of)?;
         let header = peek(bytes, offset).ok_or(ReadFault::Record(Fault::Blank))?;
         let span = usize::try_from(header.span()).unwrap_or(usize::MAX);
         self.place = Some((segment, offset.saturating_add(span)));

@@ -3,27 +3,76 @@
 
 use std::io;
 
-use pi_server_core::record::{HEAD_SLOT_BYTES, SegmentHeader};
+use pi_server_compress::{SEGMENT_START_BYTES, Start, is_compressed, restore, restore_start};
+use pi_server_core::record::{HEAD_SLOT_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader};
 
 /// The files of one journal.
 ///
 /// Every operation has reached the disk when it returns, except [`Segment::put`].
+///
+/// The file of a sealed segment may be compressed. A disk knows nothing of that: what is in the file
+/// is read with [`Disk::read_file`], [`Disk::read_file_start`] and [`Disk::view_file`], and the bytes
+/// of the segment with the methods that are made of these here.
 pub trait Disk: Send + Sync {
     /// Numbers of the segments that are there, ascending.
     fn segments(&self) -> io::Result<Vec<u64>>;
 
-    /// Reads a whole segment into `bytes`, as a later start would find it: what is only in memory
-    /// because an earlier sync failed is not to be trusted. `settled` segments were synced before.
-    fn read(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()>;
+    /// Reads a segment's whole file into `bytes`, as a later start would find it: what is only in
+    /// memory because an earlier sync failed is not to be trusted. `settled` segments were synced
+    /// before.
+    fn read_file(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()>;
+
+    /// Reads the first bytes of a segment's file, as many as `bytes` has or the file is long. How
+    /// long the file is.
+    fn read_file_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64>;
+
+    /// Opens a sealed segment's file for reading.
+    fn view_file(&self, segment: u64) -> io::Result<Box<dyn View>>;
+
+    /// Reads a whole segment into `bytes`, as [`Disk::read_file`] does its file.
+    fn read(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()> {
+        self.read_file(segment, settled, bytes)?;
+        let mut restored = Vec::new();
+        if restore(bytes, &mut restored)? {
+            *bytes = restored;
+        }
+        Ok(())
+    }
 
     /// Reads the first bytes of a segment, as many as `bytes` has or the segment is long. How long
     /// the segment is.
-    fn read_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64>;
+    fn read_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64> {
+        let mut front = vec![0; bytes.len().max(SEGMENT_START_BYTES)];
+        loop {
+            // From its beginning each time: another file may have taken the name meanwhile.
+            let length = self.read_file_start(segment, &mut front)?;
+            match restore_start(&front, length, bytes)? {
+                Start::Read(length) => return Ok(length),
+                Start::More(needed) => front.resize(needed, 0),
+            }
+        }
+    }
+
+    /// Opens a sealed segment for reading. One that is compressed is held in memory as a whole.
+    fn view(&self, segment: u64) -> io::Result<Box<dyn View>> {
+        let view = self.view_file(segment)?;
+        let mut restored = Vec::new();
+        let is_restored = restore(view.bytes(), &mut restored)?;
+        Ok(if is_restored { Box::new(Restored(restored)) } else { view })
+    }
+
+    /// How long a segment's file is, and whether it is compressed.
+    fn file_facts(&self, segment: u64) -> io::Result<(u64, bool)> {
+        let mut start = [0; SEGMENT_HEADER_BYTES];
+        let length = self.read_file_start(segment, &mut start)?;
+        Ok((length, is_compressed(&start)))
+    }
 
     /// Drops a segment.
     fn drop_segment(&self, segment: u64) -> io::Result<()>;
 
-    /// Puts other bytes in the place of a segment, as many as it has; they appear all at once.
+    /// Puts other bytes in the place of a segment's file, as many as the segment has, or fewer that
+    /// are its compressed form if it is `sealed`; they appear all at once.
     /// Whoever has the segment open goes on reading what was there. Of a `sealed` one the disk may
     /// leave out pages of zeros, since nothing is written to it any more.
     fn replace(&self, segment: u64, bytes: &[u8], sealed: bool) -> io::Result<()>;
@@ -34,9 +83,6 @@ pub trait Disk: Send + Sync {
 
     /// Opens a segment for writing.
     fn open(&self, segment: u64) -> io::Result<Box<dyn Segment>>;
-
-    /// Opens a sealed segment for reading.
-    fn view(&self, segment: u64) -> io::Result<Box<dyn View>>;
 
     /// Overwrites a range of a segment with zeros.
     fn clear(&self, segment: u64, from: usize, to: usize) -> io::Result<()>;
@@ -118,10 +164,28 @@ impl Kept for Whole {
     }
 }
 
+/// A segment whose file is compressed.
+struct Restored(Vec<u8>);
+
+impl View for Restored {
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn is_restored(&self) -> bool {
+        true
+    }
+}
+
 /// A file that is only read.
 pub trait View: Send {
     /// The whole segment.
     fn bytes(&self) -> &[u8];
+
+    /// Whether the file is compressed, and these bytes are memory.
+    fn is_restored(&self) -> bool {
+        false
+    }
 }
 
 /// The segment that is being written.

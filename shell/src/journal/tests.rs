@@ -1,5 +1,6 @@
 //! Tests of the journal as its users see it.
 
+mod compress;
 mod crash;
 mod damage;
 mod erase;

@@ -354,7 +354,7 @@ impl Disk for FaultyDisk {
         Ok(self.alive()?.segments.keys().copied().collect())
     }
 
-    fn read(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()> {
+    fn read_file(&self, segment: u64, settled: bool, bytes: &mut Vec<u8>) -> io::Result<()> {
         let mut contents = self.alive()?;
         let file = contents.segments.get_mut(&segment).ok_or_else(missing)?;
         if !settled {
@@ -366,7 +366,7 @@ impl Disk for FaultyDisk {
         Ok(())
     }
 
-    fn read_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64> {
+    fn read_file_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64> {
         let contents = self.alive()?;
         let live = &contents.segments.get(&segment).ok_or_else(missing)?.live;
         let there = live.len().min(bytes.len());
@@ -405,7 +405,7 @@ impl Disk for FaultyDisk {
         Ok(Box::new(OpenSegment { disk: self.clone(), number: segment, copy }))
     }
 
-    fn view(&self, segment: u64) -> io::Result<Box<dyn View>> {
+    fn view_file(&self, segment: u64) -> io::Result<Box<dyn View>> {
         let contents = self.alive()?;
         Ok(Box::new(Bytes(contents.segments.get(&segment).ok_or_else(missing)?.live.clone())))
     }

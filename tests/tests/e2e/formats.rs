@@ -9,19 +9,19 @@ use std::process::{Command, Output};
 use pi_server_core::input::InputKind;
 use pi_server_core::record::{FORMAT_VERSION, FORMAT_VERSION_MIN, SegmentHeader};
 use pi_server_tests::Setup;
-use pi_server_tests::journal::{Journal, segments};
+use pi_server_tests::journal::{Journal, segment, segments};
 use pi_server_tests::programs::program;
 use serde_json::{Value, json};
 
 use crate::prompt;
 
 /// Where the fixture of a format is.
-fn fixture(format: u32) -> PathBuf {
+pub(crate) fn fixture(format: u32) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/journals/v{format}"))
 }
 
 /// Copies a journal, with the rights that a daemon's has.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("a folder") {
         let path = entry.expect("an entry").path();
         let target = to.join(path.file_name().expect("a name"));
@@ -46,7 +46,7 @@ pub(crate) fn data_dir(format: u32) -> tempfile::TempDir {
 /// The formats of the segments of a journal, in order.
 fn formats(dir: &Path) -> Vec<u32> {
     let format = |path: &Path| {
-        let bytes = fs::read(path).expect("a segment");
+        let bytes = segment(path);
         SegmentHeader::parse(&bytes).expect("a header").format
     };
     segments(dir).iter().map(|(_, path)| format(path)).collect()

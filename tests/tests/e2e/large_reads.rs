@@ -1,5 +1,6 @@
 //! Answers of reads that are too large to be kept. PROTOCOL.md 10.5.
 
+use pi_server_tests::journal::segment;
 use pi_server_tests::{Client, Daemon, Setup};
 use serde_json::{Value, json};
 
@@ -16,8 +17,7 @@ fn read(client: &mut Client, id: &str) -> Value {
 /// Places of a text in the segments.
 fn occurrences(daemon: &Daemon, needle: &[u8]) -> usize {
     let segments = std::fs::read_dir(daemon.dir().join("journal")).expect("segments");
-    let files =
-        segments.map(|entry| std::fs::read(entry.expect("an entry").path()).expect("a file"));
+    let files = segments.map(|entry| segment(&entry.expect("an entry").path()));
     files.map(|bytes| bytes.windows(needle.len()).filter(|window| *window == needle).count()).sum()
 }
 

@@ -1,5 +1,6 @@
 //! End-to-end tests: the real daemon, real sockets, the demo agent. One binary, a module a subject.
 
+mod compress;
 mod crash;
 mod dependencies;
 mod drop_key;

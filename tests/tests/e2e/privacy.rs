@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use pi_server_tests::journal::restored;
 use pi_server_tests::programs::program;
 use pi_server_tests::{Client, Setup, until};
 use serde_json::{Value, json};
@@ -25,7 +26,9 @@ pub(crate) fn holding(dir: &Path, needle: &[u8]) -> Vec<String> {
             if path.is_dir() {
                 folders.push(path);
             } else if let Ok(bytes) = std::fs::read(&path)
-                && bytes.windows(needle.len()).any(|window| window == needle)
+                && [restored(&bytes).unwrap_or_default(), bytes]
+                    .iter()
+                    .any(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
             {
                 found.push(path.display().to_string());
             }

@@ -4,6 +4,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use pi_server_tests::journal::segment;
 use pi_server_tests::{Daemon, Setup};
 use serde_json::{Value, json};
 
@@ -182,7 +183,7 @@ fn missing(before: &[Value], after: &[Value]) -> Vec<String> {
 
 /// Whether the first segment holds some bytes. Later ones hold what was sent again.
 fn holds(daemon: &Daemon, needle: &str) -> bool {
-    let bytes = std::fs::read(daemon.dir().join("journal/00000001.seg")).expect("a segment");
+    let bytes = segment(&daemon.dir().join("journal/00000001.seg"));
     bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
 }
 

@@ -90,6 +90,7 @@ fn when_texts_are_erased_is_said_with_units_or_off() {
 #[test]
 fn what_is_kept_is_said_with_units() {
     let defaults = options(&[]).expect("options");
+    assert!(defaults.compress);
     assert_eq!(defaults.retain_bytes, 4 << 30);
     assert_eq!(defaults.retain_age, Duration::from_secs(30 * 86_400));
     let kept = options(&["--retain-bytes", "512M", "--retain-age", "12h"]).expect("options");

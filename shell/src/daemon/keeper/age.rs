@@ -81,6 +81,8 @@ impl Worker {
             Trouble::Read(error)
         })?;
         if erased.bodies > 0 {
+            // It may get shorter now.
+            self.compressed = self.compressed.min(segment - 1);
             // The loop ends after the thread, or with it.
             let _ = self.asking.send(Asked::Reopen(segment));
         }

@@ -21,12 +21,14 @@ const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 /// bound is exceeded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::daemon) struct Retention {
-    /// Bytes of segments, about; 0 for all.
+    /// Bytes of the segments' files, about; 0 for all.
     pub(in crate::daemon) bytes: u64,
     /// Age of inputs, at least; zero for ever.
     pub(in crate::daemon) age: Duration,
     /// What is erased of it before.
     pub(in crate::daemon) tiers: Ages,
+    /// Whether segments are compressed.
+    pub(in crate::daemon) compress: bool,
 }
 
 impl Retention {
@@ -76,7 +78,7 @@ impl Worker {
 
     /// The last segment that need not be kept; 0 if there is none.
     fn expendable(&self, segments: &[u64]) -> Result<u64, Trouble> {
-        let Retention { bytes, age, tiers: _ } = self.retention;
+        let Retention { bytes, age, tiers: _, compress: _ } = self.retention;
         let failed = |error| Trouble::Io("read a segment", error);
         let mut total = 0;
         for segment in segments {

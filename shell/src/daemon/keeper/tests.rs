@@ -2,6 +2,7 @@
 //! inputs make, and nothing that is dropped is missed.
 
 mod ageing;
+mod compressing;
 mod history;
 mod large;
 mod world;

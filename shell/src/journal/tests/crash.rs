@@ -29,6 +29,7 @@ struct Figures {
     healed_bytes: AtomicU64,
     snapshots_used: AtomicU64,
     segments_dropped: AtomicU64,
+    compressed: AtomicU64,
     damaged: AtomicU64,
     refused: AtomicU64,
     /// Damaged, opened, and all that had been promised was there.
@@ -220,6 +221,12 @@ impl<'a> World<'a> {
             let state = state(cursor.seq);
             let snapshot = Snapshot { cursor, outputs: NOTHING, state: &state, rest: b"rest" };
             archive.save(&snapshot).map_err(drop)?;
+        }
+        for segment in archive.segments().map_err(drop)? {
+            if segment <= target && self.random.chance(40) {
+                let done = archive.compress(segment).map_err(drop)?;
+                count(&self.figures.compressed, u64::from(done));
+            }
         }
         Ok(())
     }
@@ -483,9 +490,10 @@ fn trial(seed: u64, figures: &Figures) {
 /// Whether it says that the journal is not what was written.
 fn is_refusal(error: &OpenError) -> bool {
     match error {
-        OpenError::Damaged { .. } | OpenError::NoSnapshot { .. } | OpenError::BadPack { .. } => {
-            true
-        }
+        OpenError::Damaged { .. }
+        | OpenError::Compressed { .. }
+        | OpenError::NoSnapshot { .. }
+        | OpenError::BadPack { .. } => true,
         OpenError::NewerFormat { .. }
         | OpenError::Locked { .. }
         | OpenError::Unwritable { .. }
@@ -533,6 +541,7 @@ fn nothing_promised_is_lost_without_a_word_and_nothing_torn_is_refused() {
     at_least(&figures.in_starts, 200);
     at_least(&figures.snapshots_used, 100);
     at_least(&figures.segments_dropped, 20);
+    at_least(&figures.compressed, 20);
 }
 
 /// A life in which one operation fails, and the disk it leaves.

@@ -182,6 +182,7 @@ impl Run {
             Err(
                 Error::Open(
                     OpenError::Damaged { .. }
+                    | OpenError::Compressed { .. }
                     | OpenError::NoSnapshot { .. }
                     | OpenError::BadPack { .. }
                     | OpenError::NewerFormat { .. }

@@ -26,7 +26,8 @@ use crate::journal::{
 
 pub(super) const SEGMENT_BYTES: u32 = 64 << 10;
 pub(super) const KEEP_ALL: Retention =
-    Retention { bytes: 0, age: Duration::ZERO, tiers: Ages { warm: None, cold: None } };
+    Retention { bytes: 0, age: Duration::ZERO, tiers: NO_AGES, compress: false };
+const NO_AGES: Ages = Ages { warm: None, cold: None };
 
 pub(super) struct World {
     pub(super) disk: Arc<FakeDisk>,
@@ -355,6 +356,7 @@ fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<
         bad_indexes: BTreeSet::new(),
         given_up: BTreeSet::new(),
         stuck: None,
+        compressed: 0,
         asking: ask,
         shared,
         wake: Box::new(|| {}),
