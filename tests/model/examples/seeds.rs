@@ -41,6 +41,7 @@ fn main() -> std::io::Result<()> {
             (0..length).map(|_| u8::try_from(entropy.below(256)).unwrap_or(0)).collect();
         write("step", format!("random-{length}"), &bytes)?;
         write("journal_reader", format!("random-{length}"), &bytes)?;
+        write("compressed_reader", format!("random-{length}"), &bytes)?;
     }
     // Runs that come to a situation to which none before has come.
     let mut sometimes = Sometimes::new();

@@ -43,5 +43,6 @@ fn the_seeds_of_step_come_to_every_situation() {
 fn a_journal_that_nobody_bit_is_read_whole() {
     for seed in 0..8_u8 {
         targets::journal_reader(&[seed]);
+        targets::compressed_reader(&[seed]);
     }
 }

@@ -4,6 +4,7 @@
 use std::sync::atomic::Ordering;
 
 use super::{Asked, Trouble, Worker};
+use crate::journal::{ReadError, ReadFault};
 
 impl Worker {
     /// Compresses what is not yet, oldest segment first, and tells the loop.
@@ -22,13 +23,18 @@ impl Worker {
             if self.shared.stop.load(Ordering::Relaxed) {
                 return Err(Trouble::Stopped);
             }
-            let done = self.archive.compress(segment).map_err(|error| {
-                // That it is damaged is said once; it is not looked at again in this life.
-                if !error.is_io() {
-                    self.compressed = segment;
+            let done = match self.archive.compress(segment) {
+                Ok(done) => done,
+                // There may be no room; the next time there may.
+                Err(ReadError { fault: ReadFault::Io(error), .. }) => {
+                    return Err(Trouble::Io("compress a segment", error));
                 }
-                Trouble::Read(error)
-            })?;
+                Err(error) => {
+                    // That it is damaged is said once; it is not looked at again in this life.
+                    self.compressed = segment;
+                    return Err(Trouble::Read(error));
+                }
+            };
             if done {
                 // The loop ends after the thread, or with it.
                 let _ = self.asking.send(Asked::Reopen(segment));

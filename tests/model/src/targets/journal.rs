@@ -22,7 +22,7 @@ const INPUTS: usize = 40;
 const BITES_MAX: usize = 24;
 
 /// Journals to choose from.
-const JOURNALS: usize = 8;
+pub(super) const JOURNALS: usize = 8;
 static WRITTEN: [OnceLock<Written>; JOURNALS] = [const { OnceLock::new() }; JOURNALS];
 
 /// A journal of a generated run, and what is known of it.
@@ -43,8 +43,7 @@ pub struct Written {
 pub fn journal_reader(bytes: &[u8]) {
     let mut entropy = Entropy::Bytes(bytes);
     let index = usize::try_from(entropy.below(JOURNALS as u64)).unwrap_or(0);
-    // Making a journal costs a thousand times as much as reading it.
-    let written = WRITTEN[index].get_or_init(|| journal_of(index as u64));
+    let written = written(index);
     let mut bitten = written.bytes.clone();
     for _ in 0..BITES_MAX {
         if entropy.is_dry() {
@@ -60,6 +59,12 @@ pub fn journal_reader(bytes: &[u8]) {
     assert_eq!(read.get(..count), written.inputs.get(..count), "what is read was not written");
 }
 
+/// One of the journals.
+pub(super) fn written(index: usize) -> &'static Written {
+    // Making a journal costs a thousand times as much as reading it.
+    WRITTEN[index].get_or_init(|| journal_of(index as u64))
+}
+
 /// The verdict on a segment, with the input parts of its good records.
 fn survey(head: Head, bytes: &[u8]) -> (Option<Verdict>, Vec<Vec<u8>>) {
     let mut survey = Survey::new(head);
@@ -73,7 +78,7 @@ fn survey(head: Head, bytes: &[u8]) -> (Option<Verdict>, Vec<Vec<u8>>) {
 }
 
 /// One change of the bytes.
-fn bite(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
+pub(super) fn bite(bytes: &mut Vec<u8>, entropy: &mut Entropy<'_>) {
     let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 64);
     let used = used.min(bytes.len());
     let place =

@@ -3,11 +3,13 @@
 //!
 //! Every target panics when something does not hold, and returns otherwise.
 
+mod compressed;
 mod frame;
 mod journal;
 mod redactor;
 mod snapshot;
 
+pub use compressed::compressed_reader;
 pub use frame::frame_decoder;
 pub use journal::{journal_of, journal_reader};
 pub use redactor::redactor;
@@ -25,6 +27,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub const ALL: &[Target] = &[
+    ("compressed_reader", compressed_reader),
     ("frame_decoder", frame_decoder),
     ("journal_reader", journal_reader),
     ("redactor", redactor),

@@ -256,7 +256,7 @@ fn a_full_disk_keeps_compressing_waiting_and_nothing_else() {
     world.disk.faults().full = true;
     for _ in 0..2 {
         let error = worker.compress().expect_err("no room");
-        assert!(matches!(error, Trouble::Read(error) if error.is_io()));
+        assert!(matches!(error, Trouble::Io("compress a segment", _)), "no alarm");
         world.check_answers();
     }
     world.disk.faults().full = false;
