@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pi_server::world::{Disk, Segment, Shelf, SyncFile, View};
+use pi_server_compress::is_compressed;
 use pi_server_core::record::{HEAD_BYTES, HEAD_SLOT_BYTES, SegmentHeader};
 use pi_server_model::entropy::Entropy;
 
@@ -44,6 +45,8 @@ pub struct Counts {
     pub failed_puts: u64,
     /// See `failed_syncs`.
     pub refused_builds: u64,
+    /// Compressed segments that were opened for reading.
+    pub restored: u64,
 }
 
 #[derive(Clone, Default)]
@@ -161,6 +164,12 @@ impl FaultyDisk {
     /// What happened so far.
     pub fn counts(&self) -> Counts {
         self.lock().counts
+    }
+
+    /// How many segments are compressed.
+    pub fn compressed(&self) -> usize {
+        let contents = self.lock();
+        contents.segments.values().filter(|file| is_compressed(&file.live)).count()
     }
 
     /// Whether the machine is down.
@@ -406,8 +415,10 @@ impl Disk for FaultyDisk {
     }
 
     fn view_file(&self, segment: u64) -> io::Result<Box<dyn View>> {
-        let contents = self.alive()?;
-        Ok(Box::new(Bytes(contents.segments.get(&segment).ok_or_else(missing)?.live.clone())))
+        let mut contents = self.alive()?;
+        let bytes = contents.segments.get(&segment).ok_or_else(missing)?.live.clone();
+        contents.counts.restored += u64::from(is_compressed(&bytes));
+        Ok(Box::new(Bytes(bytes)))
     }
 
     fn clear(&self, segment: u64, from: usize, to: usize) -> io::Result<()> {

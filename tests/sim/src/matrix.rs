@@ -126,6 +126,8 @@ names! {
         Rejected = "a snapshot was rejected",
         /// Segments were dropped.
         Dropped = "segments were dropped",
+        /// A start found compressed segments.
+        Compressed = "a start found compressed segments",
         /// A start refused a damaged disk.
         Refused = "a start refused a damaged disk",
         /// A flipped bit did no harm.

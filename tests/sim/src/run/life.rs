@@ -118,6 +118,9 @@ impl Run {
         if daemon.journal().first_seq().0 > 1 {
             self.matrix.saw(Sometimes::Dropped);
         }
+        if self.disk.compressed() > 0 {
+            self.matrix.saw(Sometimes::Compressed);
+        }
         if daemon.state().metrics().unknown_outcomes > 0 {
             self.matrix.saw(Sometimes::Unknown);
         }
