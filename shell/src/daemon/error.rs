@@ -5,6 +5,8 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 
+use pi_server_compress::Fault;
+
 use super::past::Divergence;
 use super::token::TokenError;
 use crate::cli::Status;
@@ -57,13 +59,14 @@ impl Error {
                 OpenError::Locked { .. } => Status::JournalLocked,
                 OpenError::Unwritable { .. } => Status::NotWritable,
                 OpenError::DiskFull { .. } => Status::DiskFull,
+                OpenError::NewerFormat { .. }
+                | OpenError::Compressed { fault: Fault::Version { .. }, .. } => Status::NewerFormat,
                 OpenError::Damaged { .. }
                 | OpenError::Compressed { .. }
                 | OpenError::NoSnapshot { .. }
                 | OpenError::BadPack { .. }
                 | OpenError::MissingKey { .. }
                 | OpenError::WrongKey { .. } => Status::JournalDamaged,
-                OpenError::NewerFormat { .. } => Status::NewerFormat,
                 OpenError::UnsafeFileSystem { .. } => Status::Usage,
                 OpenError::Io { source, .. } => by_kind(source),
             },

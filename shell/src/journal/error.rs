@@ -127,6 +127,13 @@ impl fmt::Display for OpenError {
                  copy, or choose another --data-dir",
                 dir.display()
             ),
+            OpenError::Compressed {
+                segment,
+                fault: fault @ CompressedFault::Version { .. },
+                ..
+            } => {
+                write!(f, "segment {segment} of the journal is {fault}; nothing was changed")
+            }
             OpenError::Compressed { dir, segment, fault } => write!(
                 f,
                 "the journal in {} is damaged: segment {segment}: {fault}; nothing was changed: \

@@ -263,7 +263,7 @@ fn a_journal_from_before_is_compressed_and_gone_on_with() {
 }
 
 #[test]
-fn damage_to_a_compressed_file_is_named_by_daemon_and_tool() {
+fn damage_to_a_compressed_file_or_a_newer_form_is_named_by_daemon_and_tool() {
     let dir = data_dir(2);
     let path = dir.path().join("journal/00000001.seg");
     fs::copy(compressed_fixture(), &path).expect("copied");
@@ -271,6 +271,8 @@ fn damage_to_a_compressed_file_is_named_by_daemon_and_tool() {
         fs::remove_file(snapshot.expect("a snapshot").path()).expect("removed");
     }
     let good = fs::read(&path).expect("a segment");
+    let mut newer = good.clone();
+    newer[4_096] = 2;
     let serve = || {
         let mut command = std::process::Command::new(program("pi-server"));
         command.args(["serve", "--agent", "demo", "--listen", "127.0.0.1:0", "--data-dir"]);
@@ -280,15 +282,19 @@ fn damage_to_a_compressed_file_is_named_by_daemon_and_tool() {
     let mut flipped = good.clone();
     let last = flipped.len() - 9;
     flipped[last] ^= 0x10;
-    for (bad, words) in
-        [(flipped, "the compressed block of the bytes from 4096 on"), (cut, "states")]
-    {
+    let block = "the compressed block of the bytes from 4096 on";
+    for (bad, words, statuses) in [
+        (flipped, block, [3, 3]),
+        (cut, "states", [3, 3]),
+        (newer, "use a newer pi-server", [9, 4]),
+    ] {
         fs::write(&path, &bad).expect("written");
         let verify = replay(&["verify", &dir.path().to_string_lossy()]);
-        for (output, status) in [(serve(), 3), (verify, 3)] {
+        for (output, status) in [serve(), verify].into_iter().zip(statuses) {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(status), "{said}");
             assert!(said.contains(words), "{said}");
+            assert!(status == 3 || !said.contains("damaged"), "{said}");
             assert!(said.contains("segment 1") || said.contains("00000001.seg"), "{said}");
         }
         assert!(fs::read(&path).expect("a segment") == bad, "nothing was changed");
