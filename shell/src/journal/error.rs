@@ -382,11 +382,6 @@ impl ReadError {
         };
         ReadError { segment, offset, fault }
     }
-
-    /// Whether it is the file that failed, and not what is in it.
-    pub fn is_io(&self) -> bool {
-        matches!(self.fault, ReadFault::Io(_))
-    }
 }
 
 /// What failed when a record was read.

@@ -15,7 +15,7 @@ use pi_server_core::record::{Record, decode_kind};
 use serde::Deserialize;
 
 use super::{Asked, Trouble, Worker};
-use crate::journal::Tiers;
+use crate::journal::{ReadError, ReadFault, Tiers};
 
 /// Events that add to something which a later event has as a whole.
 const DELTAS: [&str; 3] = ["message_update", "tool_execution_update", "bash_execution_update"];
@@ -75,11 +75,18 @@ impl Worker {
         segment: u64,
         chosen: &mut dyn FnMut(&Record<'_>) -> bool,
     ) -> Result<(), Trouble> {
-        let erased = self.archive.erase(segment, chosen).map_err(|error| {
-            // That it is damaged is said once; it is not looked at again in this life.
-            self.stuck = (!error.is_io()).then_some(segment);
-            Trouble::Read(error)
-        })?;
+        let erased = match self.archive.erase(segment, chosen) {
+            Ok(erased) => erased,
+            // There may be no room; the next time there may.
+            Err(ReadError { fault: ReadFault::Io(error), .. }) => {
+                return Err(Trouble::Io("erase in a segment", error));
+            }
+            Err(error) => {
+                // That it is damaged is said once; it is not looked at again in this life.
+                self.stuck = Some(segment);
+                return Err(Trouble::Read(error));
+            }
+        };
         if erased.bodies > 0 {
             // It may get shorter now.
             self.compressed = self.compressed.min(segment - 1);
