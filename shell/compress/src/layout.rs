@@ -90,7 +90,14 @@ impl Layout {
     pub(crate) fn parse(front: &[u8], file_length: u64) -> Result<Front, Fault> {
         let ends_here = front.len() as u64 >= file_length;
         let Some(head) = front.get(..SEGMENT_HEADER_BYTES) else {
-            return Ok(if ends_here { Front::Plain } else { Front::More(START_BYTES) });
+            if !ends_here {
+                return Ok(Front::More(START_BYTES));
+            }
+            // Where only zeros are cut off, the header can still be read: it must not be taken for
+            // that of a newer format.
+            let mut head = front.to_vec();
+            head.resize(SEGMENT_HEADER_BYTES, 0);
+            return if is_compressed(&head) { Err(Fault::Table) } else { Ok(Front::Plain) };
         };
         if !is_compressed(head) {
             return Ok(Front::Plain);

@@ -206,14 +206,31 @@ fn a_file_that_ends_early_or_late_is_refused() {
         read_start(&file[..length], &mut [0; 5_000]).unwrap_err();
         read_all(&file[..length], 0, &mut [0; 10]).unwrap_err();
     }
-    for length in 0..SEGMENT_HEADER_BYTES {
-        assert_eq!(restore(&file[..length], &mut back), Ok(false));
-        assert_eq!(SegmentHeader::parse(&file[..length]), Err(SegmentFault::Short));
-    }
     let longer = [&file[..], &[0]].concat();
     let fault = restore(&longer, &mut back).unwrap_err();
     let (stated, actual) = (file.len() as u64, longer.len() as u64);
     assert_eq!(fault, Fault::FileLength { stated, actual });
+}
+
+#[test]
+fn a_file_of_which_not_even_the_header_is_whole_is_never_taken_for_a_newer_format() {
+    let segment = segment(70_000, 12_000);
+    let file = compress(&segment).unwrap().unwrap();
+    for length in 0..SEGMENT_HEADER_BYTES {
+        // As readers see it that take what is missing for zeros.
+        let mut padded = file[..length].to_vec();
+        padded.resize(SEGMENT_HEADER_BYTES, 0);
+        let header = SegmentHeader::parse_start(&padded, 0);
+        let expected = match header {
+            Err(SegmentFault::Version { .. }) => Err(Fault::Table),
+            _ => Ok(false),
+        };
+        assert_eq!(restore(&file[..length], &mut Vec::new()), expected, "{length}");
+    }
+    // The last bytes of the header are zeros.
+    let cut = SEGMENT_HEADER_BYTES - 1;
+    assert_eq!(restore(&file[..cut], &mut Vec::new()), Err(Fault::Table));
+    assert_eq!(read_start(&file[..cut], &mut [0; 100]), Err(Fault::Table));
 }
 
 #[test]
