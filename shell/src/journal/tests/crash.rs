@@ -363,7 +363,8 @@ fn damage(random: &mut Random, before: &Image, old: Option<&Image>) -> Option<(I
     let used = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     let at = random.place(used);
     let length = (1 + random.place(600)).min(bytes.len() - at);
-    let sector = at / 512 * 512..(at / 512 + 1) * 512;
+    // The last one of a compressed segment is no whole one.
+    let sector = at / 512 * 512..((at / 512 + 1) * 512).min(bytes.len());
     let how = match random.below(16) {
         0 | 1 => {
             bytes[at] ^= 1 << random.below(8);
