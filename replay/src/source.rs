@@ -360,14 +360,8 @@ impl Source {
     /// # Errors
     /// It cannot be read.
     pub fn read_snapshot(&self, number: u64) -> Result<Vec<u8>, SourceError> {
-        let (path, mut bytes) = (self.snapshot_path(number), Vec::new());
-        let read = match (&self.bundle, &self.held) {
-            (Some(bundle), _) => bundle.read_snapshot(number, &mut bytes),
-            (None, Some(held)) => held.snapshots.read(number, &path, &mut bytes),
-            (None, None) => Pins::default().read(number, &path, &mut bytes),
-        };
-        read.map_err(|source| self.unread(path, source))?;
-        Ok(bytes)
+        let path = self.snapshot_path(number);
+        self.read_kept(number, path, Table::read_snapshot, |held| &held.snapshots)
     }
 
     /// The bytes of a pack.
@@ -375,10 +369,22 @@ impl Source {
     /// # Errors
     /// It cannot be read.
     pub fn read_pack(&self, number: u64) -> Result<Vec<u8>, SourceError> {
-        let (path, mut bytes) = (self.pack_path(number), Vec::new());
+        let path = self.pack_path(number);
+        self.read_kept(number, path, Table::read_pack, |held| &held.packs)
+    }
+
+    /// The bytes of a file that is made of segments, from a bundle or from a folder.
+    fn read_kept(
+        &self,
+        number: u64,
+        path: PathBuf,
+        of_bundle: impl Fn(&Table, u64, &mut Vec<u8>) -> io::Result<()>,
+        pins: impl Fn(&Held) -> &Pins,
+    ) -> Result<Vec<u8>, SourceError> {
+        let mut bytes = Vec::new();
         let read = match (&self.bundle, &self.held) {
-            (Some(bundle), _) => bundle.read_pack(number, &mut bytes),
-            (None, Some(held)) => held.packs.read(number, &path, &mut bytes),
+            (Some(bundle), _) => of_bundle(bundle, number, &mut bytes),
+            (None, Some(held)) => pins(held).read(number, &path, &mut bytes),
             (None, None) => Pins::default().read(number, &path, &mut bytes),
         };
         read.map_err(|source| self.unread(path, source))?;

@@ -1,6 +1,6 @@
 //! The programs under test, built with the profile of the tests.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -19,24 +19,33 @@ fn build() -> PathBuf {
     if let Some(dir) = std::env::var_os("PI_SERVER_TEST_BIN_DIR") {
         return PathBuf::from(dir);
     }
-    cargo_build(&["-p", "pi-server", "-p", "pi-replay", "--bins"])
+    build_with_profile(&["-p", "pi-server", "-p", "pi-replay", "--bins"])
 }
 
 /// Builds with the profile of this test, and returns the directory of the profile.
-fn cargo_build(what: &[&str]) -> PathBuf {
+fn build_with_profile(what: &[&str]) -> PathBuf {
     let dir = profile_dir();
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
-    build.args(["build", "--quiet"]).args(what);
-    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let target = dir.parent().expect("a profile's directory lies in the target directory");
+    let mut build = cargo_build(target, what);
     if dir.file_name().is_some_and(|profile| profile == "release") {
         build.arg("--release");
     }
-    let target = dir.parent().expect("a profile's directory lies in the target directory");
-    build.env("CARGO_TARGET_DIR", target);
+    finish(build);
+    dir
+}
+
+/// A build into a target directory, not yet run.
+fn cargo_build(target: &Path, what: &[&str]) -> Command {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--target-dir"]).arg(target).args(what);
+    build.current_dir(env!("CARGO_MANIFEST_DIR"));
+    build
+}
+
+fn finish(mut build: Command) {
     let status = build.status().expect("cargo can be run");
     assert!(status.success(), "the programs under test cannot be built: {status}");
-    dir
 }
 
 /// The directory of the profile that this test was built with.
@@ -55,7 +64,7 @@ pub fn echo() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM
         .get_or_init(|| {
-            cargo_build(&["-p", "pi-server", "--example", "echo"]).join("examples/echo")
+            build_with_profile(&["-p", "pi-server", "--example", "echo"]).join("examples/echo")
         })
         .clone()
 }
@@ -69,13 +78,9 @@ pub fn other_replay() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
         let target = profile_dir().with_file_name("other-rule");
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut build = Command::new(cargo);
-        build.args(["build", "--quiet", "-p", "pi-replay", "--bins", "--target-dir"]).arg(&target);
-        build.current_dir(env!("CARGO_MANIFEST_DIR"));
+        let mut build = cargo_build(&target, &["-p", "pi-replay", "--bins"]);
         build.env("RUSTFLAGS", "--cfg pi_server_other_rule");
-        let status = build.status().expect("cargo can be run");
-        assert!(status.success(), "the other build cannot be made: {status}");
+        finish(build);
         target.join("debug/pi-replay")
     };
     PROGRAM.get_or_init(build).clone()

@@ -28,6 +28,13 @@ fn closed(conn: u64) -> InputKind {
     InputKind::Closed { conn: ConnId(conn) }
 }
 
+/// The files of a journal that is closed.
+fn archive(dir: &Path) -> Archive {
+    let disk = FileDisk::open(&dir.join("data"), Backend::Pwrite).unwrap();
+    let head = read_head(&disk.read_head().unwrap()).unwrap();
+    Archive::new(Arc::new(disk), head.journal, SMALL)
+}
+
 fn options(dir: &Path) -> Options {
     Options { segment_bytes: SMALL, ..Options::new(dir.join("data")) }
 }

@@ -9,7 +9,7 @@ use pi_server_tests::programs::program;
 use pi_server_tests::{Client, Daemon, Setup, until};
 use serde_json::{Value, json};
 
-use crate::formats::{copy, data_dir, fixture};
+use crate::formats::{copy, data_dir, dir_of, fixture};
 use crate::{prompt, session};
 
 /// A daemon whose files are small.
@@ -186,13 +186,6 @@ fn a_journal_with_compressed_files_is_the_same_to_every_reader() {
         assert!(daemon.stop().success());
         daemon.verify();
     }
-}
-
-/// A copy of a directory.
-fn dir_of(path: &Path) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    copy(path, dir.path());
-    dir
 }
 
 #[test]

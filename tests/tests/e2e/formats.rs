@@ -129,7 +129,7 @@ fn migrate_writes_the_same_journal_in_the_current_format() {
 }
 
 /// A directory as one that goes away with the test.
-fn dir_of(path: &Path) -> tempfile::TempDir {
+pub(crate) fn dir_of(path: &Path) -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary directory");
     copy(path, dir.path());
     dir

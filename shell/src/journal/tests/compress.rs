@@ -3,7 +3,6 @@
 use pi_server_compress::is_compressed;
 use pi_server_core::record::Fault;
 
-use super::super::files::FileDisk;
 use super::*;
 
 /// Some sealed segments and the one that is being written, closed.
@@ -13,12 +12,6 @@ fn written(options: &Options) -> Vec<(Input, Vec<u8>)> {
     assert!(journal.segment() > 5);
     journal.close().unwrap();
     written
-}
-
-fn archive(dir: &Path) -> Archive {
-    let disk = FileDisk::open(&dir.join("data"), Backend::Pwrite).unwrap();
-    let head = read_head(&disk.read_head().unwrap()).unwrap();
-    Archive::new(Arc::new(disk), head.journal, SMALL)
 }
 
 /// Compresses the sealed segments of a journal that is closed; how many there were.

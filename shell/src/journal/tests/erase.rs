@@ -2,7 +2,6 @@
 
 use pi_server_core::record::{Fault, Record};
 
-use super::super::files::FileDisk;
 use super::*;
 
 /// Three segments and the beginning of a fourth, closed.
@@ -12,12 +11,6 @@ fn written(dir: &Path, backend: Backend) -> Vec<(Input, Vec<u8>)> {
     assert!(journal.segment() > 3);
     journal.close().unwrap();
     written
-}
-
-fn archive(dir: &Path) -> Archive {
-    let disk = FileDisk::open(&dir.join("data"), Backend::Pwrite).unwrap();
-    let head = read_head(&disk.read_head().unwrap()).unwrap();
-    Archive::new(Arc::new(disk), head.journal, SMALL)
 }
 
 #[test]

@@ -5,7 +5,7 @@ use pi_server_core::input::{AgentSaid, InputKind};
 use super::super::super::history;
 use super::world::{KEEP_ALL, World};
 use super::*;
-use crate::journal::tests::fake::{Faults, Image, Reach};
+use crate::journal::tests::fake::Image;
 use crate::journal::{Scanned, Tiers};
 
 const NOW: Option<std::time::Duration> = Some(std::time::Duration::ZERO);
@@ -59,15 +59,6 @@ fn kept(rounds: u64) -> (World, u64) {
     (world, last)
 }
 
-/// Every step of the whole journal puts out what it put out when it was recorded.
-fn check(world: &mut World, before: &Past) {
-    let again = world.replayed(None);
-    assert!(again.state == before.state);
-    assert_eq!((again.digest, again.at), (before.digest, before.at));
-    world.restart();
-    world.check_answers();
-}
-
 #[test]
 fn a_warm_segment_has_lost_its_deltas_and_nothing_else() {
     let (mut world, last) = kept(300);
@@ -75,7 +66,7 @@ fn a_warm_segment_has_lost_its_deltas_and_nothing_else() {
     assert!(whole.deltas.0 > 500 && whole.whole.0 >= 2, "{whole:?}");
     let before = world.replayed(None);
     world.age(WARM);
-    check(&mut world, &before);
+    world.check_replay(&before);
     let after = left(&world, last);
     assert_eq!(after, Left { deltas: (0, whole.deltas.0), ..whole });
     // What came later has all.
@@ -90,7 +81,7 @@ fn a_cold_segment_has_the_answers_of_stored_outcomes_only() {
     let whole = left(&world, last);
     let before = world.replayed(None);
     world.age(COLD);
-    check(&mut world, &before);
+    world.check_replay(&before);
     let after = left(&world, last);
     assert_eq!(after.deltas, (0, whole.deltas.0));
     assert_eq!(after.whole, (0, whole.whole.0));
@@ -202,39 +193,20 @@ fn a_failure_or_crash_at_any_step_of_ageing_is_harmless() {
         let hot = world.disk.image();
         world.age(retention);
         let done = world.disk.image();
-        let mut steps = 0;
-        for operation in 0.. {
-            let mut beyond = false;
-            for (reach, power) in [
-                (Reach::Nothing, false),
-                (Reach::Part(7), true),
-                (Reach::Part(8), true),
-                (Reach::Whole, true),
-            ] {
-                world.disk.put_back(&hot);
-                let mut worker = world.worker(retention);
-                *world.disk.faults() = Faults {
-                    fail_operation: Some(operation),
-                    reach,
-                    for_ever: power,
-                    full_from: u64::MAX,
-                    ..Faults::default()
-                };
+        let steps = world.at_each_operation(
+            &hot,
+            |world| world.worker(retention),
+            |worker| worker.age().is_ok(),
+            |world, operation, aged, beyond| {
                 // A snapshot that cannot be read is no failure: the next look finds another.
-                let aged = worker.age().is_ok();
-                beyond = world.disk.faults().fail_operation.is_some();
                 assert!(aged || !beyond);
-                world.disk.revive();
-                if power {
-                    world.disk.lose_power(|| false);
-                }
                 // Each segment is as it was or as it will be, and so is what was noted.
                 let image = world.disk.image();
                 for (number, bytes) in &image.segments {
                     let known = [&hot, &done].map(|image: &Image| &image.segments[number]);
                     assert!(known.contains(&bytes), "segment {number}, operation {operation}");
                 }
-                check(&mut world, &before);
+                world.check_replay(&before);
                 // The next attempt ends what was begun.
                 world.age(retention);
                 let image = world.disk.image();
@@ -242,13 +214,8 @@ fn a_failure_or_crash_at_any_step_of_ageing_is_harmless() {
                     assert!(image.segments[&number] == done.segments[&number], "{number}");
                 }
                 world.check_answers();
-                world.end();
-            }
-            if beyond {
-                break;
-            }
-            steps += 1;
-        }
+            },
+        );
         assert!(steps > 10, "{steps}");
     }
 }

@@ -5,7 +5,7 @@ use pi_server_compress::{is_compressed, restore};
 use super::world::{KEEP_ALL, SEGMENT_BYTES, World};
 use super::*;
 use crate::journal::ReadFault;
-use crate::journal::tests::fake::{Faults, Image, Reach};
+use crate::journal::tests::fake::Image;
 
 const COMPRESS: Retention = Retention { compress: true, ..KEEP_ALL };
 const NOW: Option<std::time::Duration> = Some(std::time::Duration::ZERO);
@@ -47,15 +47,6 @@ fn restored(image: &Image) -> (Vec<Vec<u8>>, Vec<u64>) {
         segments.push(bytes);
     }
     (segments, compressed)
-}
-
-/// Every step of the whole journal puts out what it put out when it was recorded.
-fn check(world: &mut World, before: &Past) {
-    let again = world.replayed(None);
-    assert!(again.state == before.state);
-    assert_eq!((again.digest, again.at), (before.digest, before.at));
-    world.restart();
-    world.check_answers();
 }
 
 #[test]
@@ -158,44 +149,20 @@ fn a_failure_or_crash_at_any_step_of_compressing_is_harmless() {
     world.disk.lose_power(|| true);
     let plain = world.disk.image();
     let (bytes, _) = restored(&plain);
-    let mut steps = 0;
-    for operation in 0.. {
-        let mut beyond = false;
-        for (reach, power) in [
-            (Reach::Nothing, false),
-            (Reach::Part(7), true),
-            (Reach::Part(8), true),
-            (Reach::Whole, true),
-        ] {
-            world.disk.put_back(&plain);
-            let mut worker = worker(&world, COMPRESS, last);
-            *world.disk.faults() = Faults {
-                fail_operation: Some(operation),
-                reach,
-                for_ever: power,
-                full_from: u64::MAX,
-                ..Faults::default()
-            };
-            let compressed = worker.compress().is_ok();
-            beyond = world.disk.faults().fail_operation.is_some();
+    let steps = world.at_each_operation(
+        &plain,
+        |world| worker(world, COMPRESS, last),
+        |worker| worker.compress().is_ok(),
+        |world, operation, compressed, beyond| {
             assert_eq!(compressed, beyond, "operation {operation}");
-            world.disk.revive();
-            if power {
-                world.disk.lose_power(|| false);
-            }
             assert!(restored(&world.disk.image()).0 == bytes, "operation {operation}");
-            check(&mut world, &before);
+            world.check_replay(&before);
             // The next attempt ends what was begun.
-            compress(&mut world, last);
+            compress(world, last);
             assert_eq!(restored(&world.disk.image()).1, (1..=last).collect::<Vec<_>>());
             world.check_answers();
-            world.end();
-        }
-        if beyond {
-            break;
-        }
-        steps += 1;
-    }
+        },
+    );
     assert!(steps > 5, "{steps}");
 }
 

@@ -19,7 +19,7 @@ use super::super::super::machine::Machine;
 use super::super::super::past::Past;
 use super::super::{Ages, Asked, Report, Retention, Shared, Worker};
 use crate::journal::storage::Shelf;
-use crate::journal::tests::fake::FakeDisk;
+use crate::journal::tests::fake::{FakeDisk, Faults, Image, Reach};
 use crate::journal::{
     Archive, Durability, Facts, Journal, OpenError, Origin, Settings, SnapshotError,
 };
@@ -159,6 +159,59 @@ impl World {
         }
         let wanted = self.machine().state().bodies().count();
         assert!(wanted >= self.answers.len(), "{wanted}");
+    }
+
+    /// Every step of the whole journal puts out what it put out when it was recorded, and a start
+    /// finds everything.
+    pub(super) fn check_replay(&mut self, before: &Past) {
+        let again = self.replayed(None);
+        assert!(again.state == before.state);
+        assert_eq!((again.digest, again.at), (before.digest, before.at));
+        self.restart();
+        self.check_answers();
+    }
+
+    /// Lets each operation of an attempt on this disk fail once, alone or with the power, after
+    /// nothing, a part or all of it. `check` is told which one, and whether the attempt said that it
+    /// was done and had ended before it. How many operations an attempt has.
+    pub(super) fn at_each_operation(
+        &mut self,
+        image: &Image,
+        worker: impl Fn(&World) -> Worker,
+        attempt: impl Fn(&mut Worker) -> bool,
+        check: impl Fn(&mut World, u32, bool, bool),
+    ) -> u32 {
+        for operation in 0.. {
+            let mut beyond = false;
+            for (reach, power) in [
+                (Reach::Nothing, false),
+                (Reach::Part(7), true),
+                (Reach::Part(8), true),
+                (Reach::Whole, true),
+            ] {
+                self.disk.put_back(image);
+                let mut worker = worker(self);
+                *self.disk.faults() = Faults {
+                    fail_operation: Some(operation),
+                    reach,
+                    for_ever: power,
+                    full_from: u64::MAX,
+                    ..Faults::default()
+                };
+                let done = attempt(&mut worker);
+                beyond = self.disk.faults().fail_operation.is_some();
+                self.disk.revive();
+                if power {
+                    self.disk.lose_power(|| false);
+                }
+                check(self, operation, done, beyond);
+                self.end();
+            }
+            if beyond {
+                return operation;
+            }
+        }
+        unreachable!("an attempt ends")
     }
 
     pub(super) fn worker(&self, retention: Retention) -> Worker {
