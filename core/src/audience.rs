@@ -3,6 +3,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+use crate::frame::Frame;
 use crate::ids::{ConnId, Text};
 use crate::input::Interest;
 use crate::output::{Audience, Output};
@@ -81,8 +82,8 @@ impl Audiences {
         }
     }
 
-    /// Calls `each` for every connection that a frame to `audience` goes to, in order.
-    pub fn resolve(&self, audience: &Audience, mut each: impl FnMut(ConnId)) {
+    /// Calls `each` for every connection that `frame` to `audience` goes to, in order.
+    pub fn resolve(&self, audience: &Audience, frame: &Frame, mut each: impl FnMut(ConnId)) {
         match audience {
             // Responses also go to connections that are not admitted yet or any more.
             Audience::Conn(conn) => each(*conn),
@@ -90,14 +91,18 @@ impl Audiences {
             Audience::Subscribers(session) => {
                 self.subscribers.get(session).into_iter().flatten().copied().for_each(each);
             }
-            Audience::Lifecycle { owner, session } => {
+            Audience::Lifecycle { owner } => {
+                let session = match frame {
+                    Frame::Lifecycle { session, .. } => session.as_ref(),
+                    _ => None,
+                };
                 for (conn, member) in &self.admitted {
                     let own = *owner == Some(*conn);
                     let wanted = match member.interest {
                         Interest::All => true,
                         Interest::Own => own,
                         Interest::Related => {
-                            own || session.as_ref().is_some_and(|id| member.sessions.contains(id))
+                            own || session.is_some_and(|id| member.sessions.contains(id))
                         }
                         Interest::Nothing => false,
                     };

@@ -1,7 +1,7 @@
 //! All that can be asked for. Typed data; bytes are made of it by [`crate::wire::render`].
 
 use alloc::vec::Vec;
-use bincode::{Decode, Encode};
+use bincode::Encode;
 
 use crate::command::CommandKind;
 use crate::frame::Frame;
@@ -9,7 +9,7 @@ use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Seq, Text};
 use crate::input::{HistoryFilter, Interest};
 
 /// One thing to do, in the order in which it is to be done.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum Output {
     /// Send a frame.
     Deliver {
@@ -70,7 +70,7 @@ pub enum Output {
 }
 
 /// To whom a frame goes.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum Audience {
     /// One connection.
     Conn(ConnId),
@@ -78,17 +78,15 @@ pub enum Audience {
     Everyone,
     /// The subscribers of a session.
     Subscribers(Text),
-    /// Those whose [`Interest`] covers a command.
+    /// Those whose [`Interest`] covers the command that the frame, a [`Frame::Lifecycle`], is about.
     Lifecycle {
         /// Who sent the command, while that connection lives.
         owner: Option<ConnId>,
-        /// The session it is about.
-        session: Option<Text>,
     },
 }
 
 /// What is asked of agents.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum Ask {
     /// Bring an agent up. It answers with `Ready` or `Exited`.
     Spawn {
@@ -136,7 +134,7 @@ pub enum Ask {
 }
 
 /// What the shell is asked to look up.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum Query {
     /// Whether a session may work in a directory: [`crate::input::Answer::Directory`].
     Directory {

@@ -252,7 +252,7 @@ impl Display for Output {
         match self {
             Output::Deliver { to, frame } => {
                 f.write_str("deliver ")?;
-                write_audience(f, to)?;
+                write_audience(f, to, frame)?;
                 f.write_char(' ')?;
                 write_frame(f, frame)
             }
@@ -307,18 +307,21 @@ fn write_ask(f: &mut Formatter<'_>, ask: &Ask) -> fmt::Result {
     }
 }
 
-fn write_audience(f: &mut Formatter<'_>, audience: &Audience) -> fmt::Result {
+fn write_audience(f: &mut Formatter<'_>, audience: &Audience, frame: &Frame) -> fmt::Result {
     match audience {
         Audience::Conn(conn) => write!(f, "c{conn}"),
         Audience::Everyone => f.write_str("everyone"),
         Audience::Subscribers(id) => write!(f, "subscribers s:{id}"),
-        Audience::Lifecycle { owner, session: id } => {
+        Audience::Lifecycle { owner } => {
             f.write_str("lifecycle")?;
             match owner {
                 Some(conn) => write!(f, " c{conn}")?,
                 None => f.write_str(" -")?,
             }
-            session(f, id.as_ref())
+            match frame {
+                Frame::Lifecycle { session: id, .. } => session(f, id.as_ref()),
+                _ => Ok(()),
+            }
         }
     }
 }

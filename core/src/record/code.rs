@@ -1,14 +1,18 @@
 //! Inputs and outputs as bincode, and the digest of a step's outputs.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use bincode::Encode;
 use bincode::config::{Configuration, Limit};
 use bincode::enc::write::Writer;
 use core::fmt;
+use core::ops::Range;
 
 use super::secret::truncate;
-use crate::ids::Digest;
-use crate::input::InputKind;
-use crate::output::Output;
+use crate::frame::Frame;
+use crate::ids::{ConnId, Digest, Text};
+use crate::input::{Envelope, InputKind};
+use crate::output::{Audience, Output};
 
 /// Largest encoded input in bytes. Bodies are not part of it, so that the longest envelope (32
 /// dependencies, two paths) and the longest agent report stay far below.
@@ -79,6 +83,17 @@ pub fn decode_kind(bytes: &[u8]) -> Result<InputKind, DecodeError> {
     }
 }
 
+/// Whether an encoded input is this command, whoever sent it. `scratch` is a buffer for reuse.
+pub fn is_command(input: &[u8], envelope: &Envelope, scratch: &mut Vec<u8>) -> bool {
+    let Some((&COMMAND, rest)) = input.split_first() else { return false };
+    let Ok((ConnId(_), used)) = bincode::decode_from_slice(rest, CONFIG) else { return false };
+    scratch.clear();
+    append(envelope, scratch).is_ok() && rest.get(used..) == Some(scratch)
+}
+
+/// The first byte of an encoded [`InputKind::Command`].
+const COMMAND: u8 = 3;
+
 /// The digest of what a step has put out: BLAKE3 over the bincode of each output in order, cut to
 /// 128 bits; all zeros for no outputs. It has no key, since outputs hold no client's bytes but
 /// identifiers, and since a replay must compare it without the key file.
@@ -92,14 +107,59 @@ pub fn digest_outputs(outputs: &[Output], scratch: &mut Vec<u8>) -> Digest {
 
 /// Appends what [`digest_outputs`] is a digest of, for whoever computes it on another thread.
 pub fn encode_outputs(outputs: &[Output], bytes: &mut Vec<u8>) {
+    let mut envelope = Encoded::default();
     for output in outputs {
-        let writer = Appender(bytes);
-        if bincode::encode_into_writer(output, writer, bincode::config::standard()).is_err() {
+        let encoded = match output {
+            Output::Deliver { to: Audience::Lifecycle { owner }, frame } => {
+                encode_lifecycle(*owner, frame, &mut envelope, bytes)
+            }
+            _ => append(output, bytes),
+        };
+        if encoded.is_err() {
             // An output is plain data and appending to a vector cannot fail; if it ever did, it
             // would do so at the same place in every run.
             break;
         }
     }
+}
+
+/// An envelope that was encoded, and where.
+#[derive(Default)]
+struct Encoded<'a> {
+    envelope: Option<&'a Arc<Envelope>>,
+    at: Range<usize>,
+}
+
+/// A lifecycle frame as an output has always been encoded: the session stands with its audience as
+/// well as in the frame. All three frames of a command have one envelope, which is encoded once.
+fn encode_lifecycle<'a>(
+    owner: Option<ConnId>,
+    frame: &'a Frame,
+    last: &mut Encoded<'a>,
+    bytes: &mut Vec<u8>,
+) -> Result<(), bincode::error::EncodeError> {
+    let Frame::Lifecycle { command, envelope, session, lane_sequence, phase } = frame else {
+        return append(&(DELIVER, (TO_LIFECYCLE, owner, None::<Text>), frame), bytes);
+    };
+    append(&(DELIVER, (TO_LIFECYCLE, owner, session), LIFECYCLE, command), bytes)?;
+    let begin = bytes.len();
+    match last.envelope {
+        Some(known) if Arc::ptr_eq(known, envelope) => bytes.extend_from_within(last.at.clone()),
+        Some(_) | None => {
+            append(envelope, bytes)?;
+            *last = Encoded { envelope: Some(envelope), at: begin..bytes.len() };
+        }
+    }
+    append(&(session, lane_sequence, phase), bytes)
+}
+
+/// Places of variants in their enums: `Output::Deliver`, `Audience::Lifecycle`, `Frame::Lifecycle`.
+const DELIVER: u32 = 0;
+const TO_LIFECYCLE: u32 = 3;
+const LIFECYCLE: u32 = 7;
+
+fn append(value: &impl Encode, bytes: &mut Vec<u8>) -> Result<(), bincode::error::EncodeError> {
+    bincode::encode_into_writer(value, Appender(bytes), bincode::config::standard())
 }
 
 /// The digest of what [`encode_outputs`] appended for one step.

@@ -3,13 +3,17 @@
 extern crate std;
 
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use std::println;
 
 use super::*;
-use crate::ids::{ConnId, Digest, Micros, Seq};
-use crate::input::{Input, InputKind};
+use crate::command::CommandKind;
+use crate::frame::{Data, Frame, Outcome, Phase};
+use crate::ids::{CommandNo, ConnId, Digest, Micros, Seq};
+use crate::input::{Details, Envelope, Input, InputKind};
+use crate::output::{Audience, Output};
 
 const CAPACITY: usize = 4096 + 2048;
 const ID: JournalId = JournalId([7; 16]);
@@ -627,7 +631,6 @@ fn an_input_beyond_the_bound_is_refused_and_leaves_no_trace() {
 
 #[test]
 fn the_digest_of_outputs_depends_on_each_and_on_their_order() {
-    use crate::output::Output;
     let mut scratch = vec![1, 2, 3];
     let one = Output::Admit { conn: ConnId(1) };
     let two = Output::Leave { conn: ConnId(1) };
@@ -636,4 +639,91 @@ fn the_digest_of_outputs_depends_on_each_and_on_their_order() {
     let back = digest_outputs(&[two, one.clone()], &mut scratch);
     assert_ne!(forth, back);
     assert_ne!(forth, digest_outputs(&[one], &mut scratch));
+}
+
+fn envelope(id: &str) -> Arc<Envelope> {
+    Arc::new(Envelope {
+        kind: CommandKind::GetState,
+        id: Some(id.into()),
+        session: Some("a".into()),
+        depends_on: vec!["before".into()],
+        if_session_version: Some(300),
+        idempotency_key: None,
+        timeout_ms: None,
+        fingerprint: Digest([3; 16]),
+        details: Details::None,
+    })
+}
+
+#[test]
+fn the_session_of_a_lifecycle_frame_is_encoded_with_its_audience_too() {
+    let (one, other) = (envelope("one"), envelope("other"));
+    let outcome = Arc::new(Outcome {
+        result: Ok(Data::None),
+        session_version: Some(2),
+        lane_sequence: Some(1),
+        at: Micros(5),
+    });
+    // An envelope that is encoded already, one that is equal but another, and one that is new.
+    let twin = Arc::new(Envelope::clone(&one));
+    let frames = [
+        (Some(ConnId(2)), &one, Phase::Accepted),
+        (Some(ConnId(2)), &one, Phase::Started),
+        (None, &other, Phase::Accepted),
+        (None, &twin, Phase::Finished(outcome.clone())),
+        (Some(ConnId(2)), &one, Phase::Finished(outcome)),
+    ];
+    let (mut outputs, mut expected) = (Vec::new(), Vec::new());
+    for (number, (owner, envelope, phase)) in (1..).zip(frames) {
+        let (command, session) = (CommandNo(number), envelope.session.clone());
+        let config = bincode::config::standard();
+        // The numbers are those of `Deliver`, of its audience and of its frame.
+        let whole = (
+            (0_u32, (3_u32, owner, session.clone())),
+            (7_u32, command, envelope.clone(), session.clone(), number, phase.clone()),
+        );
+        expected.extend(bincode::encode_to_vec(whole, config).unwrap());
+        let envelope = envelope.clone();
+        let frame = Frame::Lifecycle { command, envelope, session, lane_sequence: number, phase };
+        outputs.push(Output::Deliver { to: Audience::Lifecycle { owner }, frame });
+        let plain = Output::Admit { conn: ConnId(number) };
+        expected.extend(bincode::encode_to_vec(&plain, config).unwrap());
+        outputs.push(plain);
+    }
+    let mut bytes = Vec::new();
+    encode_outputs(&outputs, &mut bytes);
+    assert_eq!(bytes, expected);
+}
+
+#[test]
+fn a_command_is_known_by_its_bytes_whoever_sent_it() {
+    let mut scratch = Vec::new();
+    for conn in [0, 250, 251, 65_536, u64::MAX].map(ConnId) {
+        let kind = InputKind::Command { conn, envelope: envelope("one") };
+        let mut bytes = Vec::new();
+        encode_kind(&kind, &mut bytes).unwrap();
+        assert!(is_command(&bytes, &envelope("one"), &mut scratch));
+        assert!(!is_command(&bytes, &envelope("two"), &mut scratch));
+        assert!(!is_command(&bytes[..bytes.len() - 1], &envelope("one"), &mut scratch));
+        bytes.push(0);
+        assert!(!is_command(&bytes, &envelope("one"), &mut scratch));
+        bytes[0] = 4;
+        assert!(!is_command(&bytes[..bytes.len() - 1], &envelope("one"), &mut scratch));
+    }
+    assert!(!is_command(&[], &envelope("one"), &mut scratch));
+}
+
+#[test]
+fn a_chain_tag_is_the_same_whether_what_it_covers_is_long_or_short() {
+    let writer = Writer::new();
+    for length in [0, 239, 240, 241, 5_000] {
+        let input = vec![5; length];
+        let header = writer.fields(RecordKind::Input, Seq(1), &input, b"body");
+        let mut whole = Digest([8; 16]).0.to_vec();
+        let bytes = Framer::new(ID).header(&header, &input);
+        whole.extend(&bytes[..64]);
+        whole.extend(&input);
+        let digest = Digest(blake3::hash(&whole).as_bytes()[..16].try_into().unwrap());
+        assert_eq!(header.chain(Digest([8; 16]), &input), digest, "{length}");
+    }
 }

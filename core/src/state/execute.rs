@@ -99,17 +99,17 @@ impl State {
 
     fn check_circuits(&self, command: &Command) -> Result<(), Failure> {
         let open = |circuit: Text| move |retry_ms| Failure::CircuitOpen { circuit, retry_ms };
-        let Some(session) = command.session.as_ref().and_then(|id| self.sessions.get(id)) else {
-            return Ok(());
-        };
+        let session = || command.session.as_ref().and_then(|id| self.sessions.get(id));
         match command.envelope.kind {
             CommandKind::Prompt | CommandKind::Compact => {
+                let Some(session) = session() else { return Ok(()) };
                 let Some(provider) = &session.info.provider else { return Ok(()) };
                 let Some(breaker) = self.providers.get(provider) else { return Ok(()) };
                 let by = Thresholds::provider(&self.limits);
                 breaker.check(self.now, by).map_err(open(provider.clone()))
             }
             CommandKind::Bash => {
+                let Some(session) = session() else { return Ok(()) };
                 let mut name = String::from(crate::wire::BASH_CIRCUIT_OF_SESSION);
                 name.push_str(&session.id);
                 let by = Thresholds::bash(&self.limits);

@@ -1,6 +1,5 @@
 //! How commands end: once, stored before it is told. PROTOCOL.md sections 6 and 9.
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use super::admission::key_scope;
@@ -34,10 +33,10 @@ impl State {
 
     fn finish(&mut self, number: CommandNo, result: Result<Data, Failure>, outputs: &mut Outputs) {
         // A second end finds nothing: the first one is the outcome for ever.
-        let Some(command) = self.commands.remove(&number) else { return };
+        let Some(mut command) = self.commands.remove(&number) else { return };
         self.due.clear(command.deadline, Wake::Command(number));
         self.wanted.remove(&number);
-        self.vacate(number, &command);
+        self.vacate(number, &mut command);
         self.learn(&command, &result);
         let session_version = self.version_after(&command, &result);
         bump(if result.is_ok() { &mut self.counters.succeeded } else { &mut self.counters.failed });
@@ -48,13 +47,14 @@ impl State {
             lane_sequence: Some(command.lane_sequence),
             at: self.now,
         });
-        self.store(number, &command, outcome.clone());
-        self.tell(number, command, &outcome, outputs);
+        self.store_and_tell(number, *command, outcome, outputs);
     }
 
-    /// Frees the command's place in its lane.
-    fn vacate(&mut self, number: CommandNo, command: &Command) {
-        if let Some(session) = command.session.as_ref().and_then(|id| self.sessions.get_mut(id)) {
+    /// Frees the command's place in its lane, which it is in no more.
+    fn vacate(&mut self, number: CommandNo, command: &mut Command) {
+        if let Stage::Asked(_) = command.stage
+            && let Some(session) = command.session.as_ref().and_then(|id| self.sessions.get_mut(id))
+        {
             session.asked.remove(&number);
         }
         if let Some(lane) = self.lanes.get_mut(&command.lane) {
@@ -67,7 +67,7 @@ impl State {
                 self.occupy_by_run(&command.lane);
             }
         }
-        self.dirty.insert(command.lane.clone());
+        self.dirty.insert(core::mem::replace(&mut command.lane, LaneKey::Server));
     }
 
     /// A free slot belongs to the agent's run if one is going that no command asked for.
@@ -83,13 +83,13 @@ impl State {
     }
 
     fn learn(&mut self, command: &Command, result: &Result<Data, Failure>) {
-        let session = command.session.as_ref().and_then(|id| self.sessions.get_mut(id));
+        let session = command.session.as_ref();
         match &command.charge {
             Charge::None => {}
             Charge::Provider { name, probe } => {
                 let run_failed = match command.envelope.kind {
                     CommandKind::Compact => Some(false),
-                    _ => session.and_then(|session| session.run_failed),
+                    _ => session.and_then(|id| self.sessions.get(id)?.run_failed),
                 };
                 let verdict = match (result, run_failed) {
                     (Ok(_), Some(true)) => Verdict::Failure,
@@ -111,7 +111,7 @@ impl State {
                     }
                     Err(_) => Verdict::Nothing,
                 };
-                if let Some(session) = session {
+                if let Some(session) = session.and_then(|id| self.sessions.get_mut(id)) {
                     session.bash.learn(*probe, verdict, self.now, Thresholds::bash(&self.limits));
                 }
                 self.bash.learn(*common, verdict, self.now, Thresholds::bash_global(&self.limits));
@@ -177,47 +177,46 @@ impl State {
         self.dirty.insert(lane);
     }
 
-    fn store(&mut self, number: CommandNo, command: &Command, outcome: Arc<Outcome>) {
+    /// Stores an outcome, tells everybody how the command has ended, and then those who wait for
+    /// its answer.
+    fn store_and_tell(
+        &mut self,
+        number: CommandNo,
+        command: Command,
+        outcome: Arc<Outcome>,
+        outputs: &mut Outputs,
+    ) {
+        let Command { conn, client, id_hash, envelope, session, lane_sequence, waiters, .. } =
+            command;
         if outcome.result == Err(Failure::OutcomeUnknown) {
             bump(&mut self.unknown_outcomes);
         }
-        let key = key_scope(&command.client, &command.envelope);
-        let stored = Stored::new(
-            command.envelope.clone(),
-            command.client.clone(),
-            command.id_hash,
-            command.session.clone(),
-            outcome,
-        );
+        let key = key_scope(&client, &envelope);
+        let stored =
+            Stored::new(envelope.clone(), client, id_hash, session.clone(), outcome.clone());
         self.identity.store(number, stored, key, self.now, &self.limits);
-    }
 
-    /// Tells everybody how a command has ended, and then those who wait for its answer.
-    fn tell(
-        &mut self,
-        number: CommandNo,
-        command: Box<Command>,
-        outcome: &Arc<Outcome>,
-        outputs: &mut Outputs,
-    ) {
-        let Command { conn, envelope, session, lane_sequence, waiters, .. } = *command;
         let (kind, id) = (envelope.kind, envelope.id.clone());
-        let to = Audience::Lifecycle { owner: conn, session: session.clone() };
+        let to = Audience::Lifecycle { owner: conn };
         let phase = Phase::Finished(outcome.clone());
         let end = Frame::Lifecycle { command: number, envelope, session, lane_sequence, phase };
         outputs.deliver(to, end);
-        let mut respond = |conn: ConnId, id: Option<Text>, replayed: bool| {
-            let Some(known) = self.conns.get_mut(&conn) else { return };
-            known.pending = known.pending.saturating_sub(1);
-            let (command, outcome) = (Some(CommandName::Known(kind)), outcome.clone());
-            let frame = Frame::Response { id, command, outcome, replayed };
-            outputs.deliver(Audience::Conn(conn), frame);
-        };
+        let mut respond =
+            |conn: ConnId, id: Option<Text>, outcome: Arc<Outcome>, replayed: bool| {
+                let Some(known) = self.conns.get_mut(&conn) else { return };
+                known.pending = known.pending.saturating_sub(1);
+                let command = Some(CommandName::Known(kind));
+                let frame = Frame::Response { id, command, outcome, replayed };
+                outputs.deliver(Audience::Conn(conn), frame);
+            };
+        let copy = (!waiters.is_empty()).then(|| outcome.clone());
         if let Some(conn) = conn {
-            respond(conn, id, false);
+            respond(conn, id, outcome, false);
         }
-        for waiter in waiters {
-            respond(waiter.conn, waiter.id, true);
+        if let Some(outcome) = copy {
+            for waiter in waiters {
+                respond(waiter.conn, waiter.id, outcome.clone(), true);
+            }
         }
     }
 

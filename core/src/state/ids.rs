@@ -110,7 +110,7 @@ impl Ids {
     fn put(&mut self, id: Place) {
         let ids = self.live.saturating_add(self.forgotten.len()).saturating_add(1);
         if ids.saturating_mul(2) > self.table.len() {
-            let length = ids.saturating_mul(4).next_power_of_two().max(64);
+            let length = ids.saturating_mul(2).next_power_of_two().max(64);
             let before = core::mem::take(&mut self.table);
             self.table.resize(length, Place::default());
             before.into_iter().filter(|known| known.hash != 0).for_each(|known| self.lay(known));

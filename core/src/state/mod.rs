@@ -417,7 +417,10 @@ impl State {
             if let Some((number, failure)) = self.doomed.pop_front() {
                 self.finish_failed(number, failure, outputs);
             } else if let Some(key) = self.dirty.pop() {
-                self.start_ready(&key, outputs);
+                if self.start_ready(&key, outputs) {
+                    // What has ended in it did so before it was last looked through: nothing can start.
+                    self.dirty.pop_if(&key);
+                }
             } else {
                 break;
             }
@@ -429,16 +432,17 @@ impl State {
     }
 
     /// Starts the commands of a lane that can start, and forgets the lane when nothing holds it.
-    fn start_ready(&mut self, key: &LaneKey, outputs: &mut Outputs) {
+    /// Says whether it has come to the end of that, and no failure of others comes first.
+    fn start_ready(&mut self, key: &LaneKey, outputs: &mut Outputs) -> bool {
         if self.life == Life::Leaving || self.life == Life::Down {
-            return;
+            return true;
         }
         while let Some(number) = self.next_startable(key) {
             self.start(number, outputs);
             if !self.doomed.is_empty() {
                 // Failures first: they may take commands out of this very lane.
                 self.dirty.insert(key.clone());
-                return;
+                return false;
             }
         }
         let lives = match key {
@@ -451,6 +455,7 @@ impl State {
         if !lives && self.lanes.get(key).is_some_and(Lane::is_idle) {
             self.lanes.remove(key);
         }
+        true
     }
 
     fn next_startable(&mut self, key: &LaneKey) -> Option<CommandNo> {
@@ -464,7 +469,7 @@ impl State {
 
 /// Sends one of the three lifecycle frames of a command.
 fn announce(number: CommandNo, command: &Command, phase: Phase, outputs: &mut Outputs) {
-    let to = Audience::Lifecycle { owner: command.conn, session: command.session.clone() };
+    let to = Audience::Lifecycle { owner: command.conn };
     let frame = Frame::Lifecycle {
         command: number,
         envelope: command.envelope.clone(),
@@ -490,6 +495,13 @@ impl Dirty {
 
     fn pop(&mut self) -> Option<LaneKey> {
         self.keys.pop_front()
+    }
+
+    /// Takes a lane out if it is the next.
+    fn pop_if(&mut self, key: &LaneKey) {
+        if self.keys.front() == Some(key) {
+            self.keys.pop_front();
+        }
     }
 
     fn clear(&mut self) {

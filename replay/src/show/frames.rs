@@ -93,7 +93,7 @@ impl Sent<'_> {
                         self.events.push((session.clone(), *cursor, *event));
                     }
                     let mut mine = false;
-                    self.audiences.resolve(to, |conn| mine |= conn == self.conn);
+                    self.audiences.resolve(to, frame, |conn| mine |= conn == self.conn);
                     if mine {
                         self.send(frame, played)?;
                     }

@@ -23,7 +23,7 @@ use crate::play::{PlayError, play};
 use crate::source::{Source, SourceError};
 
 pub use checks::{Altered, Checks};
-use checks::{Mismatch, Stepped};
+use checks::{Mismatch, Step, Stepped};
 pub use difference::{Difference, Divergence, Hint};
 pub use tiers::{Bodies, Tier, Tiers};
 
@@ -185,7 +185,7 @@ impl Stepper {
                     let input = Input { seq, at, body, kind };
                     self.state.step(&input, &mut self.outputs);
                     encode_outputs(self.outputs.as_slice(), &mut encoded);
-                    steps.push((input.kind, encoded.len()));
+                    steps.push(Step::of(&input.kind, encoded.len()));
                     self.inputs += 1;
                 }
                 Err(error) => {

@@ -88,7 +88,7 @@ impl Scribe {
                     let mut json = Vec::new();
                     render(frame, &self.journal, &mut json);
                     let sent = &mut self.sent;
-                    self.audiences.resolve(to, |conn| sent.push((conn, json.clone())));
+                    self.audiences.resolve(to, frame, |conn| sent.push((conn, json.clone())));
                 }
             }
         }

@@ -111,7 +111,7 @@ impl Hands {
         self.targets.clear();
         let (links, targets) = (&mut self.links, &mut self.targets);
         let is_response = matches!(frame, Frame::Response { .. });
-        self.audiences.resolve(to, |conn| {
+        self.audiences.resolve(to, frame, |conn| {
             targets.extend(links.link(conn));
             if is_response {
                 links.answered(conn);

@@ -144,7 +144,7 @@ fn expect(history: &[Kept], wanted: &mut BTreeMap<ConnId, Expected>) {
                     {
                         told.entry(session.clone()).or_default().push((*cursor, text.clone()));
                     }
-                    audiences.resolve(to, |conn| {
+                    audiences.resolve(to, frame, |conn| {
                         if let Some(expected) = wanted.get_mut(&conn) {
                             expected.take(to, frame, text.clone());
                         }

@@ -199,7 +199,7 @@ impl Told {
                 let mut json = Vec::new();
                 render(frame, &Recording(inputs), &mut json);
                 let value: Rc<Value> = Rc::new(serde_json::from_slice(&json).expect("JSON"));
-                audiences.resolve(to, |conn| {
+                audiences.resolve(to, frame, |conn| {
                     self.sent.entry(conn).or_default().push(value.clone());
                 });
                 if let (Frame::Event { session, cursor, .. }, Audience::Subscribers(_)) =

@@ -64,7 +64,7 @@ impl Seen {
             audiences.apply(output);
             match output {
                 Output::Deliver { to, frame } => {
-                    audiences.resolve(to, |conn| seen.frame(conn, frame));
+                    audiences.resolve(to, frame, |conn| seen.frame(conn, frame));
                 }
                 Output::Admit { conn } => seen.note(*conn, "admit".into()),
                 Output::Subscribe { conn, session, after } => {
