@@ -10,7 +10,7 @@ use std::thread::{Builder, JoinHandle};
 
 use pi_server_core::record::{
     Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, RECORD_STEP, Record, RecordKind,
-    SEGMENT_HEADER_BYTES, Secret, SegmentFault, Survey, Verdict, peek,
+    SEGMENT_HEADER_BYTES, Secret, SegmentFault, Survey, Verdict, peek, record_again,
 };
 use pi_server_core::{Digest, Seq};
 
@@ -21,7 +21,7 @@ use crate::status::Status;
 /// Records in a batch before it is sent at the next commit.
 const BATCH_RECORDS: usize = 1_024;
 /// Batches that may wait.
-const BATCHES_MAX: usize = 16;
+const BATCHES_MAX: usize = 64;
 /// Segments whose memory is kept for reuse.
 const BUFFERS_MAX: usize = 3;
 
@@ -30,14 +30,8 @@ const BUFFERS_MAX: usize = 3;
 pub struct Batch {
     segment: u64,
     bytes: Arc<Vec<u8>>,
-    entries: Vec<Entry>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    offset: usize,
-    header: Header,
-    mark: Option<Mark>,
+    /// Where each begins. Reading a header again is cheaper than passing it on.
+    offsets: Vec<usize>,
 }
 
 /// One committed record.
@@ -79,34 +73,33 @@ impl<'a> Item<'a> {
 impl Batch {
     /// The records, in order.
     pub fn items(&self) -> impl Iterator<Item = Item<'_>> {
-        self.entries.iter().map(|entry| self.read(entry))
+        self.offsets.iter().map(|offset| self.read(*offset))
     }
 
     /// How many records there are.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.offsets.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.offsets.is_empty()
     }
 
     /// One record, by its place in the batch.
     pub fn item(&self, index: usize) -> Option<Item<'_>> {
-        self.entries.get(index).map(|entry| self.read(entry))
+        self.offsets.get(index).map(|offset| self.read(*offset))
     }
 
-    fn read(&self, entry: &Entry) -> Item<'_> {
-        let input_at = entry.offset + RECORD_HEADER_BYTES;
-        let body_at = input_at + wide(entry.header.input_len);
-        let end = body_at + wide(entry.header.body_len);
+    fn read(&self, offset: usize) -> Item<'_> {
+        let record =
+            record_again(&self.bytes, offset).expect("the reader has found a record there");
         Item {
-            place: Place { segment: self.segment, offset: entry.offset },
-            header: entry.header,
-            mark: entry.mark,
-            input: &self.bytes[input_at..body_at],
-            body: &self.bytes[body_at..end],
+            place: Place { segment: self.segment, offset },
+            header: record.header,
+            mark: record.mark,
+            input: record.input,
+            body: record.raw_body(),
         }
     }
 }
@@ -296,7 +289,7 @@ struct Reader {
     buffers: Vec<Arc<Vec<u8>>>,
     /// Batches that wait for their commit; the last is of the segment that is being read.
     pending: Vec<Batch>,
-    /// Entries of the last pending batch up to its last commit.
+    /// Records of the last pending batch up to its last commit.
     committed: usize,
     /// Nobody takes batches any more, nor waits for the verdict.
     deserted: bool,
@@ -380,21 +373,20 @@ impl Reader {
         number: u64,
         bytes: &Arc<Vec<u8>>,
     ) -> Result<(), Damage> {
-        self.pending.push(Batch { segment: number, bytes: bytes.clone(), entries: Vec::new() });
+        self.pending.push(Batch { segment: number, bytes: bytes.clone(), offsets: Vec::new() });
         self.committed = 0;
         let surveyed = survey.segment(number, bytes, &mut |_, record| self.take(record));
         self.flush();
         // What has no commit yet may get it in the next segment.
-        self.pending.retain(|batch| !batch.entries.is_empty());
+        self.pending.retain(|batch| !batch.offsets.is_empty());
         surveyed
     }
 
     fn take(&mut self, record: &Record<'_>) {
         let Some(batch) = self.pending.last_mut() else { return };
-        let Record { offset, header, mark, .. } = record;
-        batch.entries.push(Entry { offset: *offset, header: *header, mark: *mark });
-        if matches!(mark, Some(Mark::Commit(_))) {
-            self.committed = batch.entries.len();
+        batch.offsets.push(record.offset);
+        if matches!(record.mark, Some(Mark::Commit(_))) {
+            self.committed = batch.offsets.len();
             if self.committed >= BATCH_RECORDS {
                 self.flush();
             }
@@ -407,8 +399,8 @@ impl Reader {
             return;
         }
         let Some(mut open) = self.pending.pop() else { return };
-        let entries = open.entries.split_off(self.committed);
-        let next = Batch { segment: open.segment, bytes: open.bytes.clone(), entries };
+        let offsets = open.offsets.split_off(self.committed);
+        let next = Batch { segment: open.segment, bytes: open.bytes.clone(), offsets };
         for batch in self.pending.drain(..).chain([open]) {
             self.deserted |= self.sender.send(batch).is_err();
         }

@@ -32,6 +32,11 @@ impl<'a> Record<'a> {
         (!self.header.erased).then_some(self.body)
     }
 
+    /// The bytes in the place of the body, erased or not.
+    pub fn raw_body(&self) -> &'a [u8] {
+        self.body
+    }
+
     /// Whether the body is the one that was written, as the keyed digest knows it. An erased body
     /// cannot be told and counts as good.
     pub fn body_holds(&self, secret: &Secret) -> bool {
@@ -50,10 +55,7 @@ impl<'a> Record<'a> {
 /// Why there is none. Never panics, whatever the bytes are.
 pub fn record_at<'a>(framer: &Framer, bytes: &'a [u8], offset: usize) -> Result<Record<'a>, Fault> {
     let (head, header) = header_at(bytes, offset)?;
-    let span = usize::try_from(header.span()).map_err(|_| Fault::Length)?;
-    let rest = bytes.get(offset..).and_then(|rest| rest.get(..span)).ok_or(Fault::Length)?;
-    let (input, rest) = rest[RECORD_HEADER_BYTES..].split_at(wide(header.input_len));
-    let (body, padding) = rest.split_at(wide(header.body_len));
+    let [input, body, padding] = parts(bytes, offset, &header)?;
     if !framer.holds(head, input) {
         return Err(Fault::Checksum);
     }
@@ -66,6 +68,23 @@ pub fn record_at<'a>(framer: &Framer, bytes: &'a [u8], offset: usize) -> Result<
     }
     let mark = Mark::parse(&header, input)?;
     Ok(Record { offset, header, input, body, mark })
+}
+
+/// The record at an offset of bytes in which [`record_at`] found one before: checks nothing again.
+pub fn record_again(bytes: &[u8], offset: usize) -> Option<Record<'_>> {
+    let header = peek(bytes, offset)?;
+    let [input, body, _] = parts(bytes, offset, &header).ok()?;
+    let mark = Mark::parse(&header, input).ok()?;
+    Some(Record { offset, header, input, body, mark })
+}
+
+/// The input, the body and the padding of the record at an offset.
+fn parts<'a>(bytes: &'a [u8], offset: usize, header: &Header) -> Result<[&'a [u8]; 3], Fault> {
+    let span = usize::try_from(header.span()).map_err(|_| Fault::Length)?;
+    let rest = bytes.get(offset..).and_then(|rest| rest.get(..span)).ok_or(Fault::Length)?;
+    let (input, rest) = rest[RECORD_HEADER_BYTES..].split_at(wide(header.input_len));
+    let (body, padding) = rest.split_at(wide(header.body_len));
+    Ok([input, body, padding])
 }
 
 /// The header at an offset, with its bytes.

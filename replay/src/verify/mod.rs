@@ -28,7 +28,7 @@ pub use difference::{Difference, Divergence, Hint};
 pub use tiers::{Bodies, Tier, Tiers};
 
 /// Batches that may wait for the checks.
-const BATCHES_MAX: usize = 8;
+const BATCHES_MAX: usize = 64;
 /// How often a damaged journal is read again, in case a daemon was writing what was being read.
 const ATTEMPTS_MAX: u32 = 3;
 
