@@ -138,3 +138,6 @@ impl Audiences {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
