@@ -727,3 +727,81 @@ fn a_chain_tag_is_the_same_whether_what_it_covers_is_long_or_short() {
         assert_eq!(header.chain(Digest([8; 16]), &input), digest, "{length}");
     }
 }
+
+#[test]
+fn what_is_reserved_in_a_header_must_be_zero() {
+    let writer = sample();
+    let (segment, offset, _) = writer.records[3];
+    let bytes = &writer.segments[segment][offset..offset + RECORD_HEADER_BYTES];
+    let intact: [u8; RECORD_HEADER_BYTES] = bytes.try_into().unwrap();
+    assert!(Header::parse(&intact).is_ok());
+    for (at, value) in [(5, 4), (5, 0x80), (6, 1), (7, 1)] {
+        let mut bytes = intact;
+        bytes[at] |= value;
+        // Checked on its own: behind it stands a checksum that would hide it.
+        assert_eq!(Header::parse(&bytes), Err(Fault::Form), "{value} at {at}");
+    }
+    for flags in 0..4 {
+        let mut bytes = intact;
+        bytes[5] = flags;
+        let header = Header::parse(&bytes).unwrap();
+        assert_eq!((header.erased, header.redacted), (flags & 1 != 0, flags & 2 != 0));
+    }
+}
+
+#[test]
+fn a_mark_has_its_length_and_no_body() {
+    let mark = Mark::Seal(Seal { next: 7 });
+    let fields = Writer::new().fields(RecordKind::Seal, Seq(1), &[], b"");
+    mark.with_bytes(|bytes| {
+        assert_eq!(Mark::parse(&fields, bytes), Ok(Some(mark)));
+        assert_eq!(Mark::parse(&fields, &bytes[1..]), Err(Fault::Mark));
+        let bodied = Header { body_len: 1, ..fields };
+        assert_eq!(Mark::parse(&bodied, bytes), Err(Fault::Mark));
+    });
+}
+
+#[test]
+fn a_record_that_was_found_is_read_again_as_it_was() {
+    let writer = sample();
+    let framer = Framer::new(ID);
+    for (segment, offset, _) in &writer.records {
+        let bytes = &writer.segments[*segment];
+        let first = record_at(&framer, bytes, *offset).unwrap();
+        let again = record_again(bytes, *offset).unwrap();
+        assert_eq!((again.offset, again.header), (first.offset, first.header));
+        assert_eq!((again.input, again.mark), (first.input, first.mark));
+        assert_eq!(again.raw_body(), first.raw_body());
+        assert_eq!(first.body(), Some(first.raw_body()));
+        let with_body = !first.raw_body().is_empty();
+        assert!(first.body_holds(&writer.secret));
+        // Nothing is said about a body that is not there.
+        assert_eq!(first.body_holds(&Secret::new([1; 32])), !with_body);
+    }
+    let (segment, offset, _) = writer.records[3];
+    let record = record_again(&writer.segments[segment], offset).unwrap();
+    assert_eq!(record.raw_body(), b"a body of some bytes");
+    assert!(record_again(&writer.segments[segment], CAPACITY).is_none());
+}
+
+#[test]
+fn an_input_of_exactly_the_bound_is_written() {
+    let text = |length| core::iter::repeat_n('x', length).collect::<alloc::string::String>();
+    let opened = |length| {
+        InputKind::Opened(crate::input::Opened {
+            transport: crate::input::Transport::Unix,
+            client: Some(text(length).into()),
+        })
+    };
+    // Some bytes name the variants and the length.
+    let mut bytes = vec![1, 2, 3];
+    encode_kind(&opened(1 << 17), &mut bytes).unwrap();
+    let fixed = bytes.len() - 3 - (1 << 17);
+    let largest = INPUT_BYTES_MAX - fixed;
+    let mut bytes = vec![1, 2, 3];
+    assert_eq!(encode_kind(&opened(largest), &mut bytes), Ok(()));
+    assert_eq!(bytes.len(), 3 + INPUT_BYTES_MAX);
+    let mut bytes = vec![1, 2, 3];
+    assert_eq!(encode_kind(&opened(largest + 1), &mut bytes), Err(EncodeError));
+    assert_eq!(bytes, [1, 2, 3]);
+}

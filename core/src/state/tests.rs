@@ -181,3 +181,48 @@ fn two_ids_with_one_hash_are_never_taken_for_each_other() {
         assert_eq!(state.find_id(hash, &somebody, &id), Found::Forgotten);
     }
 }
+
+/// The state after a script, and its outputs.
+fn after(script: &str) -> (State, Vec<crate::output::Output>) {
+    let script = parse_script(script).unwrap();
+    let (mut state, mut all) = (State::new(), Vec::new());
+    let mut outputs = Outputs::new();
+    for step in &script.steps {
+        state.step(&step.input, &mut outputs);
+        all.extend(outputs.drain());
+    }
+    (state, all)
+}
+
+#[test]
+fn a_step_by_value_is_the_same_step() {
+    let script =
+        parse_script("t1 boot rate=off\nt2 open\nt3 command c2 \"c\" health_check").unwrap();
+    let (mut by_value, mut all) = (State::new(), Vec::new());
+    for step in &script.steps {
+        let (next, outputs) = by_value.stepped(&step.input);
+        by_value = next;
+        all.extend(outputs);
+    }
+    let (state, expected) = after("t1 boot rate=off\nt2 open\nt3 command c2 \"c\" health_check");
+    assert!(!all.is_empty());
+    assert_eq!((by_value, all), (state, expected));
+}
+
+#[test]
+fn the_shell_is_told_the_bounds_the_next_deadline_and_whom_an_agent_serves() {
+    let begin = "t1 boot rate=off\nt2 open\nt3 command c2 \"c\" create_session s:a\n\
+                 t4 answered #3 directory \"/\"\n";
+    let (state, _) = after(begin);
+    assert!(!state.limits().rate);
+    assert!(State::new().limits().rate);
+    let agent = crate::ids::AgentNo(1);
+    assert_eq!(state.session_of(agent).map(|id| &**id), Some("a"));
+    assert_eq!(state.session_of(crate::ids::AgentNo(2)), None);
+    // Its agent has to be ready in time, counted from the input that asked for it.
+    let by = Micros(4_000).plus_ms(state.limits().agent_start_timeout_ms);
+    assert_eq!(state.deadline(), Some(by));
+    let (state, _) = after(&[begin, "t5 agent a1 ready settles disposition\n"].concat());
+    assert_eq!(state.deadline(), None);
+    assert_eq!(State::new().deadline(), None);
+}
