@@ -317,3 +317,6 @@ pub struct Capabilities {
     /// Version of the daemon.
     pub server_version: Text,
 }
+
+#[cfg(test)]
+mod tests;

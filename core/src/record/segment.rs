@@ -172,3 +172,6 @@ fn parse_copy(bytes: &[u8]) -> Option<SegmentHeader> {
         key_check: digest_at(copy, 48),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,8 @@ use crate::ids::{CommandNo, ConnId, Digest, Micros, Seq};
 use crate::input::{Details, Envelope, Input, InputKind};
 use crate::output::{Audience, Output};
 
+mod evidence;
+
 const CAPACITY: usize = 4096 + 2048;
 const ID: JournalId = JournalId([7; 16]);
 

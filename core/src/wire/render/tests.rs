@@ -440,6 +440,12 @@ fn the_recovery_report_shows_what_its_summary_hides() {
     assert_eq!(listed[3]["reason"], "only_reads");
     assert_eq!(report["recoveredInFlightTruncated"], true);
 
+    assert_eq!(report["recoveredOutcomeIdsTruncated"], true);
+    let nothing = Recovery { outcomes: 0, ..(*recovery).clone() };
+    let data = Data::Recovery(Arc::new(nothing));
+    let report = parsed(&Answer::done("1", CommandKind::GetStartupRecovery, data).frame());
+    assert_eq!(report["data"]["recoveredOutcomeIdsTruncated"], false, "there is none to hide");
+
     let summary = plain(&Frame::RecoverySummary(recovery));
     for secret in ["c-9", "anon:", "/home", "session:s"] {
         assert!(!summary.contains(secret), "{secret}");
