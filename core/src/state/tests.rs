@@ -10,6 +10,9 @@ use crate::ids::{CommandNo, Micros, Text};
 use crate::notation::parse_script;
 use crate::output::Outputs;
 
+mod looking;
+mod scenes;
+
 #[test]
 fn a_bucket_lets_its_burst_through_and_then_its_rate() {
     let rate = Rate { burst: 3, per_second: 10 };

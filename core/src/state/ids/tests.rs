@@ -86,3 +86,23 @@ fn a_snapshot_with_an_id_twice_is_none() {
     let read = bincode::decode_from_slice::<Ids, _>(&none.unwrap(), config);
     assert!(read.is_err(), "{read:?}");
 }
+
+#[test]
+fn tables_with_other_answers_are_not_equal() {
+    let with = |hashes: &[u64], forgotten: &[u64]| {
+        let mut ids = Ids::default();
+        for (number, hash) in (1..).zip(hashes) {
+            ids.admit(*hash, CommandNo(number));
+        }
+        for hash in forgotten {
+            ids.forget(*hash, 10);
+        }
+        ids
+    };
+    assert_eq!(with(&[1, 2], &[]), with(&[1, 2], &[]));
+    assert_ne!(with(&[1, 2], &[]), with(&[1, 3], &[]));
+    assert_ne!(with(&[1, 2], &[]), with(&[1, 2], &[1]));
+    // Each half alone tells them apart.
+    assert_ne!(with(&[1, 2, 3], &[1, 2]), with(&[1, 2, 3], &[2, 1]));
+    assert_ne!(with(&[1, 2], &[1]), with(&[1, 3], &[1]));
+}
