@@ -6,8 +6,8 @@ use pi_server_core::ids::ConnId;
 use pi_server_core::input::InputKind;
 use pi_server_core::limits::Limits;
 use pi_server_core::record::{
-    Begin, Commit, FORMAT_VERSION, HEAD_SLOT_BYTES, RECORD_HEADER_BYTES, Recovered,
-    SEGMENT_HEADER_BYTES, Seal, encode_kind,
+    Begin, Commit, FORMAT_VERSION, HEAD_BYTES, HEAD_SLOT_BYTES, RECORD_HEADER_BYTES, Recovered,
+    SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, Seal, encode_kind,
 };
 
 /// The page with every run of white space as one space.
@@ -42,6 +42,8 @@ fn the_page_states_the_sizes() {
     assert_says(&format!("The first record of a segment is at {SEGMENT_HEADER_BYTES}."));
     assert_says(&format!("length: {RECORD_HEADER_BYTES} + input length + body length"));
     assert_says(&format!("Two slots of {HEAD_SLOT_BYTES} bytes"));
+    assert_eq!(HEAD_BYTES, 2 * HEAD_SLOT_BYTES);
+    assert_says(&format!("at least {SEGMENT_BYTES_MIN} where it is written"));
     for (kind, span) in [
         ("COMMIT", Commit::SPAN),
         ("RECOVERED", Recovered::SPAN),
