@@ -23,7 +23,8 @@ struct Survivor {
     file: String,
     /// The mutant's name without its place.
     mutant: String,
-    /// Which of several with this name in this file, counted from one; all of them without it.
+    /// Which of several with this name in this file, by their places, counted from one; all of them
+    /// without it.
     #[serde(default)]
     which: Vec<usize>,
     reason: String,
@@ -61,16 +62,14 @@ impl List {
             if reason.trim().is_empty() {
                 return Err(format!("{file}: {mutant}: no reason"));
             }
-            let of_name: Vec<u32> = mutants
-                .iter()
-                .filter(|one| one.file == file && one.change() == mutant)
-                .map(|one| one.number)
-                .collect();
+            let mut of_name: Vec<&Mutant> =
+                mutants.iter().filter(|one| one.file == file && one.change() == mutant).collect();
+            of_name.sort_by_key(|one| (one.span.start.line, one.span.start.column));
             let wanted: Vec<usize> =
                 if which.is_empty() { (1..=of_name.len().max(1)).collect() } else { which };
             for place in wanted {
                 match place.checked_sub(1).and_then(|index| of_name.get(index)) {
-                    Some(number) if list.reasons.insert(*number, reason.clone()).is_some() => {
+                    Some(one) if list.reasons.insert(one.number, reason.clone()).is_some() => {
                         return Err(format!("{file}: {mutant}: twice"));
                     }
                     Some(_) => {}

@@ -119,15 +119,15 @@ fn campaign(cli: &Cli) -> Result<ExitCode, Error> {
     let mut open = Vec::new();
     for mutant in asked {
         let settled = results.settled(&mutant.name).cloned();
-        match without_run(mutant, &tree) {
-            Some(verdict) => {
-                results.add(&verdict)?;
+        match (without_run(mutant, &tree), settled) {
+            (Some(verdict), known) => {
+                if known.as_ref() != Some(&verdict) {
+                    results.add(&verdict)?;
+                }
                 report.add(mutant, verdict);
             }
-            None => match settled {
-                Some(verdict) => report.add(mutant, verdict),
-                None => open.push(mutant),
-            },
+            (None, Some(verdict)) => report.add(mutant, verdict),
+            (None, None) => open.push(mutant),
         }
     }
     let (count, mut done) = (open.len(), 0);

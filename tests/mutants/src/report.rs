@@ -32,6 +32,7 @@ impl<'a> Report<'a> {
     /// The words, and whether there is nothing to do.
     pub(crate) fn finish(&self, took: Duration) -> (String, bool) {
         let mut words = String::new();
+        self.left_out(&mut words);
         for (mutant, verdict) in self.of(Fate::Survived) {
             let note = match self.known.reason(mutant.number) {
                 Some(reason) => format!("  known: {reason}"),
@@ -54,7 +55,6 @@ impl<'a> Report<'a> {
                 }
             }
         }
-        self.left_out(&mut words);
         let count = |fate| self.of(fate).count();
         let new = wrong.iter().filter(|wrong| matches!(wrong, Wrong::NewSurvivor { .. })).count();
         let survived = count(Fate::Survived);

@@ -294,6 +294,10 @@ impl<'ast> Visit<'ast> for Finder<'_> {
         self.within(true, |finder| visit::visit_type(finder, ty));
     }
 
+    fn visit_generic_argument(&mut self, argument: &'ast syn::GenericArgument) {
+        self.within(true, |finder| visit::visit_generic_argument(finder, argument));
+    }
+
     fn visit_expr_repeat(&mut self, expr: &'ast syn::ExprRepeat) {
         self.visit_expr(&expr.expr);
         self.within(true, |finder| finder.visit_expr(&expr.len));

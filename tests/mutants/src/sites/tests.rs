@@ -109,6 +109,9 @@ fn what_cannot_have_a_switch_says_why() {
     let text = "fn f() -> [u8; 1 + 2] { [1; 3] }";
     let length = mutant(1, Genre::BinaryOperator, text, "+", "-");
     assert_eq!(left_out(text, &length), LeftOut::Constant);
+    let text = "fn f() -> u8 { g::<{ 1 << 2 }>() }";
+    let argument = mutant(1, Genre::BinaryOperator, text, "<<", ">>");
+    assert_eq!(left_out(text, &argument), LeftOut::Constant);
     let text = "fn f() -> impl Iterator { list.iter() }";
     let opaque = mutant(1, Genre::FnValue, text, "list.iter()", "empty()");
     assert_eq!(left_out(text, &opaque), LeftOut::OpaqueType);
