@@ -156,6 +156,19 @@ fn streaming_hashes_what_the_description_says() {
     }
 }
 
+#[test]
+fn a_length_takes_nine_bytes_from_255_on() {
+    let secret = Secret::new([7; 32]);
+    for length in [0, 1, 253, 254, 255, 256, 257, 511, 512, 513] {
+        let (long, list) = ("x".repeat(length), vec!["0"; length].join(","));
+        let text = format!("{{\"{long}\":[{list}],\"{long}y\":\"{long}\"}}");
+        let Value::Object(command) = parse(text.as_bytes()).unwrap() else { panic!("no object") };
+        let mut expected = vec![1];
+        naive(&Value::Object(command.clone()), &mut expected);
+        assert_eq!(fingerprint(&command, &secret), secret.digest(&expected), "{length}");
+    }
+}
+
 /// The same value with its members in reverse and its strings all escapes.
 fn respell(value: &Value<'_>, text: &mut String) {
     let string = |value: &str, text: &mut String| {
