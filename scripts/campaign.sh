@@ -98,8 +98,7 @@ mutants() {
     if [[ $(cargo mutants --version 2>/dev/null || true) != "cargo-mutants $version" ]]; then
         cargo install cargo-mutants --version "$version" --locked --root "$tools"
     fi
-    cargo build --quiet --locked -p pi-server-mutants
-    quietly mutants target/debug/pi-server-mutants --only "${MUTANTS:-}"
+    quietly mutants cargo run --quiet --locked -p pi-server-mutants -- --only "${MUTANTS:-}"
     printf '| mutants | %s | none survives without a reason |\n' "$(said mutants 'mutants in')"
 }
 
