@@ -92,10 +92,7 @@ impl Audiences {
                 self.subscribers.get(session).into_iter().flatten().copied().for_each(each);
             }
             Audience::Lifecycle { owner } => {
-                let session = match frame {
-                    Frame::Lifecycle { session, .. } => session.as_ref(),
-                    _ => None,
-                };
+                let session = frame.session();
                 for (conn, member) in &self.admitted {
                     let own = *owner == Some(*conn);
                     let wanted = match member.interest {

@@ -76,6 +76,21 @@ pub enum Frame {
 }
 
 impl Frame {
+    /// The session that it is about.
+    pub fn session(&self) -> Option<&Text> {
+        match self {
+            Frame::SessionCreated(info) => Some(&info.id),
+            Frame::SessionDeleted { session }
+            | Frame::Event { session, .. }
+            | Frame::DialogClosed { session, .. } => Some(session),
+            Frame::Lifecycle { session, .. } => session.as_ref(),
+            Frame::ServerReady { .. }
+            | Frame::RecoverySummary(_)
+            | Frame::ServerShutdown { .. }
+            | Frame::Response { .. } => None,
+        }
+    }
+
     /// The one body that its bytes have in them: an event, or an answer that is kept in the journal.
     pub fn body(&self) -> Option<BodyRef> {
         match self {

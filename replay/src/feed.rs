@@ -4,12 +4,13 @@
 //! hands on records only when their commit has been seen, in batches over a bounded channel, so
 //! that memory stays bounded by a few segments and whoever steps never waits for a disk.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 
 use pi_server_core::record::{
-    Damage, Header, JournalId, Mark, Place, RECORD_HEADER_BYTES, RECORD_STEP, Record, RecordKind,
+    Damage, JournalId, Mark, Place, RECORD_HEADER_BYTES, RECORD_STEP, Record, RecordKind,
     SEGMENT_HEADER_BYTES, Secret, SegmentFault, Survey, Verdict, peek, record_again,
 };
 use pi_server_core::{Digest, Seq};
@@ -39,34 +40,26 @@ pub struct Batch {
 pub struct Item<'a> {
     /// Where it begins.
     pub place: Place,
-    /// Its header.
-    pub header: Header,
-    /// What it is, if it is not an input.
-    pub mark: Option<Mark>,
-    /// The encoded input, or the fields of the mark.
-    pub input: &'a [u8],
-    body: &'a [u8],
+    record: Record<'a>,
+}
+
+impl<'a> Deref for Item<'a> {
+    type Target = Record<'a>;
+
+    fn deref(&self) -> &Record<'a> {
+        &self.record
+    }
 }
 
 impl<'a> Item<'a> {
-    /// The body; `None` if it was erased.
-    pub fn body(&self) -> Option<&'a [u8]> {
-        (!self.header.erased).then_some(self.body)
-    }
-
-    /// The bytes in the place of the body, erased or not.
-    pub fn raw_body(&self) -> &'a [u8] {
-        self.body
-    }
-
     /// What there is to see of the body: all of it, or what redaction has left of an erased one
     /// (a body without any bytes but zeros was erased whole).
     pub fn remains(&self) -> Option<&'a [u8]> {
         if self.header.erased {
-            let left = self.body.trim_ascii_end();
+            let left = self.raw_body().trim_ascii_end();
             return left.iter().any(|byte| *byte != 0).then_some(left);
         }
-        (!self.body.is_empty()).then_some(self.body)
+        (!self.raw_body().is_empty()).then_some(self.raw_body())
     }
 }
 
@@ -94,13 +87,7 @@ impl Batch {
     fn read(&self, offset: usize) -> Item<'_> {
         let record =
             record_again(&self.bytes, offset).expect("the reader has found a record there");
-        Item {
-            place: Place { segment: self.segment, offset },
-            header: record.header,
-            mark: record.mark,
-            input: record.input,
-            body: record.raw_body(),
-        }
+        Item { place: Place { segment: self.segment, offset }, record }
     }
 }
 

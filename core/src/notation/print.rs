@@ -318,10 +318,7 @@ fn write_audience(f: &mut Formatter<'_>, audience: &Audience, frame: &Frame) -> 
                 Some(conn) => write!(f, " c{conn}")?,
                 None => f.write_str(" -")?,
             }
-            match frame {
-                Frame::Lifecycle { session: id, .. } => session(f, id.as_ref()),
-                _ => Ok(()),
-            }
+            session(f, frame.session())
         }
     }
 }

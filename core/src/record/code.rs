@@ -91,8 +91,14 @@ pub fn is_command(input: &[u8], envelope: &Envelope, scratch: &mut Vec<u8>) -> b
     append(envelope, scratch).is_ok() && rest.get(used..) == Some(scratch)
 }
 
-/// The first byte of an encoded [`InputKind::Command`].
+/// Whether an encoded input came with the frame of a client, as its body.
+pub fn has_frame(input: &[u8]) -> bool {
+    matches!(input.first(), Some(&(COMMAND | MALFORMED)))
+}
+
+/// The first bytes of an encoded [`InputKind::Command`] and [`InputKind::Malformed`].
 const COMMAND: u8 = 3;
+const MALFORMED: u8 = 4;
 
 /// The digest of what a step has put out: BLAKE3 over the bincode of each output in order, cut to
 /// 128 bits; all zeros for no outputs. It has no key, since outputs hold no client's bytes but

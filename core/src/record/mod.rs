@@ -24,7 +24,7 @@ mod survey;
 
 pub use code::{
     DecodeError, EncodeError, INPUT_BYTES_MAX, decode_kind, digest_encoded, digest_outputs,
-    encode_kind, encode_outputs, is_command,
+    encode_kind, encode_outputs, has_frame, is_command,
 };
 pub use head::{HEAD_BYTES, HEAD_SLOT_BYTES, Head, read_head};
 pub use header::{Fault, Framer, Header, RECORD_HEADER_BYTES, RECORD_STEP, RecordKind};

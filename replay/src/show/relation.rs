@@ -71,7 +71,7 @@ impl Relations {
             | Output::Subscribe { session, .. }
             | Output::Unsubscribe { session, .. }
             | Output::Unlist { session } => Some(session),
-            Output::Deliver { frame, .. } => of_frame(frame),
+            Output::Deliver { frame, .. } => frame.session().map(|id| &**id),
             Output::Ask(
                 Ask::Spawn { agent, .. }
                 | Ask::Call { agent, .. }
@@ -96,19 +96,5 @@ impl Relations {
                 self.commands.remove(command);
             }
         }
-    }
-}
-
-fn of_frame(frame: &Frame) -> Option<&str> {
-    match frame {
-        Frame::SessionCreated(info) => Some(&info.id),
-        Frame::SessionDeleted { session }
-        | Frame::Event { session, .. }
-        | Frame::DialogClosed { session, .. } => Some(session),
-        Frame::Lifecycle { session, .. } => session.as_deref(),
-        Frame::ServerReady { .. }
-        | Frame::RecoverySummary(_)
-        | Frame::ServerShutdown { .. }
-        | Frame::Response { .. } => None,
     }
 }

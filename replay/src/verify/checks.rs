@@ -7,7 +7,7 @@ use std::sync::mpsc::Receiver;
 
 use pi_server_core::input::{AgentSaid, Envelope, Input, InputKind, Malformed};
 use pi_server_core::record::{
-    Header, Mark, Place, Secret, decode_kind, digest_encoded, is_command,
+    Header, Mark, Place, Secret, decode_kind, digest_encoded, has_frame, is_command,
 };
 use pi_server_core::wire::decode;
 use pi_server_core::{Digest, Limits, Seq};
@@ -65,28 +65,20 @@ pub(super) struct Stepped {
 pub(super) struct Step {
     /// Where its outputs end.
     pub(super) end: usize,
-    /// Where the body came from.
-    pub(super) from: Origin,
+    /// An agent said it by itself.
+    pub(super) is_event: bool,
     /// The bounds that a daemon life begins with.
     pub(super) boot: Option<Box<Limits>>,
 }
 
 impl Step {
     pub(super) fn of(kind: &InputKind, end: usize) -> Step {
-        let (from, boot) = match kind {
-            InputKind::Command { .. } | InputKind::Malformed { .. } => (Origin::Client, None),
-            InputKind::Agent { said: AgentSaid::Event(_), .. } => (Origin::Event, None),
-            InputKind::Boot(boot) => (Origin::Other, Some(Box::new(boot.limits.clone()))),
-            InputKind::Agent { .. }
-            | InputKind::Opened(_)
-            | InputKind::Closed { .. }
-            | InputKind::Answered { .. }
-            | InputKind::Storage { .. }
-            | InputKind::Tick
-            | InputKind::Drain
-            | InputKind::Stop => (Origin::Other, None),
+        let is_event = matches!(kind, InputKind::Agent { said: AgentSaid::Event(_), .. });
+        let boot = match kind {
+            InputKind::Boot(boot) => Some(Box::new(boot.limits.clone())),
+            _ => None,
         };
-        Step { end, from, boot }
+        Step { end, is_event, boot }
     }
 }
 
@@ -210,11 +202,11 @@ impl Checker<'_> {
         if item.header.body_len == 0 {
             return;
         }
-        let is_frame = item.input.first().is_some_and(|code| [COMMAND, MALFORMED].contains(code));
+        let is_frame = has_frame(item.input);
         let from = match step {
             _ if is_frame => Origin::Client,
-            Some(step) => step.from,
-            None => Origin::Other,
+            Some(Step { is_event: true, .. }) => Origin::Event,
+            Some(_) | None => Origin::Other,
         };
         self.found.checks.tiers.body(from, item.header.erased);
         let (Some(secret), Some(body)) = (self.secret, item.body()) else {
@@ -290,10 +282,6 @@ impl Checker<'_> {
         }
     }
 }
-
-/// The first byte of an encoded input is the number of its variant.
-const COMMAND: u8 = 3;
-const MALFORMED: u8 = 4;
 
 /// The first field in which a recorded envelope and the frame differ.
 fn first_field(recorded: &Envelope, again: &Envelope) -> Option<Difference> {

@@ -31,9 +31,13 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Start { program, error } => {
-                write!(f, "{program} cannot be run: {error}; cargo install cargo-mutants --locked")
+                write!(f, "{program} cannot be run: {error}")
             }
-            Error::List { words } => write!(f, "cargo mutants gave no list: {words}"),
+            Error::List { words } => write!(
+                f,
+                "cargo mutants gave no list (if it is missing: cargo install cargo-mutants \
+                 --locked): {words}"
+            ),
             Error::Files { words } => write!(f, "git gave no list of files: {words}"),
             Error::File { path, error } => write!(f, "{}: {error}", path.display()),
             Error::Syntax { file, error } => write!(f, "{file}: {error}"),
