@@ -807,3 +807,21 @@ fn an_input_of_exactly_the_bound_is_written() {
     assert_eq!(encode_kind(&opened(largest + 1), &mut bytes), Err(EncodeError));
     assert_eq!(bytes, [1, 2, 3]);
 }
+
+#[test]
+fn an_input_that_came_with_a_frame_is_known_by_its_bytes() {
+    let conn = ConnId(2);
+    let malformed = alloc::boxed::Box::new(crate::input::Malformed::NotAnObject);
+    for (kind, expected) in [
+        (InputKind::Command { conn, envelope: envelope("one") }, true),
+        (InputKind::Malformed { conn, malformed }, true),
+        (InputKind::Closed { conn }, false),
+        (InputKind::Storage { writable: true }, false),
+        (InputKind::Tick, false),
+    ] {
+        let mut bytes = Vec::new();
+        encode_kind(&kind, &mut bytes).unwrap();
+        assert_eq!(has_frame(&bytes), expected, "{kind:?}");
+    }
+    assert!(!has_frame(&[]));
+}
