@@ -15,6 +15,7 @@ use pi_server_core::record::{
 };
 use pi_server_core::{Digest, Seq};
 
+use crate::ahead::Ahead;
 use crate::source::{Source, SourceError};
 use crate::start::Start;
 use crate::status::Status;
@@ -311,6 +312,7 @@ impl Reader {
     ) -> Result<Result<Verdict, Damage>, SourceError> {
         let mut last = 0;
         let mut before = survey.clone();
+        let mut ahead = Ahead::new();
         loop {
             for number in segments {
                 let bytes = self.load(number)?;
@@ -318,7 +320,7 @@ impl Reader {
                 self.bytes += bytes.len() as u64;
                 last = number;
                 before.clone_from(&survey);
-                let surveyed = self.survey(&mut survey, number, &bytes);
+                let surveyed = self.survey(&mut survey, &mut ahead, number, &bytes);
                 self.keep(bytes);
                 if let Err(damage) = surveyed {
                     return Ok(Err(damage));
@@ -357,12 +359,16 @@ impl Reader {
     fn survey(
         &mut self,
         survey: &mut Survey,
+        ahead: &mut Ahead,
         number: u64,
         bytes: &Arc<Vec<u8>>,
     ) -> Result<(), Damage> {
         self.pending.push(Batch { segment: number, bytes: bytes.clone(), offsets: Vec::new() });
         self.committed = 0;
-        let surveyed = survey.segment(number, bytes, &mut |_, record| self.take(record));
+        ahead.clear();
+        let mut tags = |before, record: &Record<'_>| ahead.tag(bytes, before, record);
+        let surveyed =
+            survey.segment_by(number, bytes, &mut tags, &mut |_, record| self.take(record));
         self.flush();
         // What has no commit yet may get it in the next segment.
         self.pending.retain(|batch| !batch.offsets.is_empty());

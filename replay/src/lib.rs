@@ -6,6 +6,7 @@
 //! verb of the command line is a module that takes a feed and makes a report.
 #![forbid(unsafe_code)]
 
+mod ahead;
 pub mod align;
 pub mod builds;
 pub mod bundle;
@@ -13,6 +14,7 @@ pub mod chart;
 pub mod cli;
 pub mod corpus;
 pub mod diff;
+mod digests;
 pub mod export;
 pub mod feed;
 pub mod made;

@@ -156,6 +156,65 @@ fn an_altered_digest_of_outputs_is_a_divergence_at_the_step_before() {
     assert!(text.contains("at        #4\n") && text.contains("expected"), "{text}");
 }
 
+/// A journal of so many records that several threads check it at the same time: three inputs, two
+/// thousand health checks and a frame that is longer than the bounds of its life allow, and a stop.
+fn long() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut scribe = common::Scribe::open(dir.path(), 4 << 20);
+    scribe.boot(true);
+    let conn = scribe.client(None);
+    for number in 0..2_000 {
+        scribe.frame(conn, &format!(r#"{{"id":"c{number}","type":"health_check"}}"#));
+        scribe.commit();
+    }
+    scribe.frame(conn, &format!(r#"{{"type":"prompt","message":"{}"}}"#, "x".repeat(5_000)));
+    scribe.stop();
+    dir
+}
+
+#[test]
+fn a_long_journal_is_checked_to_the_last_frame_with_the_bounds_of_its_life() {
+    let dir = long();
+    let (code, json) = verify(dir.path());
+    assert_eq!((code, &json["inputs"]), (0, &2_004.into()), "{json:#}");
+    assert_eq!((&json["commits"], &json["boots"]), (&2_001.into(), &1.into()), "{json:#}");
+    assert_eq!((&json["frames"], &json["framesSkipped"]), (&2_001.into(), &0.into()), "{json:#}");
+}
+
+#[test]
+fn the_first_of_several_differences_is_told_wherever_in_a_long_journal_they_are() {
+    for first in [3, 514, 600, 1_027, 1_900, 2_004] {
+        let dir = long();
+        forge(dir.path(), |record: &mut Forged| {
+            if record.mark.is_none() && record.header.seq.0 >= first {
+                record.header.outputs.0[3] ^= 1;
+            }
+        });
+        let (code, json) = verify(dir.path());
+        assert_eq!((code, &json["divergence"]["seq"]), (10, &(first - 1).into()), "{json:#}");
+        assert_eq!(json["inputs"], first - 1, "{json:#}");
+        assert_eq!(json["bodies"], 2_001, "bodies are checked to the end: {json:#}");
+    }
+}
+
+#[test]
+fn behind_an_input_that_cannot_be_decoded_bodies_are_checked_and_outputs_are_not_judged() {
+    let dir = long();
+    forge(dir.path(), |record: &mut Forged| {
+        if record.mark.is_none() && record.header.seq.0 == 600 {
+            record.input.fill(0xff);
+        }
+        if record.header.seq.0 >= 600 {
+            record.header.outputs.0[3] ^= u8::from(record.header.seq.0 > 600);
+        }
+    });
+    let (code, json) = verify(dir.path());
+    assert_eq!((code, &json["verdict"]), (3, &"damaged".into()), "{json:#}");
+    assert!(json["damage"].as_str().unwrap().contains("input #600 cannot be decoded"), "{json:#}");
+    assert_eq!((&json["inputs"], &json["divergence"]), (&599.into(), &Value::Null), "{json:#}");
+    assert_eq!((&json["bodies"], &json["frames"]), (&2_001.into(), &597.into()), "{json:#}");
+}
+
 #[test]
 fn the_outputs_of_the_last_step_are_compared_with_the_last_commit() {
     let dir = written();

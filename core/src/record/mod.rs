@@ -29,7 +29,7 @@ pub use code::{
 pub use head::{HEAD_BYTES, HEAD_SLOT_BYTES, Head, read_head};
 pub use header::{Fault, Framer, Header, RECORD_HEADER_BYTES, RECORD_STEP, RecordKind};
 pub use mark::{Begin, Commit, Mark, Recovered, Seal};
-pub use read::{Cursor, Reader, Record, peek, record_again, record_at};
+pub use read::{Cursor, Reader, Record, Tags, peek, record_again, record_at};
 pub use secret::{Hasher, Secret};
 pub use segment::{
     FORMAT_VERSION, FORMAT_VERSION_MIN, JournalId, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES,

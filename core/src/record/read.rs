@@ -147,16 +147,15 @@ impl Cursor {
         }
     }
 
-    /// Takes note of the next record.
+    /// Takes note of the next record, which must have this chain tag.
     ///
     /// # Errors
     /// It is not the successor of the one before: nothing changes then.
-    pub fn advance(&mut self, record: &Record<'_>) -> Result<(), Fault> {
-        let header = &record.header;
-        if header.chain(self.tag, record.input) != header.tag {
+    fn advance(&mut self, record: &Record<'_>, tag: Digest) -> Result<(), Fault> {
+        if record.header.tag != tag {
             return Err(Fault::Chain);
         }
-        self.follow(header, record.mark.as_ref())
+        self.follow(&record.header, record.mark.as_ref())
     }
 
     /// Takes note of a record that was just made to continue the chain.
@@ -229,6 +228,14 @@ impl Cursor {
     }
 }
 
+/// Computes the chain tag that a record must have after one with the given tag.
+pub type Tags<'a> = dyn FnMut(Digest, &Record<'_>) -> Digest + 'a;
+
+/// [`Tags`] one at a time.
+pub(super) fn tag_of(before: Digest, record: &Record<'_>) -> Digest {
+    record.header.chain(before, record.input)
+}
+
 /// The records of one segment, in order, checked against the chain.
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
@@ -253,8 +260,21 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Why there is none; reader and cursor stay where they are.
     pub fn next(&mut self, cursor: &mut Cursor) -> Result<Record<'a>, Fault> {
+        self.next_by(cursor, &mut tag_of)
+    }
+
+    /// The next record, whose chain tag is computed by `tags`.
+    ///
+    /// # Errors
+    /// As with [`Reader::next`].
+    pub fn next_by(
+        &mut self,
+        cursor: &mut Cursor,
+        tags: &mut Tags<'_>,
+    ) -> Result<Record<'a>, Fault> {
         let record = record_at(self.framer, self.bytes, self.offset)?;
-        cursor.advance(&record)?;
+        let tag = tags(cursor.tag, &record);
+        cursor.advance(&record, tag)?;
         self.offset = record.end();
         Ok(record)
     }

@@ -10,7 +10,7 @@
 use core::fmt;
 
 use super::header::{Fault, Framer, RECORD_HEADER_BYTES, RECORD_STEP, u64_at};
-use super::read::{Cursor, Reader, Record, record_at};
+use super::read::{Cursor, Reader, Record, Tags, record_at, tag_of};
 use super::segment::{SegmentFault, SegmentHeader};
 use super::{Commit, Head, JournalId, Mark, RecordKind, SEGMENT_HEADER_BYTES, decode_kind};
 use crate::ids::{Digest, Seq};
@@ -235,6 +235,20 @@ impl Survey {
         bytes: &[u8],
         each: &mut dyn FnMut(u64, &Record<'_>),
     ) -> Result<(), Damage> {
+        self.segment_by(number, bytes, &mut tag_of, each)
+    }
+
+    /// Takes in the next segment as [`Survey::segment`] does, with chain tags that `tags` computes.
+    ///
+    /// # Errors
+    /// The journal is damaged, whatever follows.
+    pub fn segment_by(
+        &mut self,
+        number: u64,
+        bytes: &[u8],
+        tags: &mut Tags<'_>,
+        each: &mut dyn FnMut(u64, &Record<'_>),
+    ) -> Result<(), Damage> {
         self.given += 1;
         if number != self.given {
             return Err(Damage::Missing { segment: self.given });
@@ -249,7 +263,7 @@ impl Survey {
             return Err(Damage::Renamed { segment: number, found: header.number });
         }
         if self.broken.is_none() {
-            self.read(number, bytes, each)
+            self.read(number, bytes, tags, each)
         } else {
             self.scan(number, bytes, SEGMENT_HEADER_BYTES);
             Ok(())
@@ -261,12 +275,13 @@ impl Survey {
         &mut self,
         number: u64,
         bytes: &[u8],
+        tags: &mut Tags<'_>,
         each: &mut dyn FnMut(u64, &Record<'_>),
     ) -> Result<(), Damage> {
         let framer = self.framer.clone();
         let mut reader = Reader::new(&framer, bytes);
         let fault = loop {
-            let record = match reader.next(&mut self.cursor) {
+            let record = match reader.next_by(&mut self.cursor, tags) {
                 Ok(record) => record,
                 Err(fault) => break fault,
             };

@@ -727,6 +727,9 @@ fn a_chain_tag_is_the_same_whether_what_it_covers_is_long_or_short() {
         whole.extend(&input);
         let digest = Digest(blake3::hash(&whole).as_bytes()[..16].try_into().unwrap());
         assert_eq!(header.chain(Digest([8; 16]), &input), digest, "{length}");
+        let mut covered = b"as before".to_vec();
+        header.append_chained(Digest([8; 16]), &input, &mut covered);
+        assert_eq!(covered, [b"as before".as_slice(), &whole].concat(), "{length}");
     }
 }
 

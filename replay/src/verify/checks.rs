@@ -3,18 +3,17 @@
 //! that the core was given.
 
 use std::fmt::Debug;
-use std::sync::mpsc::Receiver;
+use std::sync::Arc;
 
 use pi_server_core::input::{AgentSaid, Envelope, Input, InputKind, Malformed};
-use pi_server_core::record::{
-    Header, Mark, Place, Secret, decode_kind, digest_encoded, has_frame, is_command,
-};
+use pi_server_core::record::{Header, Mark, Place, Secret, decode_kind, has_frame, is_command};
 use pi_server_core::wire::decode;
 use pi_server_core::{Digest, Limits, Seq};
 
 use super::Counts;
 use super::difference::{Difference, Divergence};
 use super::tiers::{Origin, Tiers};
+use crate::digests::Digests;
 use crate::feed::{Batch, Item};
 
 /// A daemon keeps at most this much of a frame that is no command.
@@ -50,10 +49,22 @@ pub struct Altered {
     pub place: Place,
 }
 
-/// Records whose inputs were stepped.
+/// Records whose inputs were stepped, with all that is needed to check them apart from all others.
 pub(super) struct Stepped {
     /// The records.
     pub(super) batch: Batch,
+    /// What came of stepping them.
+    pub(super) trail: Trail,
+    /// The bounds in force before them.
+    pub(super) limits: Arc<Limits>,
+    /// The input before them and the digest of its outputs; `None` if not every input before them
+    /// was stepped.
+    pub(super) before: Option<(Seq, Digest)>,
+}
+
+/// What came of stepping a batch.
+#[derive(Default)]
+pub(super) struct Trail {
     /// The outputs of all steps, encoded, one after the other.
     pub(super) encoded: Vec<u8>,
     /// Fewer than inputs in the batch if one of them could not be decoded.
@@ -68,14 +79,22 @@ pub(super) struct Step {
     /// An agent said it by itself.
     pub(super) is_event: bool,
     /// The bounds that a daemon life begins with.
-    pub(super) boot: Option<Box<Limits>>,
+    pub(super) boot: Option<Arc<Limits>>,
+}
+
+impl Trail {
+    /// Forgets everything but the memory.
+    pub(super) fn clear(&mut self) {
+        self.encoded.clear();
+        self.steps.clear();
+    }
 }
 
 impl Step {
     pub(super) fn of(kind: &InputKind, end: usize) -> Step {
         let is_event = matches!(kind, InputKind::Agent { said: AgentSaid::Event(_), .. });
         let boot = match kind {
-            InputKind::Boot(boot) => Some(Box::new(boot.limits.clone())),
+            InputKind::Boot(boot) => Some(Arc::new(boot.limits.clone())),
             _ => None,
         };
         Step { end, is_event, boot }
@@ -96,6 +115,7 @@ pub(super) struct Mismatch {
 }
 
 /// Everything that was found.
+#[derive(Default)]
 pub(super) struct Found {
     /// What was stepped and compared, up to the first mismatch.
     pub(super) counts: Counts,
@@ -107,78 +127,94 @@ pub(super) struct Found {
     pub(super) frame: Option<Divergence>,
 }
 
-/// Checks every batch. `limits` are the bounds that are in force before it, `last` is the input
-/// before it and the digest of its outputs.
-pub(super) fn run(
-    batches: &Receiver<Stepped>,
-    secret: Option<&Secret>,
-    limits: Limits,
-    last: (Seq, Digest),
-) -> Found {
-    let mut checker = Checker {
-        secret,
-        limits,
-        last,
-        stepped: true,
-        scratch: Vec::new(),
-        found: Found {
-            counts: Counts::default(),
-            checks: Checks::default(),
-            mismatch: None,
-            frame: None,
-        },
-    };
-    for stepped in batches {
-        checker.batch(&stepped);
+impl Found {
+    /// Adds what was found in the records that follow.
+    pub(super) fn add(&mut self, next: Found) {
+        let Found { counts, checks, mismatch, frame } = next;
+        if self.mismatch.is_none() {
+            self.counts.add(counts);
+            self.mismatch = mismatch;
+        }
+        self.checks.add(checks);
+        self.frame = self.frame.take().or(frame);
     }
-    checker.found
 }
 
-struct Checker<'a> {
-    secret: Option<&'a Secret>,
-    /// The bounds in force.
-    limits: Limits,
-    /// The last input and the digest of its outputs.
-    last: (Seq, Digest),
-    /// Every input so far was stepped.
-    stepped: bool,
+impl Checks {
+    fn add(&mut self, next: Checks) {
+        let Checks { bodies, erased, redacted, unchecked, frames, frames_skipped, tiers, altered } =
+            next;
+        self.bodies += bodies;
+        self.erased += erased;
+        self.redacted += redacted;
+        self.unchecked += unchecked;
+        self.frames += frames;
+        self.frames_skipped += frames_skipped;
+        self.tiers.add(&tiers);
+        self.altered = self.altered.or(altered);
+    }
+}
+
+/// Checks one batch after the other. Keeps its memory, and nothing that it has found.
+pub(super) struct Checker {
+    secret: Option<Secret>,
+    digests: Digests,
     scratch: Vec<u8>,
-    found: Found,
 }
 
-impl Checker<'_> {
-    fn batch(&mut self, stepped: &Stepped) {
-        let mut begin = 0;
-        let mut steps = stepped.steps.iter();
-        for item in stepped.batch.items() {
-            self.compare(&item);
-            self.found.checks.tiers.read(item.place.segment);
+impl Checker {
+    pub(super) fn new(secret: Option<Secret>) -> Checker {
+        Checker { secret, digests: Digests::new(), scratch: Vec::new() }
+    }
+
+    /// What there is to find in a batch.
+    pub(super) fn check(&mut self, stepped: &Stepped) -> Found {
+        let Stepped { batch, trail, limits, before } = stepped;
+        let ends = trail.steps.iter().map(|step| step.end);
+        let mut steps = trail.steps.iter().zip(self.digests.of(&trail.encoded, ends));
+        let mut check = Check {
+            secret: self.secret.as_ref(),
+            limits,
+            last: *before,
+            scratch: &mut self.scratch,
+            found: Found::default(),
+        };
+        for item in batch.items() {
+            check.compare(&item);
+            check.found.checks.tiers.read(item.place.segment);
             if item.mark.is_some() {
                 continue;
             }
             let step = steps.next();
-            if let Some(step) = step {
-                let outputs = stepped.encoded.get(begin..step.end).unwrap_or_default();
-                begin = step.end;
-                self.last = (item.header.seq, digest_encoded(outputs));
-                if self.found.mismatch.is_none() {
-                    self.found.counts.inputs += 1;
-                    self.found.counts.boots += u64::from(step.boot.is_some());
-                }
-            } else {
-                self.stepped = false;
+            check.last = step.map(|(_, digest)| (item.header.seq, *digest));
+            if let Some((step, _)) = step
+                && check.found.mismatch.is_none()
+            {
+                check.found.counts.inputs += 1;
+                check.found.counts.boots += u64::from(step.boot.is_some());
             }
-            self.check(&item, step);
+            check.body(&item, step.map(|(step, _)| step));
         }
+        check.found
     }
+}
 
+/// A batch that is being checked.
+struct Check<'a> {
+    secret: Option<&'a Secret>,
+    /// The bounds in force.
+    limits: &'a Limits,
+    /// The last input and the digest of its outputs; `None` if not every input so far was stepped.
+    last: Option<(Seq, Digest)>,
+    scratch: &'a mut Vec<u8>,
+    found: Found,
+}
+
+impl<'a> Check<'a> {
     /// Compares the outputs of the last step with what a record that follows it says of them.
     fn compare(&mut self, item: &Item<'_>) {
-        if self.found.mismatch.is_some() || !self.stepped {
-            return;
-        }
+        let (Some((seq, actual)), None) = (self.last, self.found.mismatch) else { return };
         let counts = &mut self.found.counts;
-        let (seq, actual) = self.last;
         let expected = item.header.outputs;
         let is_told = match item.mark {
             None | Some(Mark::Commit(_)) => true,
@@ -195,9 +231,9 @@ impl Checker<'_> {
     }
 
     /// `step` is there if the input and everything before it could be decoded.
-    fn check(&mut self, item: &Item<'_>, step: Option<&Step>) {
+    fn body(&mut self, item: &Item<'_>, step: Option<&'a Step>) {
         if let Some(limits) = step.and_then(|step| step.boot.as_deref()) {
-            self.limits = limits.clone();
+            self.limits = limits;
         }
         if item.header.body_len == 0 {
             return;
@@ -230,9 +266,9 @@ impl Checker<'_> {
     }
 
     fn frame(&mut self, item: &Item<'_>, body: &[u8], secret: &Secret) {
-        let again = decode(body, &self.limits, secret);
+        let again = decode(body, self.limits, secret);
         if let Ok(again) = &again
-            && is_command(item.input, again, &mut self.scratch)
+            && is_command(item.input, again, self.scratch)
         {
             self.found.checks.frames += 1;
             return;

@@ -1,34 +1,34 @@
 //! `pi-replay verify`: the same inputs must give the same outputs, to the bit.
 //!
-//! Three threads share the work: one reads and checks records ([`crate::feed`]), the caller's
-//! thread steps the state and encodes the outputs, and one compares their digests with what the
-//! next record says about them, checks bodies and decodes the frames of clients again
-//! (module `checks`). What differs is looked at by stepping up to it once more.
+//! Threads share the work: one reads and checks records ([`crate::feed`]), the caller's thread
+//! steps the state and encodes the outputs, and the others (module `checkers`) compare their
+//! digests with what the next record says about them, check bodies and decode the frames of
+//! clients again (module `checks`). What differs is looked at by stepping up to it once more.
 
+mod checkers;
 mod checks;
 mod difference;
 mod report;
 mod tiers;
 
 use std::ops::ControlFlow;
-use std::sync::mpsc::sync_channel;
-use std::thread::Builder;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pi_server_core::record::{DecodeError, Place, decode_kind, encode_outputs};
-use pi_server_core::{Input, Outputs, Seq, State};
+use pi_server_core::record::{DecodeError, Place, decode_kind, digest_encoded, encode_outputs};
+use pi_server_core::{Digest, Input, Limits, Outputs, Seq, State};
 
 use crate::feed::{Batch, Feed, Reading};
 use crate::play::{PlayError, play};
-use crate::source::{Source, SourceError};
+use crate::source::Source;
+use crate::start::Start;
 
+use checkers::Checkers;
 pub use checks::{Altered, Checks};
-use checks::{Mismatch, Step, Stepped};
+use checks::{Mismatch, Step, Stepped, Trail};
 pub use difference::{Difference, Divergence, Hint};
 pub use tiers::{Bodies, Tier, Tiers};
 
-/// Batches that may wait for the checks.
-const BATCHES_MAX: usize = 64;
 /// How often a damaged journal is read again, in case a daemon was writing what was being read.
 const ATTEMPTS_MAX: u32 = 3;
 
@@ -64,6 +64,16 @@ pub struct Counts {
     pub boots: u64,
 }
 
+impl Counts {
+    fn add(&mut self, next: Counts) {
+        let Counts { records, inputs, commits, boots } = next;
+        self.records += records;
+        self.inputs += inputs;
+        self.commits += commits;
+        self.boots += boots;
+    }
+}
+
 /// An input that cannot be decoded although its record is intact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unreadable {
@@ -97,26 +107,14 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
     let start = Instant::now();
     let mut feed = Feed::start(source)?;
     let key = feed.key().clone();
-    let (sender, stepped) = sync_channel::<Stepped>(BATCHES_MAX);
-    let secret = key.secret().cloned();
-    let begin = feed.begin();
-    let (limits, last) = (begin.state.limits().clone(), (begin.seq, begin.outputs));
-    let checker = Builder::new()
-        .name("check".into())
-        .spawn(move || checks::run(&stepped, secret.as_ref(), limits, last))
-        .map_err(SourceError::no_thread)?;
-    let mut state = Stepper::new(begin.state);
+    let mut checkers = Checkers::start(key.secret())?;
+    let mut state = Stepper::new(feed.begin());
     while let Some(batch) = feed.take() {
-        let stepped = state.batch(batch);
+        let stepped = state.batch(batch, checkers.trail());
         progress(state.inputs);
-        // The checks end before the batches only by a panic, which joining passes on.
-        let _ = sender.send(stepped);
+        checkers.give(stepped);
     }
-    drop(sender);
-    let found = match checker.join() {
-        Ok(found) => found,
-        Err(panic) => std::panic::resume_unwind(panic),
-    };
+    let found = checkers.finish();
     let reading = feed.finish()?;
     let elapsed = start.elapsed();
     let outputs = found.mismatch.map(|mismatch| look_at(source, mismatch)).transpose()?;
@@ -162,18 +160,24 @@ struct Stepper {
     outputs: Outputs,
     inputs: u64,
     unreadable: Option<Unreadable>,
-    /// Length of the last batch's outputs, which is a good guess for the next.
-    expected_bytes: usize,
+    /// The bounds in force.
+    limits: Arc<Limits>,
+    /// The last input and the digest of its outputs, while all can be decoded.
+    last: Option<(Seq, Digest)>,
 }
 
 impl Stepper {
-    fn new(state: State) -> Stepper {
-        Stepper { state, outputs: Outputs::new(), inputs: 0, unreadable: None, expected_bytes: 0 }
+    fn new(start: Start) -> Stepper {
+        let limits = Arc::new(start.state.limits().clone());
+        let last = Some((start.seq, start.outputs));
+        let (state, outputs) = (start.state, Outputs::new());
+        Stepper { state, outputs, inputs: 0, unreadable: None, limits, last }
     }
 
-    fn batch(&mut self, batch: Batch) -> Stepped {
-        let mut encoded = Vec::with_capacity(self.expected_bytes);
-        let mut steps = Vec::with_capacity(batch.len());
+    /// Steps a batch. `trail` is empty memory for what comes of it.
+    fn batch(&mut self, batch: Batch, mut trail: Trail) -> Stepped {
+        let (limits, before) = (self.limits.clone(), self.last);
+        let mut last = None;
         for item in batch.items().filter(|item| item.mark.is_none()) {
             if self.unreadable.is_some() {
                 break;
@@ -184,17 +188,25 @@ impl Stepper {
                     let (seq, at, body) = (header.seq, header.at, header.body_ref());
                     let input = Input { seq, at, body, kind };
                     self.state.step(&input, &mut self.outputs);
-                    encode_outputs(self.outputs.as_slice(), &mut encoded);
-                    steps.push(Step::of(&input.kind, encoded.len()));
+                    last = Some((seq, trail.encoded.len()));
+                    encode_outputs(self.outputs.as_slice(), &mut trail.encoded);
+                    let step = Step::of(&input.kind, trail.encoded.len());
+                    if let Some(limits) = &step.boot {
+                        self.limits = limits.clone();
+                    }
+                    trail.steps.push(step);
                     self.inputs += 1;
                 }
                 Err(error) => {
                     let place = item.place;
                     self.unreadable = Some(Unreadable { seq: header.seq, place, error });
+                    self.last = None;
                 }
             }
         }
-        self.expected_bytes = encoded.len();
-        Stepped { batch, encoded, steps }
+        if let (Some((seq, begin)), Some(_)) = (last, self.last) {
+            self.last = Some((seq, digest_encoded(&trail.encoded[begin..])));
+        }
+        Stepped { batch, trail, limits, before }
     }
 }

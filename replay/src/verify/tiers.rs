@@ -63,6 +63,16 @@ pub(super) enum Origin {
 }
 
 impl Bodies {
+    fn add(&mut self, more: &Bodies) {
+        let Bodies { segment: _, all, erased, events, events_erased, frames, frames_erased } = more;
+        self.all += all;
+        self.erased += erased;
+        self.events += events;
+        self.events_erased += events_erased;
+        self.frames += frames;
+        self.frames_erased += frames_erased;
+    }
+
     /// The tier that this comes to.
     pub fn tier(&self) -> Tier {
         let is_bare = self.frames == 0 && self.events == 0 && self.events_erased > 0;
@@ -99,6 +109,14 @@ impl Tiers {
             (Origin::Event, true) => bodies.events_erased += 1,
             (Origin::Event, false) => bodies.events += 1,
             (Origin::Other, _) => {}
+        }
+    }
+
+    /// Adds what was read next.
+    pub(super) fn add(&mut self, next: &Tiers) {
+        for bodies in &next.0 {
+            self.read(bodies.segment);
+            self.0.last_mut().expect("a segment was just read").add(bodies);
         }
     }
 
