@@ -24,6 +24,7 @@ use std::thread::{self, JoinHandle};
 
 use pi_server_core::Seq;
 use pi_server_core::record::{Cursor, Snapshot};
+use pi_server_core::snapshot::LAYOUT;
 
 use super::history::{self, Covered};
 use super::past::{Divergence, Past};
@@ -354,7 +355,8 @@ impl Worker {
 
     fn save(&mut self, cursor: Cursor, past: &Past) -> Result<(), Trouble> {
         let (state, rest) = past.encode();
-        let snapshot = Snapshot { cursor, outputs: past.digest, state: &state, rest: &rest };
+        let snapshot =
+            Snapshot { cursor, outputs: past.digest, layout: LAYOUT, state: &state, rest: &rest };
         let saved = self.archive.save(&snapshot);
         saved.map_err(|error| Trouble::Io("write a snapshot", error))?;
         self.bad.retain(|number| *number != cursor.segment);
