@@ -16,6 +16,7 @@ mod finish;
 mod identity;
 mod ids;
 mod image;
+mod known;
 mod lane;
 mod pool;
 mod session;
@@ -42,6 +43,7 @@ use identity::Identity;
 use lane::{Hold, Lane, LaneKey};
 use session::Session;
 
+pub use known::{IdPlace, KnownId};
 pub use view::{CommandView, LaneView, Metrics, SessionView};
 
 /// Everything the machine knows.

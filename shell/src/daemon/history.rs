@@ -7,7 +7,7 @@
 
 mod entry;
 mod index;
-mod pages;
+pub(super) mod pages;
 pub(super) mod search;
 
 use std::cmp::Reverse;
@@ -215,6 +215,11 @@ impl History {
         });
         History { open: open.collect(), ..History::new() }
     }
+}
+
+/// Whether the index of a segment says that no command with this id ended in it, whosever it is.
+pub(super) fn denies_id(archive: &crate::journal::Archive, segment: u64, id: &str) -> bool {
+    index::Index::open(archive, segment).and_then(|index| index.has_id(id)).is_ok_and(|has| !has)
 }
 
 /// Checks every byte of the index of a segment.

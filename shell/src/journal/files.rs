@@ -44,6 +44,7 @@ pub const HISTORY_DIR: &str = "history";
 /// The folder of torn tails that were set aside.
 pub const QUARANTINE_DIR: &str = "quarantine";
 const TIERS_DIR: &str = "tiers";
+const IDS_DIR: &str = "ids";
 
 /// Name of a segment's file.
 pub fn segment_file(number: u64) -> String {
@@ -64,6 +65,8 @@ impl Shelf {
             Shelf::Bodies => (BODIES_DIR, ".pack"),
             Shelf::History => (HISTORY_DIR, ".idx"),
             Shelf::Tiers => (TIERS_DIR, ".tier"),
+            Shelf::Ids => (IDS_DIR, ".ids"),
+            Shelf::Filters => (IDS_DIR, ".filter"),
         }
     }
 
@@ -103,7 +106,7 @@ impl FileDisk {
         // Left by a life that ended while it built a segment.
         let _ = std::fs::remove_file(disk.temporary());
         let _ = std::fs::remove_file(disk.replacement());
-        for shelf in [Shelf::Snapshots, Shelf::Bodies, Shelf::History, Shelf::Tiers] {
+        for shelf in [Shelf::Snapshots, Shelf::Bodies, Shelf::History, Shelf::Tiers, Shelf::Ids] {
             let _ = std::fs::remove_file(disk.shelf_temporary(shelf));
         }
         Ok(disk)

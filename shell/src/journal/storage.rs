@@ -137,6 +137,10 @@ pub enum Shelf {
     History,
     /// `tiers/NNNNNNNN.tier`: how far bodies were erased.
     Tiers,
+    /// `ids/NNNNNNNN.ids`: ids of mutations that ended in that segment.
+    Ids,
+    /// `ids/NNNNNNNN.filter`: which ids are in none of the segments up to that one.
+    Filters,
 }
 
 /// A file of which parts are read.

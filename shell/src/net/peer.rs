@@ -52,6 +52,8 @@ pub(super) struct Peer {
     pub(super) is_dirty: bool,
     /// It is in the list of those with more to read.
     pub(super) is_listed: bool,
+    /// It is not read until what it has said is dealt with.
+    is_paused: bool,
 }
 
 #[derive(Debug)]
@@ -136,6 +138,7 @@ impl Peer {
             has_more: false,
             is_dirty: false,
             is_listed: false,
+            is_paused: false,
         }
     }
 
@@ -160,6 +163,11 @@ impl Peer {
             Phase::Talking(_) | Phase::Listening | Phase::Leaving(_) => true,
             Phase::Upgrading(_) | Phase::Greeting(_) | Phase::Ending | Phase::Draining => false,
         }
+    }
+
+    /// Reads nothing from it, or goes on reading.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
     }
 
     /// Whether its last bytes are on their way.
@@ -197,7 +205,8 @@ impl Peer {
             self.due = Some(scene.now + *pong_within);
             return Fate::Stays;
         }
-        if self.heard {
+        // What it says is not read while it is paused.
+        if self.heard || self.is_paused {
             self.due = Some(scene.now + ping_every.saturating_sub(*pong_within));
             return Fate::Stays;
         }

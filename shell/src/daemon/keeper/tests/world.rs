@@ -408,6 +408,7 @@ fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<
         bad,
         bad_indexes: BTreeSet::new(),
         given_up: BTreeSet::new(),
+        bad_filter: false,
         stuck: None,
         compressed: 0,
         asking: ask,
