@@ -172,7 +172,7 @@ impl Machine {
     /// There are indexes of the history up to here.
     pub(super) fn cover(&mut self, covered: Covered) {
         self.history.cover(covered);
-        self.ids.cover(covered.seq);
+        self.ids.cover(covered);
     }
 
     /// The ids of mutations that ended behind the last segment that is indexed.

@@ -70,7 +70,7 @@ impl Past {
         let (mut history, authors) = (History::restore(open), Authors::restore(agents));
         let Cursor { segment, seq, .. } = snapshot.cursor;
         history.cover(Covered { segment, seq });
-        let ids = RecentIds::of_snapshot(&state, seq);
+        let ids = RecentIds::of_snapshot(&state, Covered { segment, seq });
         Ok(Past {
             state,
             ids,

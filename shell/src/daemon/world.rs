@@ -15,6 +15,7 @@ use pi_server_core::{ConnId, Limits, Seq, State, WallOffset};
 
 use super::event_loop::CLIENTS;
 use super::hands::Hands;
+use super::identity::{Ids, Search};
 use super::keeper::{Keeper, Retention};
 use super::machine::Machine;
 use super::past::Past;
@@ -128,8 +129,10 @@ impl Daemon {
         machine.take(InputKind::Boot(Box::new(boot)), &[])?;
         machine.commit()?;
         let hands = Hands::new(net, agents, queries);
+        let archive = machine.journal().archive();
+        let ids = Ids::new(Search::stepped(archive.clone()), archive);
         let turn = Turn::new();
-        let turns = Turns { machine, hands, keeper, only_stdio: false, turn, time };
+        let turns = Turns { machine, hands, keeper, ids, only_stdio: false, turn, time };
         Ok(Daemon { turns, facts })
     }
 
@@ -216,7 +219,7 @@ impl Daemon {
 
     /// One look-up. Whether there was anything.
     pub fn look_up(&mut self) -> bool {
-        self.turns.hands.queries.step()
+        self.turns.hands.queries.step() || self.turns.ids.step()
     }
 
     /// The state.

@@ -15,6 +15,7 @@
 
 mod file;
 mod filter;
+mod gate;
 mod paused;
 mod recent;
 mod remembered;
@@ -22,7 +23,6 @@ mod search;
 
 pub(super) use file::{IdFile, build, unreadable};
 pub(super) use filter::{FilterBuilder, IdFilter, filter_bytes};
-pub(super) use paused::{Paused, Waiting};
+pub(super) use gate::{Ids, LookUp, Searched};
 pub(super) use recent::RecentIds;
-pub(super) use remembered::{Found, Remembered, Trail};
-pub(super) use search::{Finding, Job, Search};
+pub(super) use search::Search;

@@ -26,7 +26,8 @@ pub(in crate::daemon) struct Waiting {
     pub(in crate::daemon) indexed: Seq,
     /// What the search has come to.
     pub(in crate::daemon) finding: Option<Finding>,
-    later: VecDeque<Happened>,
+    /// What the client said behind it.
+    pub(in crate::daemon) later: VecDeque<Happened>,
     until: Instant,
 }
 
@@ -49,16 +50,16 @@ impl Paused {
         self.tickets
     }
 
-    /// Lets a connection wait for the search with a ticket. `later` is what it said behind the frame.
+    /// Lets a connection wait for the search with a ticket, for the id in its frame.
     pub(in crate::daemon) fn add(
         &mut self,
         link: Link,
         ticket: u64,
         (frame, indexed): (Vec<u8>, Seq),
-        later: VecDeque<Happened>,
         now: Instant,
     ) {
         let until = now + SEARCH_WITHIN;
+        let later = VecDeque::new();
         let waiting = Waiting { ticket, frame, indexed, finding: None, later, until };
         self.waiting.insert(link, waiting);
     }
@@ -90,16 +91,11 @@ impl Paused {
 
     /// Takes out a connection that need not wait any more: its search has ended, or has taken too long.
     /// The frames that follow the one that waited are to be taken in after it.
-    pub(in crate::daemon) fn take(
-        &mut self,
-        now: Instant,
-    ) -> Option<(Link, Waiting, VecDeque<Happened>)> {
+    pub(in crate::daemon) fn take(&mut self, now: Instant) -> Option<(Link, Waiting)> {
         let is_over = |waiting: &Waiting| waiting.finding.is_some() || waiting.until <= now;
         let link =
             self.waiting.iter().find(|(_, waiting)| is_over(waiting)).map(|(link, _)| *link)?;
-        let mut waiting = self.waiting.remove(&link)?;
-        let later = std::mem::take(&mut waiting.later);
-        Some((link, waiting, later))
+        Some((link, self.waiting.remove(&link)?))
     }
 
     /// When the next search has taken too long.

@@ -14,6 +14,7 @@ use pi_server_core::input::{Details, Envelope};
 use pi_server_core::output::{Audience, Output};
 use pi_server_core::{CommandNo, Seq, State, Text};
 
+use super::super::history::Covered;
 use super::remembered::{Fact, Found, Remembered, Trail};
 
 /// Facts that are held: more than the core lets there be with the default limits.
@@ -29,8 +30,8 @@ pub(in crate::daemon) struct RecentIds {
     /// When each fact became true, and the hash of its id, oldest first.
     order: VecDeque<(Seq, u64)>,
     capacity: usize,
-    /// Every input up to here is indexed.
-    indexed: Seq,
+    /// How far there are files of ids.
+    covered: Covered,
     /// The newest fact that was dropped before it was indexed.
     lost: Option<Seq>,
 }
@@ -43,15 +44,15 @@ impl RecentIds {
             facts: BTreeMap::new(),
             order: VecDeque::new(),
             capacity: FACTS_MAX,
-            indexed: Seq(0),
+            covered: Covered::default(),
             lost: None,
         }
     }
 
     /// What a snapshot of the state tells, up to whose end there are files of ids.
-    pub(in crate::daemon) fn of_snapshot(state: &State, end: Seq) -> RecentIds {
+    pub(in crate::daemon) fn of_snapshot(state: &State, covered: Covered) -> RecentIds {
         let open = state.clients_in_flight().map(|(number, client)| (number, client.clone()));
-        RecentIds { open: open.collect(), indexed: end, ..RecentIds::new() }
+        RecentIds { open: open.collect(), covered, ..RecentIds::new() }
     }
 
     /// Holds everything until it is taken out by [`RecentIds::take`].
@@ -104,7 +105,7 @@ impl RecentIds {
     }
 
     fn add(&mut self, at: Seq, client: Text, id: Text, fact: Fact, state: &State) {
-        if at <= self.indexed {
+        if at <= self.covered.seq {
             return;
         }
         let hash = state.id_hash(&client, &id);
@@ -145,17 +146,18 @@ impl RecentIds {
         self.lost.is_none()
     }
 
-    /// The last input of which every fact is indexed.
-    pub(in crate::daemon) fn indexed(&self) -> Seq {
-        self.indexed
+    /// How far there are files of ids: what became true behind that is here.
+    pub(in crate::daemon) fn covered(&self) -> Covered {
+        self.covered
     }
 
-    /// Every input up to `seq` is indexed: its facts need not be in memory.
-    pub(in crate::daemon) fn cover(&mut self, seq: Seq) {
-        if self.capacity == usize::MAX || seq <= self.indexed {
+    /// There are files of ids up to here: what they have need not be in memory.
+    pub(in crate::daemon) fn cover(&mut self, covered: Covered) {
+        let seq = covered.seq;
+        if seq <= self.covered.seq {
             return;
         }
-        self.indexed = seq;
+        self.covered = covered;
         self.lost = self.lost.filter(|lost| *lost > seq);
         while self.order.front().is_some_and(|(at, _)| *at <= seq) {
             self.pop();

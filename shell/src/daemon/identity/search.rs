@@ -6,7 +6,7 @@ use std::{io, thread};
 
 use pi_server_core::Text;
 
-use super::super::history;
+use super::super::history::{self, Covered};
 use super::file::IdFile;
 use super::remembered::{Found, Trail};
 use crate::journal::Archive;
@@ -21,8 +21,8 @@ pub(in crate::daemon) struct Job {
     pub(in crate::daemon) id: Text,
     /// What newer places know of it.
     pub(in crate::daemon) trail: Trail,
-    /// The last segment whose file is searched.
-    pub(in crate::daemon) last: u64,
+    /// How far the files are searched.
+    pub(in crate::daemon) covered: Covered,
 }
 
 /// What a search has come to.
@@ -130,7 +130,7 @@ impl Worker {
     fn find(&self, job: &Job) -> Result<Option<Found>, u64> {
         let segments = self.archive.segments().map_err(|_| 0_u64)?;
         let mut trail = job.trail.clone();
-        for segment in segments.into_iter().rev().filter(|segment| *segment <= job.last) {
+        for segment in segments.into_iter().rev().filter(|segment| *segment <= job.covered.segment) {
             let found = IdFile::open(&self.archive, segment)
                 .and_then(|file| file.find(job.hash, &job.client, &job.id, &mut trail));
             match found {
