@@ -27,6 +27,7 @@ impl State {
         self.entropy = boot.entropy;
         self.wall = boot.wall;
         self.identity.seed(boot.entropy);
+        self.identity.adopt(boot.rules, self.seq);
         self.agent_kind = boot.agent;
         self.default_cwd = boot.default_cwd.clone();
         self.life = Life::Running;

@@ -6,7 +6,8 @@ use alloc::sync::Arc;
 use super::State;
 use super::identity::Found;
 use crate::frame::Outcome;
-use crate::ids::{CommandNo, ConnId, Text};
+use crate::ids::{CommandNo, ConnId, Seq, Text};
+use crate::input::RuleSet;
 
 /// How far the state alone can answer for an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ impl State {
         let place = match self.find_id(hash, &client, id) {
             Found::Unknown => IdPlace::Nowhere,
             Found::Command(_) => IdPlace::Known,
-            Found::Forgotten => IdPlace::Parked,
+            Found::Parked | Found::Forgotten => IdPlace::Parked,
         };
         Some(KnownId { client, hash, place })
     }
@@ -56,6 +57,21 @@ impl State {
     /// The namespaces of the commands in flight, oldest first.
     pub fn clients_in_flight(&self) -> impl Iterator<Item = (CommandNo, &Text)> + '_ {
         self.commands.iter().map(|(number, command)| (*number, &command.client))
+    }
+
+    /// How many ids of commands that changed something are neither stored nor known to be indexed.
+    pub fn unindexed_ids(&self) -> u64 {
+        self.identity.parked_count()
+    }
+
+    /// The last input that the indexes of ids are known to cover.
+    pub fn indexed(&self) -> Seq {
+        self.identity.indexed()
+    }
+
+    /// The rules of this daemon life.
+    pub fn rules(&self) -> RuleSet {
+        self.rules
     }
 
     /// The stored outcome of an id.

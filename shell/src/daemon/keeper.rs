@@ -48,8 +48,10 @@ pub(super) struct Report {
     pub(super) snapshot: Option<Seq>,
     /// How far indexes of the history, and files of ids, were written.
     pub(super) indexed: Covered,
-    /// The last segment whose ids are in the newest filter; 0 if there is no filter.
+    /// The last segment whose ids are in the newest filter.
     pub(super) filter: u64,
+    /// How many filters there were; 0 if there is none.
+    pub(super) filters: u64,
     /// Inputs that did something else when they were fed again.
     pub(super) divergences: u64,
     /// Snapshots and indexes that could not be read or written, segments that could not be read or
@@ -134,8 +136,10 @@ impl Keeper {
         let (tell, told) = mpsc::channel();
         let (asking, asked) = mpsc::channel();
         let shared = Arc::new(Shared::default());
-        let filter = IdFilter::open_newest(&journal.archive());
-        shared.report().filter = filter.map_or(0, |filter| filter.last());
+        if let Some(filter) = IdFilter::open_newest(&journal.archive()) {
+            let mut report = shared.report();
+            (report.filter, report.filters) = (filter.last(), 1);
+        }
         let worker = Worker {
             archive: journal.archive(),
             retention,

@@ -257,3 +257,6 @@ impl Daemon {
         self.turns.hands.net.kept_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests;

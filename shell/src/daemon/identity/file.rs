@@ -4,12 +4,12 @@
 //! It is derived data. It is read in pages that are checked one by one, so that a search costs a few
 //! of them.
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 use pi_server_core::record::{Cursor, JournalId};
 use pi_server_core::{Digest, Seq};
 
 use super::super::history::pages::{self, Damage, Owner, Pages, Region};
 use super::remembered::{Found, Remembered, Trail};
+use super::stored;
 use crate::journal::Archive;
 
 const MAGIC: [u8; 8] = *b"pi-ids-1";
@@ -17,12 +17,6 @@ const VERSION: u32 = 1;
 const HEAD_BYTES: usize = 80;
 /// Of a page's 4,080 bytes of content, so that no row is split.
 const ROW_BYTES: u64 = 24;
-/// Largest fact that is decoded: an outcome's texts are bounded, and so are ids.
-const FACT_BYTES_MAX: usize = 1 << 20;
-
-type Config = Configuration<LittleEndian, Varint, Limit<FACT_BYTES_MAX>>;
-const CONFIG: Config = bincode::config::standard().with_limit::<FACT_BYTES_MAX>();
-
 /// The bytes of the file of the segment that ends at `end`. `facts` each come with the hash of their
 /// id, those of one id oldest first.
 pub(in crate::daemon) fn build(end: &Cursor, mut facts: Vec<(u64, Remembered)>) -> Vec<u8> {
@@ -30,8 +24,7 @@ pub(in crate::daemon) fn build(end: &Cursor, mut facts: Vec<(u64, Remembered)>) 
     facts.sort_by_key(|(hash, _)| *hash);
     let (mut rows, mut heap) = (Vec::new(), Vec::new());
     for (hash, fact) in &facts {
-        // Encoding into a growing vector has no way to fail.
-        let bytes = bincode::encode_to_vec(fact, CONFIG).unwrap_or_default();
+        let bytes = stored::encode(fact);
         rows.extend_from_slice(&hash.to_le_bytes());
         rows.extend_from_slice(&(heap.len() as u64).to_le_bytes());
         rows.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
@@ -178,14 +171,11 @@ impl IdFile {
 
     fn fact(&self, row: &Row) -> Result<Remembered, Damage> {
         let length = usize::try_from(row.length).map_err(|_| Damage::Content)?;
-        if length > FACT_BYTES_MAX {
+        if length > stored::FACT_BYTES_MAX {
             return Err(Damage::Content);
         }
         let mut bytes = vec![0; length];
         self.pages.read(self.heap, row.offset, &mut bytes)?;
-        match bincode::decode_from_slice::<Remembered, _>(&bytes, CONFIG) {
-            Ok((fact, used)) if used == length => Ok(fact),
-            Ok(_) | Err(_) => Err(Damage::Content),
-        }
+        stored::decode(&bytes).ok_or(Damage::Content)
     }
 }

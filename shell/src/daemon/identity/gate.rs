@@ -1,5 +1,6 @@
 //! Looking for an id before its command is journaled: what the loop does.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use pi_server_core::command::Class;
@@ -9,6 +10,7 @@ use pi_server_core::{ConnId, Seq};
 
 use super::super::error::Error;
 use super::super::history::Covered;
+use super::super::keeper::Report;
 use super::super::turn::Daemon;
 use super::filter::IdFilter;
 use super::paused::{Paused, Waiting};
@@ -23,8 +25,10 @@ pub(in crate::daemon) struct Ids {
     paused: Paused,
     archive: Archive,
     filter: Option<IdFilter>,
-    /// The filter was found damaged, which has been said; until there is another one it is not used.
-    damaged_filter: u64,
+    /// How many filters the keeper had made when this one was opened.
+    opened: u64,
+    /// The filter was found damaged, which the keeper is to be told.
+    is_damaged: bool,
     /// The last input of the segment that was sealed early so that its ids can be indexed.
     rolled_at: Seq,
 }
@@ -54,7 +58,8 @@ impl Ids {
             paused: Paused::default(),
             archive,
             filter: None,
-            damaged_filter: 0,
+            opened: 0,
+            is_damaged: false,
             rolled_at: Seq(0),
         }
     }
@@ -90,20 +95,19 @@ impl Ids {
         match filter.may_have(hash) {
             Ok(may) => may,
             Err(()) => {
-                self.damaged_filter = filter.last();
+                self.is_damaged = true;
                 self.filter = None;
                 true
             }
         }
     }
 
-    /// Opens the filter that the keeper has made last. Returns true if the one before is damaged and
-    /// there is no other.
-    fn open_filter(&mut self, number: u64) -> bool {
-        if number != self.damaged_filter && self.filter.as_ref().map(IdFilter::last) != Some(number) {
-            self.filter = IdFilter::open(&self.archive, number);
+    /// Opens the filter that the keeper has made last, if it is another one.
+    fn open_filter(&mut self, report: &Report) {
+        if report.filters != self.opened {
+            self.opened = report.filters;
+            self.filter = IdFilter::open(&self.archive, report.filter);
         }
-        number != 0 && number == self.damaged_filter
     }
 }
 
@@ -195,9 +199,10 @@ impl Daemon {
     /// The journal cannot take it.
     pub(in crate::daemon) fn take_indexed(&mut self) -> Result<(), Error> {
         let report = self.hands.stats.keeper;
-        if self.ids.open_filter(report.filter) {
+        if std::mem::take(&mut self.ids.is_damaged) {
             self.keeper.complain_of_filter();
         }
+        self.ids.open_filter(&report);
         self.machine.cover(report.indexed);
         let Covered { seq, .. } = self.machine.ids().covered();
         let state = self.machine.state();
@@ -230,5 +235,6 @@ impl Daemon {
 /// What an answer is for the core.
 fn earlier(found: Found) -> Earlier {
     let Found { kind, fingerprint, outcome } = found;
+    let outcome = Arc::unwrap_or_clone(outcome).into();
     Earlier::Answer { kind, fingerprint, outcome }
 }

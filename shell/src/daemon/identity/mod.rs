@@ -20,6 +20,7 @@ mod paused;
 mod recent;
 mod remembered;
 mod search;
+mod stored;
 
 pub(super) use file::{IdFile, build, unreadable};
 pub(super) use filter::{FilterBuilder, IdFilter, filter_bytes};

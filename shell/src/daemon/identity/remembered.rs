@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use bincode::{Decode, Encode};
 use pi_server_core::command::CommandKind;
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::Outcome;
 use pi_server_core::{Digest, Seq, Text};
 
 /// One fact about an id.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::daemon) struct Remembered {
     /// Namespace of the id.
     pub(in crate::daemon) client: Text,
@@ -20,7 +19,7 @@ pub(in crate::daemon) struct Remembered {
 }
 
 /// What became true of an id.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::daemon) enum Fact {
     /// Its command ended.
     Ended { kind: CommandKind, fingerprint: Digest, outcome: Arc<Outcome> },

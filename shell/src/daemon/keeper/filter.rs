@@ -49,7 +49,6 @@ impl Worker {
         let newest = IdFilter::open_newest(&self.archive);
         let newest = newest.filter(|filter| filter.last() == last && filter.is_of(first));
         if !self.bad_filter && newest.is_some() {
-            self.shared.report().filter = last;
             return Ok(true);
         }
         let mut files = Vec::new();
@@ -89,7 +88,8 @@ impl Worker {
         let tag = self.archive.tag_behind(last).map_err(failed)?;
         let (head, bits) = builder.finish(self.archive.journal(), last, tag);
         self.archive.save_filter(last, [&head, &bits]).map_err(failed)?;
-        self.shared.report().filter = last;
+        let mut report = self.shared.report();
+        (report.filter, report.filters) = (last, report.filters + 1);
         Ok(())
     }
 
