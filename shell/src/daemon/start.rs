@@ -16,7 +16,7 @@ use super::error::Error;
 use super::event_loop::{AGENTS, CLIENTS, EVENTS, EventLoop, SIGNALS, WAKER};
 use super::greeting::Greeting;
 use super::hands::Hands;
-use super::keeper::{Ages, Keeper, Retention};
+use super::keeper::{self, Ages, Keeper, Retention};
 use super::machine::Machine;
 use super::options::Options;
 use super::past::Past;
@@ -125,9 +125,8 @@ fn open_journal(
     settings.durability = options.durability;
     settings.backend = options.backend;
     settings.waker = Arc::new(move || wake(&waker));
-    if let Some(bytes) = options.segment_bytes {
-        settings.segment_bytes = bytes;
-    }
+    settings.segment_bytes =
+        options.segment_bytes.unwrap_or_else(|| keeper::segment_bytes(options.retain_bytes));
     let mut past = Past::new();
     let opened = Journal::open_with(&settings, &mut |snapshot| {
         past = Past::restore(snapshot)?;

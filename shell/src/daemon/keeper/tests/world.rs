@@ -97,6 +97,18 @@ impl World {
         }
     }
 
+    /// Answers that are stored under ids, each of so many bytes.
+    pub(super) fn answer_at_length(&mut self, count: u64, bytes: usize) {
+        for _ in 0..count {
+            self.count += 1;
+            let count = self.count;
+            let query = self.frame(&format!(r#"{{"type":"get_metrics","id":"m{count}"}}"#));
+            let answer = format!(r#"{{"n":{count},"x":"{}"}}"#, "x".repeat(bytes));
+            let kind = InputKind::Answered { query, answer: Answer::Data };
+            self.take(kind, answer.as_bytes());
+        }
+    }
+
     /// Puts everything on disk; the last segment that is settled.
     pub(super) fn settle(&mut self) -> u64 {
         self.machine_mut().commit().expect("committed");
@@ -410,6 +422,7 @@ fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<
         given_up: BTreeSet::new(),
         stuck: None,
         compressed: 0,
+        growth: super::super::room::Growth::default(),
         asking: ask,
         shared,
         wake: Box::new(|| {}),
