@@ -28,10 +28,10 @@ use pi_server_core::record::{Cursor, Snapshot};
 
 use super::history::{self, Covered};
 use super::past::{Divergence, Past};
-use room::Growth;
 use crate::journal::{Archive, HISTORY_DIR, Journal, ReadError, SNAPSHOT_DIR, SnapshotError};
 pub(super) use age::Ages;
 pub(super) use retain::Retention;
+use room::Growth;
 pub(super) use room::{floor, segment_bytes};
 
 /// Steps and decoding need little of it; the loop's own stack is larger.

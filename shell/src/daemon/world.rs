@@ -29,8 +29,8 @@ pub use super::clock::Time;
 pub use super::error::Error;
 pub use crate::agent::{Heard, Troupe};
 pub use crate::journal::storage::{Disk, Segment, Shelf, SyncFile, View};
-pub use crate::journal::{Usage, segment_set_aside};
 pub use crate::journal::{Durability, OpenError, Origin};
+pub use crate::journal::{Usage, segment_set_aside};
 pub use crate::net::{Config, Link, Ready, Stream};
 
 /// Who the agents are.

@@ -87,7 +87,8 @@ impl Worker {
         let reserve = self.reserve(usage);
         let copy = self.copy();
         // What there is at the most, if so much is left now and a pack like this is made again.
-        let most = |left: u64, pack: u64| left.saturating_add(reserve).saturating_add(pack.max(copy));
+        let most =
+            |left: u64, pack: u64| left.saturating_add(reserve).saturating_add(pack.max(copy));
         if most(total, usage.largest(Shelf::Bodies)) <= bound {
             self.shared.report().floor = None;
             return Ok(None);

@@ -4,13 +4,21 @@ use super::super::{Retention, Worker};
 use super::world::{KEEP_ALL, SEGMENT_BYTES, World};
 use crate::journal::storage::Shelf;
 
-/// One kind of load, about a segment of it.
-type Load = fn(&mut World);
+/// A kind of load: about a segment of it, the bound in segments, and how often.
+type Load = (&'static str, fn(&mut World), u64, u32);
 
-const LOADS: [(&str, Load); 3] = [
-    ("events", |world| world.work(40)),
-    ("many small commands", |world| world.mix(50)),
-    ("large answers", |world| world.answer_at_length(20, 2_500)),
+const LOADS: [Load; 3] = [
+    ("events", |world| world.work(40), 24, 45),
+    ("many small commands", |world| world.mix(50), 24, 45),
+    (
+        "large answers",
+        |world| {
+            world.answer_at_length(3, 2_500);
+            world.work(34);
+        },
+        56,
+        100,
+    ),
 ];
 
 /// What the thread does about what was settled, as the loop and the thread do it together. The room
@@ -36,13 +44,13 @@ fn tend(world: &mut World, worker: &mut Worker) -> u64 {
 
 #[test]
 fn all_files_together_stay_within_the_bound_whatever_fills_the_journal() {
-    for (name, load) in LOADS {
+    for (name, load, segments, rounds) in LOADS {
         for compress in [false, true] {
-            let bound = 24 * u64::from(SEGMENT_BYTES);
+            let bound = segments * u64::from(SEGMENT_BYTES);
             let retention = Retention { bytes: bound, compress, ..KEEP_ALL };
             let mut world = World::new();
             let mut worker = world.worker(retention);
-            for round in 0..60 {
+            for round in 0..rounds {
                 load(&mut world);
                 let peak = tend(&mut world, &mut worker);
                 let used = world.disk.used();
@@ -63,6 +71,28 @@ fn all_files_together_stay_within_the_bound_whatever_fills_the_journal() {
             assert!(indexes[0] >= segments[0], "an index goes with its segment");
             world.restart();
         }
+    }
+}
+
+#[test]
+fn what_cannot_go_is_named_with_its_number_and_nothing_else_stays() {
+    for compress in [false, true] {
+        let bound = 12 * u64::from(SEGMENT_BYTES);
+        let retention = Retention { bytes: bound, compress, ..KEEP_ALL };
+        let mut world = World::new();
+        let mut worker = world.worker(retention);
+        let mut largest = 0;
+        for round in 0..40 {
+            world.answer_at_length(20, 2_500);
+            let peak = tend(&mut world, &mut worker);
+            let floor = worker.shared.report().floor;
+            assert!(peak <= bound.max(floor.unwrap_or(0)), "round {round}: {peak}, {floor:?}");
+            largest = largest.max(floor.unwrap_or(0));
+        }
+        assert!(largest > bound, "answers that are stored cannot go: {largest}");
+        world.check_answers();
+        world.restart();
+        world.check_answers();
     }
 }
 
