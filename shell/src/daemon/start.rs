@@ -127,6 +127,14 @@ fn open_journal(
     settings.waker = Arc::new(move || wake(&waker));
     settings.segment_bytes =
         options.segment_bytes.unwrap_or_else(|| keeper::segment_bytes(options.retain_bytes));
+    let least = keeper::floor(settings.segment_bytes);
+    if options.retain_bytes > 0 && options.retain_bytes < least {
+        eprintln!(
+            "pi-server: --retain-bytes {} cannot be kept with journal files of {} bytes: the journal \
+             cannot do with less than {least} bytes",
+            options.retain_bytes, settings.segment_bytes,
+        );
+    }
     let mut past = Past::new();
     let opened = Journal::open_with(&settings, &mut |snapshot| {
         past = Past::restore(snapshot)?;

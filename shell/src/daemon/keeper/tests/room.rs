@@ -8,8 +8,8 @@ use crate::journal::storage::Shelf;
 type Load = (&'static str, fn(&mut World), u64, u32);
 
 const LOADS: [Load; 3] = [
-    ("events", |world| world.work(40), 24, 45),
-    ("many small commands", |world| world.mix(50), 24, 45),
+    ("events", |world| world.work(40), 24, 36),
+    ("many small commands", |world| world.mix(50), 24, 36),
     (
         "large answers",
         |world| {

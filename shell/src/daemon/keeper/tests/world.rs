@@ -40,10 +40,15 @@ pub(super) struct World {
     pub(super) asked: Receiver<Asked>,
     boundary: u64,
     archive: Option<Archive>,
+    segment_bytes: u32,
 }
 
 impl World {
     pub(super) fn new() -> World {
+        World::with_segments_of(SEGMENT_BYTES)
+    }
+
+    pub(super) fn with_segments_of(segment_bytes: u32) -> World {
         let (ask, asked) = channel();
         let mut world = World {
             disk: FakeDisk::new(),
@@ -55,6 +60,7 @@ impl World {
             asked,
             boundary: 0,
             archive: None,
+            segment_bytes,
         };
         world.restart();
         let query = world.frame(r#"{"type":"create_session","id":"c","sessionId":"s"}"#);
@@ -121,13 +127,18 @@ impl World {
     pub(super) fn replayed(&mut self, snapshot: Option<u64>) -> Past {
         self.machine = None;
         let mut past = Past::new();
-        let opened = Journal::open_on(self.disk.clone(), settings(), &origin(), &mut |taken| {
-            if snapshot != Some(taken.cursor.segment) {
-                return Err(SnapshotError::Payload);
-            }
-            past = Past::restore(taken)?;
-            Ok(())
-        });
+        let opened = Journal::open_on(
+            self.disk.clone(),
+            settings(self.segment_bytes),
+            &origin(),
+            &mut |taken| {
+                if snapshot != Some(taken.cursor.segment) {
+                    return Err(SnapshotError::Payload);
+                }
+                past = Past::restore(taken)?;
+                Ok(())
+            },
+        );
         let journal = opened.expect("a journal").journal;
         let read = journal.replay(|input, previous| past.feed(input, previous).expect("the same"));
         let read = read.expect("read");
@@ -144,10 +155,15 @@ impl World {
     pub(super) fn try_restart(&mut self) -> Result<Facts, OpenError> {
         self.machine = None;
         let mut past = Past::new();
-        let opened = Journal::open_on(self.disk.clone(), settings(), &origin(), &mut |taken| {
-            past = Past::restore(taken)?;
-            Ok(())
-        })?;
+        let opened = Journal::open_on(
+            self.disk.clone(),
+            settings(self.segment_bytes),
+            &origin(),
+            &mut |taken| {
+                past = Past::restore(taken)?;
+                Ok(())
+            },
+        )?;
         let read = opened.journal.replay(|input, previous| {
             past.feed(input, previous).expect("the same");
         });
@@ -434,10 +450,10 @@ pub(super) fn agent(said: AgentSaid) -> InputKind {
     InputKind::Agent { agent: AgentNo(1), said }
 }
 
-fn settings() -> Settings {
+fn settings(segment_bytes: u32) -> Settings {
     Settings {
         durability: Durability::Process,
-        segment_bytes: SEGMENT_BYTES,
+        segment_bytes,
         background: false,
         waker: Arc::new(|| {}),
     }
