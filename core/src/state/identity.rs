@@ -140,7 +140,8 @@ impl Identity {
             RuleSet::V1 => stored_order.append(read_order),
             RuleSet::V2 => {
                 ids.park_forgotten(seq);
-                let is_read = |number: &CommandNo| outcomes.get(number).is_some_and(Stored::is_read);
+                let is_read =
+                    |number: &CommandNo| outcomes.get(number).is_some_and(Stored::is_read);
                 read_order.extend(stored_order.iter().filter(|number| is_read(number)));
                 stored_order.retain(|number| !is_read(number));
                 for stored in outcomes.values_mut().filter(|stored| stored.ended == Seq(0)) {

@@ -166,7 +166,12 @@ impl Daemon {
     }
 
     /// A frame came, with what a search for its id has come to if it waited for one.
-    pub(super) fn frame(&mut self, link: Link, bytes: Vec<u8>, searched: Searched) -> Result<(), Error> {
+    pub(super) fn frame(
+        &mut self,
+        link: Link,
+        bytes: Vec<u8>,
+        searched: Searched,
+    ) -> Result<(), Error> {
         let secret = self.machine.journal().secret();
         match decode(&bytes, self.machine.state().limits(), secret) {
             Ok(envelope) => {

@@ -130,7 +130,8 @@ impl Worker {
     fn find(&self, job: &Job) -> Result<Option<Found>, u64> {
         let segments = self.archive.segments().map_err(|_| 0_u64)?;
         let mut trail = job.trail.clone();
-        for segment in segments.into_iter().rev().filter(|segment| *segment <= job.covered.segment) {
+        for segment in segments.into_iter().rev().filter(|segment| *segment <= job.covered.segment)
+        {
             let found = IdFile::open(&self.archive, segment)
                 .and_then(|file| file.find(job.hash, &job.client, &job.id, &mut trail));
             match found {

@@ -31,7 +31,11 @@ fn assert_replayed(rig: &mut Rig, client: &mut Client, answer: &Value) {
     client.take_in();
     assert_eq!(client.lifecycle("name"), 0, "{:?}", client.frames);
     let state = rig.ask(client, r#"{"type":"get_state","sessionId":"s"}"#);
-    assert_eq!(state["data"]["version"].as_u64().or(state["sessionVersion"].as_u64()), Some(1), "{state}");
+    assert_eq!(
+        state["data"]["version"].as_u64().or(state["sessionVersion"].as_u64()),
+        Some(1),
+        "{state}"
+    );
 }
 
 #[test]
@@ -99,7 +103,10 @@ fn the_ids_of_another_client_name_are_other_ids() {
     let third = rig.ask(&mut nobody, NAME);
     assert_eq!((third.get("replayed"), &third["sessionVersion"]), (None, &json!(3)), "{third}");
     let again = rig.ask(&mut client, NAME);
-    assert_eq!((&again["replayed"], &again["sessionVersion"]), (&json!(true), &answer["sessionVersion"]));
+    assert_eq!(
+        (&again["replayed"], &again["sessionVersion"]),
+        (&json!(true), &answer["sessionVersion"])
+    );
 }
 
 #[test]
@@ -137,7 +144,10 @@ fn a_connection_that_waits_for_a_search_keeps_its_order_and_holds_up_nobody() {
     let responses = client.frames.iter().filter(|frame| frame["type"] == "response");
     let ids: Vec<&Value> = responses.map(|frame| &frame["id"]).collect();
     assert_eq!(ids, [&json!("name"), &json!("behind"), &json!("m3")]);
-    assert_eq!(client.response(&json!("name")).map(|frame| frame["sessionVersion"].clone()), Some(answer["sessionVersion"].clone()));
+    assert_eq!(
+        client.response(&json!("name")).map(|frame| frame["sessionVersion"].clone()),
+        Some(answer["sessionVersion"].clone())
+    );
 }
 
 #[test]
@@ -172,7 +182,10 @@ fn two_clients_that_ask_for_one_old_id_at_a_time_get_one_answer() {
     for client in [&mut client, &mut twin] {
         client.take_in();
         let response = client.response(&json!("name")).expect("an answer");
-        assert_eq!((&response["replayed"], &response["sessionVersion"]), (&json!(true), &answer["sessionVersion"]));
+        assert_eq!(
+            (&response["replayed"], &response["sessionVersion"]),
+            (&json!(true), &answer["sessionVersion"])
+        );
     }
     // The same for an id that no search finds: one run, and one who waits for it.
     rig.searches_hang = true;
