@@ -161,15 +161,6 @@ impl Index {
         }
     }
 
-    /// Whether a command with this id may be in it, or one that was to settle it.
-    ///
-    /// # Errors
-    /// A part that is needed is damaged.
-    pub(super) fn has_id(&self, id: &str) -> Result<bool, Damage> {
-        let key = key(b'i', id);
-        Ok(self.lower_bound(key, 0)? < self.lower_bound(key, u64::from(u32::MAX))?)
-    }
-
     /// Calls `found` with the commands that match, newest first, until it has had `wanted`, or one
     /// whose number is not above `floor` would be next.
     ///

@@ -468,7 +468,7 @@ pub(super) fn boot() -> InputKind {
     InputKind::Boot(Box::new(Boot {
         rules: RuleSet::default(),
         server_version: "test".into(),
-        limits: Limits { rate: false, ..Limits::default() },
+        limits: Limits { rate: false, read_outcomes_max: 10_000, ..Limits::default() },
         entropy: [3; 16],
         clean: false,
         recovery: RecoveryPolicy::Resume,

@@ -95,7 +95,8 @@ impl Rig {
         let mut limits = Limits { rate: false, ..Limits::default() };
         limits.outcomes_max = 20;
         limits.read_outcomes_max = 10;
-        limits.unindexed_ids_max = 2_000;
+        limits.unindexed_ids_max = 5_000;
+        limits.pending_per_connection_max = 1_000;
         let clocks = Clocks { origin: Instant::now(), passed: Cell::new(Duration::ZERO) };
         let mut rig = Rig {
             disk: FakeDisk::new(),
@@ -154,6 +155,7 @@ impl Rig {
         self.send(&client, &first);
         self.work();
         client.take_in();
+        client.frames.clear();
         client
     }
 
@@ -222,8 +224,8 @@ impl Rig {
     }
 
     fn flood(&mut self, client: &mut Client, count: u32, frame: impl Fn(u32) -> String) {
-        for from in (0..count).step_by(50) {
-            let numbers = from..count.min(from + 50);
+        for from in (0..count).step_by(500) {
+            let numbers = from..count.min(from + 500);
             let wanted = numbers.len();
             let frames: Vec<String> = numbers.map(&frame).collect();
             self.send(client, &frames.join("\n"));
