@@ -13,8 +13,8 @@ use pi_server_core::frame::{
     CommandName, Data, DialogEnd, Fate, Frame, HealthIssue, Outcome, Phase, Recovery,
 };
 use pi_server_core::input::{
-    AgentEvent, AgentKind, AgentSaid, Answer, Details, DialogMethod, Disposition, Interest,
-    JsonProblem, Malformed, OneOf, RecoveryPolicy, Reply, Rule, RuleSet, Transport,
+    AgentEvent, AgentKind, AgentSaid, Answer, Details, DialogMethod, Disposition, Earlier,
+    Interest, JsonProblem, Malformed, OneOf, RecoveryPolicy, Reply, Rule, RuleSet, Transport,
 };
 use pi_server_core::output::{Ask, Audience, Query};
 use pi_server_core::record::digest_outputs;
@@ -47,8 +47,9 @@ macro_rules! vocabulary {
 }
 
 vocabulary! {
-    InputKind as input_kind: Boot Opened Closed Command Malformed Agent Answered Storage Tick Drain Stop;
-    RuleSet as rule_set: V1;
+    InputKind as input_kind: Boot Opened Closed Command Malformed Agent Answered Storage Tick Drain Stop Wall Repeated Indexed;
+    Earlier as earlier: Answer Expired Unavailable;
+    RuleSet as rule_set: V1 V2;
     RecoveryPolicy as recovery_policy: Resume Fail;
     AgentKind as agent_kind: Demo Pi;
     Transport as transport: WebSocket Unix Stdio;
@@ -91,12 +92,18 @@ impl Seen {
             }
             InputKind::Opened(opened) => self.transport(&opened.transport),
             InputKind::Command { envelope, .. } => self.see_details(&envelope.details),
+            InputKind::Repeated { envelope, earlier, .. } => {
+                self.see_details(&envelope.details);
+                self.earlier(earlier);
+            }
             InputKind::Malformed { malformed, .. } => self.see_malformed(malformed),
             InputKind::Agent { said, .. } => self.see_said(said),
             InputKind::Answered { answer, .. } => self.answer(answer),
             InputKind::Closed { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => {}
         }
