@@ -108,16 +108,20 @@ fn the_data_directory_stays_within_the_bound_on_bytes_with_everything_in_it() {
             let metrics = client.ok(json!({ "type": "get_metrics" }));
             let journal = &metrics["data"]["stores"]["journal"];
             assert_eq!(journal["divergences"], 0, "{journal}");
-            written = journal["segment"].as_u64().unwrap_or(0) * (BOUND / 16);
+            let segments = std::fs::read_dir(daemon.dir().join("journal")).expect("segments");
+            let names = segments.filter_map(|it| it.ok()?.file_name().into_string().ok());
+            let numbers = names.filter_map(|name| name.strip_suffix(".seg")?.parse::<u64>().ok());
+            written = numbers.max().unwrap_or(0) * (BOUND / 16);
             daemon.kill9();
             daemon.restart();
         }
         println!("compress {compress}: {written} bytes were written, at most {largest} taken");
+        assert!(written > 3 * BOUND, "{written}");
         let first = daemon.dir().join("journal/00000001.seg");
         wait_until("the first segment is dropped", || !first.exists());
         wait_until("the bound is kept", || room_of(daemon.dir()) <= BOUND);
-        // While the keeper is behind the loop there may be more, but not without end.
-        assert!(largest <= BOUND, "{largest} of {BOUND}, compress {compress}");
+        // While the keeper is behind the loop there may be more: here it has to share a processor.
+        assert!(largest <= BOUND + BOUND / 2, "{largest} of {BOUND}, compress {compress}");
         assert!(!daemon.log().contains("cannot be kept"), "{}", daemon.log());
         daemon.verify();
         assert!(daemon.stop().success());

@@ -107,6 +107,9 @@ impl Worker {
             }
         }
         let (left, pack) = least.map_or((total, 0), |(left, pack, _)| (left, pack));
+        // Until the drop has taken effect there is what there is now, and the new pack.
+        let now = total.saturating_add(pack.max(copy));
+        self.shared.report().floor = Some(most(left, pack).max(now));
         self.say_floor(most(left, pack));
         let chosen = least.filter(|(left, ..)| *left < total);
         if let Some((left, ..)) = chosen {
@@ -147,7 +150,6 @@ impl Worker {
     /// Says that the bound cannot be kept and why, once, and again when it is off by a quarter more.
     fn say_floor(&mut self, floor: u64) {
         let bound = self.retention.bytes;
-        self.shared.report().floor = Some(floor);
         if floor > self.growth.said.saturating_add(self.growth.said / 4) {
             self.growth.said = floor;
             eprintln!(
