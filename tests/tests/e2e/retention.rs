@@ -88,6 +88,7 @@ fn the_data_directory_stays_within_the_bound_on_bytes_with_everything_in_it() {
         let setup = Setup::new().arg("--retain-bytes").arg("4M").arg("--compress").arg(compress);
         let mut daemon = setup.arg("--set").arg("limits.rate=off").start();
         assert!(!daemon.log().contains("cannot be kept"), "{}", daemon.log());
+        let none = "x".repeat(100);
         let mut written = 0;
         let mut largest = 0;
         for life in 0..3 {
@@ -95,14 +96,14 @@ fn the_data_directory_stays_within_the_bound_on_bytes_with_everything_in_it() {
             session(&mut client, &format!("s{life}"));
             for batch in 0..60 {
                 // Small commands, of which an index has most, and some answers.
-                for number in 0..100 {
+                for number in 0..200 {
                     let id = format!("{life}-{batch}-{number}");
-                    client.send(&json!({ "id": id, "type": "cancel_command", "commandId": "no" }));
+                    client.send(&json!({ "id": id, "type": "cancel_command", "commandId": none }));
                 }
                 let id = format!("p{life}-{batch}");
                 client.send(&prompt(&id, &format!("s{life}"), "[words:60] [delay:0]"));
                 client.response(&id);
-                client.response(&format!("{life}-{batch}-99"));
+                client.response(&format!("{life}-{batch}-199"));
                 largest = largest.max(room_of(daemon.dir()));
             }
             let metrics = client.ok(json!({ "type": "get_metrics" }));

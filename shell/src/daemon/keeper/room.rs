@@ -10,7 +10,7 @@
 
 use pi_server_core::record::SEGMENT_BYTES_MIN;
 
-use super::{Trouble, Worker};
+use super::Worker;
 use crate::journal::storage::Shelf;
 use crate::journal::{Options, Usage, room};
 
@@ -72,14 +72,10 @@ impl Worker {
     /// The snapshot up to which the journal is dropped so that the bound is kept: the oldest of the
     /// `candidates` that is enough. If none is, the one that leaves the least. `None` if nothing is to
     /// be dropped.
-    pub(super) fn exceeding(
-        &mut self,
-        usage: &Usage,
-        candidates: &[u64],
-    ) -> Result<Option<u64>, Trouble> {
+    pub(super) fn exceeding(&mut self, usage: &Usage, candidates: &[u64]) -> Option<u64> {
         let bound = self.retention.bytes;
         if bound == 0 {
-            return Ok(None);
+            return None;
         }
         let total = usage.total();
         self.growth.look(self.settled, total);
@@ -91,7 +87,7 @@ impl Worker {
             |left: u64, pack: u64| left.saturating_add(reserve).saturating_add(pack.max(copy));
         if most(total, usage.largest(Shelf::Bodies)) <= bound {
             self.shared.report().floor = None;
-            return Ok(None);
+            return None;
         }
         let mut least: Option<(u64, u64, u64)> = None;
         for number in candidates {
@@ -100,7 +96,7 @@ impl Worker {
             if most(left, pack) <= bound {
                 self.growth.left = left;
                 self.shared.report().floor = None;
-                return Ok(Some(*number));
+                return Some(*number);
             }
             if least.is_none_or(|(least, ..)| left < least) {
                 least = Some((left, pack, *number));
@@ -115,7 +111,7 @@ impl Worker {
         if let Some((left, ..)) = chosen {
             self.growth.left = left;
         }
-        Ok(chosen.map(|(.., number)| number))
+        chosen.map(|(.., number)| number)
     }
 
     /// What comes before the next choice takes effect, as far as can be told.
