@@ -13,6 +13,7 @@ mod age;
 mod compress;
 mod mend;
 mod retain;
+mod room;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -31,6 +32,8 @@ use super::past::{Divergence, Past};
 use crate::journal::{Archive, HISTORY_DIR, Journal, ReadError, SNAPSHOT_DIR, SnapshotError};
 pub(super) use age::Ages;
 pub(super) use retain::Retention;
+use room::Growth;
+pub(super) use room::{floor, segment_bytes};
 
 /// Steps and decoding need little of it; the loop's own stack is larger.
 const STACK_BYTES: usize = 2 << 20;
@@ -51,6 +54,8 @@ pub(super) struct Report {
     /// Snapshots and indexes that could not be read or written, segments that could not be read or
     /// dropped.
     pub(super) failures: u64,
+    /// The least room that the journal can do with, in bytes, if that is more than is to be kept.
+    pub(super) floor: Option<u64>,
 }
 
 /// What the loop tells the thread.
@@ -137,6 +142,7 @@ impl Keeper {
             given_up: BTreeSet::new(),
             stuck: None,
             compressed: 0,
+            growth: Growth::default(),
             asking,
             shared: Arc::clone(&shared),
             wake: Box::new(wake),
@@ -226,6 +232,7 @@ struct Worker {
     stuck: Option<u64>,
     /// The segments up to this one are compressed, or do not get shorter, or are damaged.
     compressed: u64,
+    growth: Growth,
     asking: Sender<Asked>,
     shared: Arc<Shared>,
     wake: Box<dyn Fn() + Send>,

@@ -464,7 +464,13 @@ impl Opener {
         // A segment of an older format is gone on with in a new one, and unused ones are built anew.
         let header = SegmentHeader::parse(active.bytes());
         let is_old = header.is_ok_and(|header| header.format < FORMAT_VERSION);
-        let built = if is_old { number } else { segments };
+        let is_spare_large = segments > number
+            && self
+                .disk
+                .file_facts(number + 1)
+                .is_ok_and(|(length, _)| length > u64::from(settings.segment_bytes));
+        // So are those that are larger than what is configured now, which may be for want of room.
+        let built = if is_old || is_spare_large { number } else { segments };
         let spare = Spare::start(self.disk.clone(), &settings, built).map_err(threads)?;
         let template = SegmentHeader {
             format: FORMAT_VERSION,
