@@ -86,7 +86,9 @@ fn the_data_directory_stays_within_the_bound_on_bytes_with_everything_in_it() {
     const BOUND: u64 = 4 << 20;
     for compress in ["on", "off"] {
         let setup = Setup::new().arg("--retain-bytes").arg("4M").arg("--compress").arg(compress);
-        let mut daemon = setup.arg("--set").arg("limits.rate=off").start();
+        let setup = setup.arg("--set").arg("limits.rate=off");
+        // Every snapshot has the stored outcomes, and there are three at least.
+        let mut daemon = setup.arg("--set").arg("limits.outcomes_max=300").start();
         assert!(!daemon.log().contains("cannot be kept"), "{}", daemon.log());
         let none = "x".repeat(100);
         let mut written = 0;
@@ -122,7 +124,7 @@ fn the_data_directory_stays_within_the_bound_on_bytes_with_everything_in_it() {
         wait_until("the first segment is dropped", || !first.exists());
         wait_until("the bound is kept", || room_of(daemon.dir()) <= BOUND);
         // While the keeper is behind the loop there may be more: here it has to share a processor.
-        assert!(largest <= BOUND + BOUND / 2, "{largest} of {BOUND}, compress {compress}");
+        assert!(largest <= 2 * BOUND, "{largest} of {BOUND}, compress {compress}");
         assert!(!daemon.log().contains("cannot be kept"), "{}", daemon.log());
         daemon.verify();
         assert!(daemon.stop().success());

@@ -106,7 +106,8 @@ impl Worker {
         // Until the drop has taken effect there is what there is now, and the new pack.
         let now = total.saturating_add(pack.max(copy));
         self.shared.report().floor = Some(most(left, pack).max(now));
-        self.say_floor(most(left, pack));
+        // What came at once lately is no reason why a bound could not be kept in general.
+        self.say_floor(left.saturating_add(self.next(usage)).saturating_add(pack.max(copy)));
         let chosen = least.filter(|(left, ..)| *left < total);
         if let Some((left, ..)) = chosen {
             self.growth.left = left;
@@ -116,12 +117,15 @@ impl Worker {
 
     /// What comes before the next choice takes effect, as far as can be told.
     fn reserve(&self, usage: &Usage) -> u64 {
-        let next = u64::from(self.archive.segment_bytes())
-            + usage.largest(Shelf::History)
-            + usage.largest(Shelf::Snapshots);
         let grown = self.growth.most.saturating_add(self.growth.most / 4);
         // A single burst is no reason to keep next to nothing.
-        (AHEAD * next).max(grown.min(self.retention.bytes / 2))
+        self.next(usage).max(grown.min(self.retention.bytes / 2))
+    }
+
+    /// What comes if the keeper is as far behind the loop as it always may be.
+    fn next(&self, usage: &Usage) -> u64 {
+        let with_segment = usage.largest(Shelf::History) + usage.largest(Shelf::Snapshots);
+        AHEAD * (u64::from(self.archive.segment_bytes()) + with_segment)
     }
 
     /// A segment that is compressed, or of which bodies are erased, is there twice meanwhile. A pack
@@ -146,7 +150,7 @@ impl Worker {
     /// Says that the bound cannot be kept and why, once, and again when it is off by a quarter more.
     fn say_floor(&mut self, floor: u64) {
         let bound = self.retention.bytes;
-        if floor > self.growth.said.saturating_add(self.growth.said / 4) {
+        if floor > bound && floor > self.growth.said.saturating_add(self.growth.said / 4) {
             self.growth.said = floor;
             eprintln!(
                 "pi-server: --retain-bytes {bound} cannot be kept: the journal cannot do with less \
