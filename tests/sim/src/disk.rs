@@ -189,6 +189,11 @@ impl FaultyDisk {
         contents.segments.values().filter(|file| is_compressed(&file.live)).count()
     }
 
+    /// The room that all files take together, in bytes.
+    pub fn used(&self) -> u64 {
+        self.lock().usage().total()
+    }
+
     /// Whether the machine is down.
     pub fn is_down(&self) -> bool {
         self.down.load(Ordering::Relaxed)

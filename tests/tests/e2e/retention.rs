@@ -86,8 +86,11 @@ fn the_data_directory_stays_within_the_bound_on_bytes_with_everything_in_it() {
     const BOUND: u64 = 4 << 20;
     for compress in ["on", "off"] {
         let setup = Setup::new().arg("--retain-bytes").arg("4M").arg("--compress").arg(compress);
-        let mut daemon = setup.arg("--set").arg("limits.rate=off").start();
+        let setup = setup.arg("--set").arg("limits.rate=off");
+        // Every snapshot has the stored outcomes, and there are three at least.
+        let mut daemon = setup.arg("--set").arg("limits.outcomes_max=300").start();
         assert!(!daemon.log().contains("cannot be kept"), "{}", daemon.log());
+        let none = "x".repeat(100);
         let mut written = 0;
         let mut largest = 0;
         for life in 0..3 {
@@ -95,29 +98,33 @@ fn the_data_directory_stays_within_the_bound_on_bytes_with_everything_in_it() {
             session(&mut client, &format!("s{life}"));
             for batch in 0..60 {
                 // Small commands, of which an index has most, and some answers.
-                for number in 0..100 {
+                for number in 0..200 {
                     let id = format!("{life}-{batch}-{number}");
-                    client.send(&json!({ "id": id, "type": "cancel_command", "commandId": "no" }));
+                    client.send(&json!({ "id": id, "type": "cancel_command", "commandId": none }));
                 }
                 let id = format!("p{life}-{batch}");
                 client.send(&prompt(&id, &format!("s{life}"), "[words:60] [delay:0]"));
                 client.response(&id);
-                client.response(&format!("{life}-{batch}-99"));
+                client.response(&format!("{life}-{batch}-199"));
                 largest = largest.max(room_of(daemon.dir()));
             }
             let metrics = client.ok(json!({ "type": "get_metrics" }));
             let journal = &metrics["data"]["stores"]["journal"];
             assert_eq!(journal["divergences"], 0, "{journal}");
-            written = journal["segment"].as_u64().unwrap_or(0) * (BOUND / 16);
+            let segments = std::fs::read_dir(daemon.dir().join("journal")).expect("segments");
+            let names = segments.filter_map(|it| it.ok()?.file_name().into_string().ok());
+            let numbers = names.filter_map(|name| name.strip_suffix(".seg")?.parse::<u64>().ok());
+            written = numbers.max().unwrap_or(0) * (BOUND / 16);
             daemon.kill9();
             daemon.restart();
         }
         println!("compress {compress}: {written} bytes were written, at most {largest} taken");
+        assert!(written > 3 * BOUND, "{written}");
         let first = daemon.dir().join("journal/00000001.seg");
         wait_until("the first segment is dropped", || !first.exists());
         wait_until("the bound is kept", || room_of(daemon.dir()) <= BOUND);
-        // While the keeper is behind the loop there may be more, but not without end.
-        assert!(largest <= BOUND, "{largest} of {BOUND}, compress {compress}");
+        // While the keeper is behind the loop there may be more: here it has to share a processor.
+        assert!(largest <= 2 * BOUND, "{largest} of {BOUND}, compress {compress}");
         assert!(!daemon.log().contains("cannot be kept"), "{}", daemon.log());
         daemon.verify();
         assert!(daemon.stop().success());

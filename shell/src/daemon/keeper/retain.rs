@@ -68,7 +68,7 @@ impl Worker {
         let age = Some(self.retention.age).filter(|age| !age.is_zero());
         let old = self.last_older(&segments, age)?;
         let by_age = candidates.iter().rev().find(|number| **number <= old).copied();
-        let by_room = self.exceeding(&usage, &candidates)?;
+        let by_room = self.exceeding(&usage, &candidates);
         by_age.max(by_room).map_or(Ok(()), |number| self.move_bodies(number))
     }
 

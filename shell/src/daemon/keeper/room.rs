@@ -10,7 +10,7 @@
 
 use pi_server_core::record::SEGMENT_BYTES_MIN;
 
-use super::{Trouble, Worker};
+use super::Worker;
 use crate::journal::storage::Shelf;
 use crate::journal::{Options, Usage, room};
 
@@ -72,14 +72,10 @@ impl Worker {
     /// The snapshot up to which the journal is dropped so that the bound is kept: the oldest of the
     /// `candidates` that is enough. If none is, the one that leaves the least. `None` if nothing is to
     /// be dropped.
-    pub(super) fn exceeding(
-        &mut self,
-        usage: &Usage,
-        candidates: &[u64],
-    ) -> Result<Option<u64>, Trouble> {
+    pub(super) fn exceeding(&mut self, usage: &Usage, candidates: &[u64]) -> Option<u64> {
         let bound = self.retention.bytes;
         if bound == 0 {
-            return Ok(None);
+            return None;
         }
         let total = usage.total();
         self.growth.look(self.settled, total);
@@ -91,7 +87,7 @@ impl Worker {
             |left: u64, pack: u64| left.saturating_add(reserve).saturating_add(pack.max(copy));
         if most(total, usage.largest(Shelf::Bodies)) <= bound {
             self.shared.report().floor = None;
-            return Ok(None);
+            return None;
         }
         let mut least: Option<(u64, u64, u64)> = None;
         for number in candidates {
@@ -100,31 +96,39 @@ impl Worker {
             if most(left, pack) <= bound {
                 self.growth.left = left;
                 self.shared.report().floor = None;
-                return Ok(Some(*number));
+                return Some(*number);
             }
             if least.is_none_or(|(least, ..)| left < least) {
                 least = Some((left, pack, *number));
             }
         }
         let (left, pack) = least.map_or((total, 0), |(left, pack, _)| (left, pack));
-        self.say_floor(most(left, pack));
+        // Until the drop has taken effect there is what there is now, and the new pack.
+        let now = total.saturating_add(pack.max(copy));
+        self.shared.report().floor = Some(most(left, pack).max(now));
+        // What came at once lately is no reason why a bound could not be kept in general.
+        self.say_floor(left.saturating_add(self.next(usage)).saturating_add(pack.max(copy)));
         let chosen = least.filter(|(left, ..)| *left < total);
         if let Some((left, ..)) = chosen {
             self.growth.left = left;
         }
-        Ok(chosen.map(|(.., number)| number))
+        chosen.map(|(.., number)| number)
     }
 
     /// What comes before the next choice takes effect, as far as can be told.
     fn reserve(&self, usage: &Usage) -> u64 {
-        let next = u64::from(self.archive.segment_bytes())
-            + usage.largest(Shelf::History)
+        let grown = self.growth.most.saturating_add(self.growth.most / 4);
+        // A single burst is no reason to keep next to nothing.
+        self.next(usage).max(grown.min(self.retention.bytes / 2))
+    }
+
+    /// What comes if the keeper is as far behind the loop as it always may be.
+    fn next(&self, usage: &Usage) -> u64 {
+        let with_segment = usage.largest(Shelf::History)
             + usage.largest(Shelf::Ids)
             + usage.largest(Shelf::Filters)
             + usage.largest(Shelf::Snapshots);
-        let grown = self.growth.most.saturating_add(self.growth.most / 4);
-        // A single burst is no reason to keep next to nothing.
-        (AHEAD * next).max(grown.min(self.retention.bytes / 2))
+        AHEAD * (u64::from(self.archive.segment_bytes()) + with_segment)
     }
 
     /// A segment that is compressed, or of which bodies are erased, is there twice meanwhile. A pack
@@ -149,8 +153,7 @@ impl Worker {
     /// Says that the bound cannot be kept and why, once, and again when it is off by a quarter more.
     fn say_floor(&mut self, floor: u64) {
         let bound = self.retention.bytes;
-        self.shared.report().floor = Some(floor);
-        if floor > self.growth.said.saturating_add(self.growth.said / 4) {
+        if floor > bound && floor > self.growth.said.saturating_add(self.growth.said / 4) {
             self.growth.said = floor;
             eprintln!(
                 "pi-server: --retain-bytes {bound} cannot be kept: the journal cannot do with less \

@@ -236,7 +236,7 @@ fn an_index_takes_a_small_part_of_what_it_is_of() {
     let index = world.disk.bytes_kept(Shelf::History, last).len();
     let worker = world.worker(KEEP_ALL);
     let (mut cursor, mut past) = (worker.archive.start(), Past::new().unbounded());
-    let mut entries = Default::default();
+    let mut entries = std::collections::VecDeque::new();
     while cursor.segment < last {
         worker.feed(&mut cursor, &mut past).ok().expect("fed");
         entries = past.history.take_finished();

@@ -102,7 +102,7 @@ fn what_was_set_aside_of_a_segment_is_counted_and_goes_with_it() {
     let mut world = World::new();
     let before = world.disk.used().total();
     let name = "epoch-2-segment-00000001-offset-900.bin";
-    world.disk.set_aside(name, &[1; 100_000]).expect("kept");
+    world.disk.set_aside(name, &vec![1; 100_000]).expect("kept");
     assert!(world.disk.used().total() >= before + 100_000);
     world.work(200);
     world.settle();
