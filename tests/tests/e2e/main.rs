@@ -5,6 +5,7 @@ mod crash;
 mod dependencies;
 mod drop_key;
 mod erase;
+mod exactly_once;
 mod formats;
 mod identity;
 mod lanes;
