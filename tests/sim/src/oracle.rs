@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use pi_server_core::audience::Audiences;
-use pi_server_core::frame::Frame;
+use pi_server_core::command::Class;
+use pi_server_core::frame::{Frame, Phase};
 use pi_server_core::input::InputKind;
 use pi_server_core::output::{Audience, Output};
 use pi_server_core::wire::{Bodies, render};
@@ -111,6 +112,38 @@ pub fn judge(
         {
             compare(transcript, expected.clone())
                 .map_err(|text| format!("connection {conn} of life {}: {text}", transcript.life))?;
+        }
+    }
+    Ok(())
+}
+
+/// Section 6.2, in a journal of which nothing was dropped: no mutation was admitted twice under one id.
+///
+/// # Errors
+/// The first that was.
+pub fn runs_once(history: &[Kept]) -> Result<(), String> {
+    let (mut state, mut outputs) = (State::new(), Outputs::new());
+    let mut known = BTreeMap::new();
+    for Kept { input, .. } in history {
+        state.step(input, &mut outputs);
+        let Some((conn, envelope)) = input.kind.command() else { continue };
+        let (Some(id), Some(client)) = (&envelope.id, state.client_of(conn)) else { continue };
+        let is_admission = |output: &Output| {
+            matches!(
+                output,
+                Output::Deliver {
+                    frame: Frame::Lifecycle { command, phase: Phase::Accepted, .. },
+                    ..
+                } if command.0 == input.seq.0
+            )
+        };
+        let is_new =
+            envelope.kind.row().class != Class::Read && outputs.as_slice().iter().any(is_admission);
+        if !is_new {
+            continue;
+        }
+        if let Some(first) = known.insert((client.clone(), id.clone()), input.seq) {
+            return Err(format!("{id} of {client:?} ran as #{first} and again as #{}", input.seq));
         }
     }
     Ok(())
