@@ -179,3 +179,13 @@ impl IdFile {
         stored::decode(&bytes).ok_or(Damage::Content)
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// What is read of a fact that was written.
+    pub(in super::super) fn written(fact: &Remembered) -> Remembered {
+        stored::decode(&stored::encode(fact)).expect("a fact")
+    }
+}

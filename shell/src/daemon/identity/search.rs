@@ -155,6 +155,3 @@ impl Worker {
         Ok(None)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -104,10 +104,12 @@ impl<'a> World<'a> {
     pub fn next(&mut self, deadline: Option<Micros>) -> Input {
         let kind = self.next_kind(deadline);
         self.seq = Seq(self.seq.0 + 1);
-        if let InputKind::Tick = kind {
+        match kind {
             // The choice of the tick has set the time.
-        } else {
-            self.pass_time();
+            InputKind::Tick => {}
+            // Comes beside all others, and costs no choice.
+            InputKind::Indexed { .. } => self.now = Micros(self.now.0 + 1),
+            _ => self.pass_time(),
         }
         let len = match &kind {
             InputKind::Command { .. } | InputKind::Repeated { .. } => 1,
