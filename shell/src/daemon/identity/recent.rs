@@ -1,10 +1,11 @@
 //! The ids of mutations that ended behind the last segment that is indexed, in memory.
 //!
-//! The core bounds their number: it admits no mutation with an id while `limits.unindexed_ids_max`
+//! Each takes about 200 bytes and its outcome; what is indexed takes none. The core bounds their number: it admits no mutation with an id while `limits.unindexed_ids_max`
 //! of them wait for an index. A journal of the first rules knows no such bound, so there is one here
 //! as well; what exceeds it is known to be missing, and until it is indexed nobody is told that an id
 //! is new.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
 use pi_server_core::command::Class;
@@ -113,7 +114,12 @@ impl RecentIds {
             self.lost = self.pop();
         }
         self.order.push_back((at, hash));
-        self.facts.entry(hash).or_default().push(Remembered { client, id, at, fact });
+        let fact = Remembered { client, id, at, fact };
+        match self.facts.entry(hash) {
+            // Nearly always there is one, and no room is taken for more.
+            Entry::Vacant(place) => drop(place.insert(vec![fact])),
+            Entry::Occupied(mut facts) => facts.get_mut().push(fact),
+        }
     }
 
     /// Drops the oldest fact. When it became true.

@@ -51,27 +51,30 @@ impl Worker {
         if !self.bad_filter && newest.is_some() {
             return Ok(true);
         }
-        let mut files = Vec::new();
-        for segment in segments {
-            match IdFile::open(&self.archive, segment) {
-                Ok(file) => files.push((segment, file)),
-                Err(_) => {
-                    self.bad_indexes.insert(segment);
-                    return Ok(false);
-                }
+        // One after the other, twice: there may be more files than may be open.
+        let mut count = 0;
+        for segment in &segments {
+            match IdFile::open(&self.archive, *segment) {
+                Ok(file) => count += file.count(),
+                Err(_) => return Ok(self.is_bad(*segment)),
             }
         }
-        let count = files.iter().map(|(_, file)| file.count()).sum();
         let mut builder = FilterBuilder::new(first, count, self.filter_bytes_max());
-        for (segment, file) in files {
-            if file.hashes(|hash| builder.add(hash)).is_err() {
-                self.bad_indexes.insert(segment);
-                return Ok(false);
+        for segment in segments {
+            let file = IdFile::open(&self.archive, segment);
+            if file.and_then(|file| file.hashes(|hash| builder.add(hash))).is_err() {
+                return Ok(self.is_bad(segment));
             }
         }
         self.save_filter(builder, last)?;
         self.bad_filter = false;
         Ok(true)
+    }
+
+    /// Has the file of a segment's ids made anew. Always false: it cannot be used.
+    fn is_bad(&mut self, segment: u64) -> bool {
+        self.bad_indexes.insert(segment);
+        false
     }
 
     /// A segment that cannot be read any more has no ids: the journal does not hold them.
