@@ -61,6 +61,18 @@ impl Micros {
     }
 }
 
+/// Microseconds to add to the time of an input to get the time on the wall, since the Unix epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
+pub struct WallOffset(pub i64);
+
+impl WallOffset {
+    /// The time on the wall, in microseconds since the Unix epoch; the epoch itself before it.
+    #[must_use]
+    pub fn wall(self, at: Micros) -> Micros {
+        Micros(at.0.saturating_add_signed(self.0))
+    }
+}
+
 /// 128 bits of a BLAKE3 hash. Keyed with the journal's secret wherever it covers a client's bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct Digest(pub [u8; 16]);

@@ -22,9 +22,10 @@ pub mod notation;
 pub mod output;
 pub mod record;
 pub mod state;
+pub mod walls;
 pub mod wire;
 
-pub use ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text};
+pub use ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text, WallOffset};
 pub use input::{Input, InputKind};
 pub use limits::Limits;
 pub use output::{Output, Outputs};

@@ -30,5 +30,7 @@ mod timeouts;
 mod traces;
 mod transports;
 mod turns;
+#[cfg(feature = "faketime")]
+mod wall;
 
 use pi_server_tests::frames::{get_state, places, prompt, refused, session};
