@@ -47,7 +47,7 @@ impl Walls {
     }
 
     /// Every change that is remembered, oldest first.
-    pub fn changes(&self) -> impl ExactSizeIterator<Item = Change> + '_ {
+    pub fn changes(&self) -> impl ExactSizeIterator<Item = Change> + DoubleEndedIterator + '_ {
         self.changes.iter().copied()
     }
 

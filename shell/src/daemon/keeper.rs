@@ -13,6 +13,7 @@ mod age;
 mod compress;
 mod mend;
 mod retain;
+mod times;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -21,15 +22,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
-use pi_server_core::Seq;
 use pi_server_core::record::{Cursor, Snapshot};
+use pi_server_core::walls::{Change, Walls};
+use pi_server_core::{Micros, Seq};
 
 use super::history::{self, Covered};
 use super::past::{Divergence, Past};
 use crate::journal::{Archive, HISTORY_DIR, Journal, ReadError, SNAPSHOT_DIR, SnapshotError};
 pub(super) use age::Ages;
 pub(super) use retain::Retention;
+use times::Times;
 
 /// Steps and decoding need little of it; the loop's own stack is larger.
 const STACK_BYTES: usize = 2 << 20;
@@ -50,6 +54,9 @@ pub(super) struct Report {
     /// Snapshots and indexes that could not be read or written, segments that could not be read or
     /// dropped.
     pub(super) failures: u64,
+    /// Segments that would be dropped or thinned out if the clock on the wall were right: it has
+    /// gone ahead by more than what has passed.
+    pub(super) kept_by_doubt: u64,
 }
 
 /// What the loop tells the thread.
@@ -61,6 +68,8 @@ enum Told {
     LetGo(u64),
     /// The index of this segment cannot be used.
     Damaged(u64),
+    /// What time it is, and was.
+    Times(Box<Times>),
 }
 
 /// What the thread asks of the loop.
@@ -82,6 +91,8 @@ pub(super) struct Keeper {
     /// What would be the thread's, if there is none.
     aside: Option<(Worker, Receiver<Told>)>,
     settled: u64,
+    /// The newest offset of the clock on the wall that the thread knows.
+    known: Option<Change>,
 }
 
 #[derive(Default)]
@@ -136,12 +147,15 @@ impl Keeper {
             given_up: BTreeSet::new(),
             stuck: None,
             compressed: 0,
+            times: None,
+            doubtful: 0,
+            has_doubted: false,
             asking,
             shared: Arc::clone(&shared),
             wake: Box::new(wake),
         };
         let aside = Some((worker, told));
-        Keeper { tell: Some(tell), asked, shared, thread: None, aside, settled: 0 }
+        Keeper { tell: Some(tell), asked, shared, thread: None, aside, settled: 0, known: None }
     }
 
     /// Does what it was told since the last step, on this thread. Whether there was anything.
@@ -185,6 +199,21 @@ impl Keeper {
         }
     }
 
+    /// Tells the thread what time it is, where it cannot know. `at` is the time of inputs, and `wall`
+    /// that of the clock on the wall.
+    pub(super) fn tell_time(&mut self, at: Micros, wall: Micros, walls: &Walls) {
+        let newest = walls.changes().next_back();
+        // A thread has clocks of its own, and one that has nothing to do needs none.
+        let knows = self.known.is_some() && newest == self.known;
+        let spared = if self.thread.is_some() { knows } else { self.settled <= 1 };
+        if spared {
+            return;
+        }
+        self.known = newest;
+        let read = self.thread.is_some().then(Instant::now);
+        self.tell(Told::Times(Box::new(Times { at, wall, walls: walls.clone(), read })));
+    }
+
     /// What the thread has done.
     pub(super) fn report(&self) -> Report {
         *self.shared.report()
@@ -225,6 +254,12 @@ struct Worker {
     stuck: Option<u64>,
     /// The segments up to this one are compressed, or do not get shorter, or are damaged.
     compressed: u64,
+    /// What time it is, once it was told.
+    times: Option<Box<Times>>,
+    /// Segments that only the clock on the wall calls old.
+    doubtful: u64,
+    /// That there are some was said.
+    has_doubted: bool,
     asking: Sender<Asked>,
     shared: Arc<Shared>,
     wake: Box<dyn Fn() + Send>,
@@ -259,6 +294,7 @@ impl Worker {
     fn heed(&mut self, first: Told, told: &Receiver<Told>) {
         for told in [first].into_iter().chain(told.try_iter()) {
             match told {
+                Told::Times(times) => self.times = Some(times),
                 Told::Settled(segment) => self.settled = segment,
                 Told::LetGo(segment) => self.drop_up_to(segment),
                 Told::Damaged(segment) => drop(self.bad_indexes.insert(segment)),
@@ -272,10 +308,12 @@ impl Worker {
         let alarmed = self.shared.report().divergences > 0;
         if self.settled > 1 && !alarmed {
             let last = self.settled - 1;
+            self.doubtful = 0;
             let kept = self.keep(last).and_then(|()| self.retain());
             let kept = kept.and_then(|()| self.mend(last)).and_then(|()| self.age());
             let kept = kept.and_then(|()| self.compress());
             kept.unwrap_or_else(|trouble| self.complain(&trouble));
+            self.doubt();
             (self.wake)();
         }
     }
