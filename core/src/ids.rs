@@ -32,7 +32,8 @@ number! {
     Seq
 }
 number! {
-    /// Microseconds since the Unix epoch, as journaled. Strictly increasing from input to input.
+    /// A time in microseconds. Journal time is strictly increasing from input to input; under rule set 1
+    /// it is the wall clock's, since then time that has passed, to which a [`WallOffset`] is added.
     Micros
 }
 number! {
@@ -61,13 +62,13 @@ impl Micros {
     }
 }
 
-/// Microseconds to add to the time of an input to get the time on the wall, since the Unix epoch.
+/// How far the wall clock is ahead of journal time, in microseconds. An input brings it, so that times
+/// for people do not depend on the clock of whoever replays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub struct WallOffset(pub i64);
 
 impl WallOffset {
-    /// The time on the wall, in microseconds since the Unix epoch; the epoch itself before it.
-    #[must_use]
+    /// The wall time of a journal time, in microseconds since the Unix epoch; never before it.
     pub fn wall(self, at: Micros) -> Micros {
         Micros(at.0.saturating_add_signed(self.0))
     }

@@ -1,11 +1,15 @@
 //! All that can happen. The complete behaviour of one daemon life is in its inputs.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
 use bincode::{Decode, Encode};
 
 use crate::command::CommandKind;
-use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text};
+use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text, WallOffset};
 use crate::limits::Limits;
+use crate::snapshot::outcome::Outcome;
 
 /// One thing that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,10 +75,71 @@ pub enum InputKind {
     Drain,
     /// The daemon life ends; nothing follows but a `Boot`.
     Stop,
+    /// The wall clock has been set, or the machine has slept. Since rule set 2.
+    Wall {
+        /// How far it is ahead of journal time from now on.
+        offset: WallOffset,
+    },
+    /// A well-formed command whose id the journal has seen before, and the state has not any more. The
+    /// body is the frame as it came. Since rule set 2.
+    Repeated {
+        /// Who sent it.
+        conn: ConnId,
+        /// What the core decides on.
+        envelope: Arc<Envelope>,
+        /// What became of the command that had the id.
+        earlier: Box<Earlier>,
+    },
+    /// The indexes of ids cover all inputs up to this one, so that the state need not know the ids of
+    /// commands that ended by then. Since rule set 2.
+    Indexed {
+        /// The last input that they cover.
+        seq: Seq,
+    },
+}
+
+impl InputKind {
+    /// The command that it brings, and who sent it.
+    pub fn command(&self) -> Option<(ConnId, &Arc<Envelope>)> {
+        match self {
+            InputKind::Command { conn, envelope }
+            | InputKind::Repeated { conn, envelope, earlier: _ } => Some((*conn, envelope)),
+            InputKind::Boot(_)
+            | InputKind::Opened(_)
+            | InputKind::Closed { .. }
+            | InputKind::Malformed { .. }
+            | InputKind::Agent { .. }
+            | InputKind::Answered { .. }
+            | InputKind::Storage { .. }
+            | InputKind::Tick
+            | InputKind::Drain
+            | InputKind::Stop
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. } => None,
+        }
+    }
+}
+
+/// What became of an earlier command with the same id, as the indexes of the journal tell it.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Earlier {
+    /// It ended.
+    Answer {
+        /// What it was.
+        kind: CommandKind,
+        /// Keyed digest of its canonical form.
+        fingerprint: Digest,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// It ended, and its answer has been erased.
+    Expired,
+    /// Nobody can tell at the moment: the index that would know is being made.
+    Unavailable,
 }
 
 /// The start of a daemon life.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Boot {
     /// Which behaviour the inputs that follow are to be run under.
     pub rules: RuleSet,
@@ -96,7 +161,59 @@ pub struct Boot {
     pub journal_path: Text,
     /// What reading the journal found, reported by `get_startup_recovery`.
     pub journal: JournalFacts,
+    /// How far the wall clock is ahead of journal time. Since rule set 2; 0 before.
+    pub wall: WallOffset,
 }
+
+/// The rule set comes first and says which fields there are, so that journals of earlier rule sets keep
+/// their bytes.
+impl Encode for Boot {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        let Boot {
+            rules,
+            server_version,
+            limits,
+            entropy,
+            clean,
+            recovery,
+            agent,
+            default_cwd,
+            journal_path,
+            journal,
+            wall,
+        } = self;
+        (rules, server_version, limits, entropy, clean, recovery).encode(encoder)?;
+        (agent, default_cwd, journal_path, journal).encode(encoder)?;
+        match rules {
+            RuleSet::V1 => Ok(()),
+            RuleSet::V2 => wall.encode(encoder),
+        }
+    }
+}
+
+impl<C> Decode<C> for Boot {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Boot, DecodeError> {
+        let rules = RuleSet::decode(decoder)?;
+        Ok(Boot {
+            rules,
+            server_version: Text::decode(decoder)?,
+            limits: Limits::decode(decoder)?,
+            entropy: <[u8; 16]>::decode(decoder)?,
+            clean: bool::decode(decoder)?,
+            recovery: RecoveryPolicy::decode(decoder)?,
+            agent: AgentKind::decode(decoder)?,
+            default_cwd: Text::decode(decoder)?,
+            journal_path: Text::decode(decoder)?,
+            journal: JournalFacts::decode(decoder)?,
+            wall: match rules {
+                RuleSet::V1 => WallOffset(0),
+                RuleSet::V2 => WallOffset::decode(decoder)?,
+            },
+        })
+    }
+}
+
+bincode::impl_borrow_decode!(Boot);
 
 /// What the shell found when it opened the journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -114,9 +231,12 @@ pub struct JournalFacts {
 /// A numbered behaviour. A change of behaviour adds one, so that old journals replay as they ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub enum RuleSet {
-    /// The rules of protocol 1.1.0.
-    #[default]
+    /// The rules before release 0.1.0.
     V1,
+    /// The rules of release 0.1.0: ids of commands that change something are remembered as long as the
+    /// journal is, and journal time is time that has passed.
+    #[default]
+    V2,
 }
 
 /// What becomes of commands that were accepted but had not reached an agent when the daemon died.

@@ -21,6 +21,7 @@ pub mod limits;
 pub mod notation;
 pub mod output;
 pub mod record;
+pub mod snapshot;
 pub mod state;
 pub mod walls;
 pub mod wire;

@@ -24,31 +24,54 @@ pub const ERROR_TEXT_MAX: usize = 4_096;
 /// Most problems that one validation failure lists.
 pub const PROBLEMS_MAX: usize = 16;
 
-/// Declares the bounds. Those after `@later` came when journals without them existed; such a journal
-/// is read as if they were as wide as they can be, and runs as it ran.
+/// Declares the bounds. Each `@later` group came when journals without it existed. A journal is read
+/// with the groups that it has; the bounds of the others are as wide as they can be, so that it runs as
+/// it ran, and are not encoded again, so that what it put out has the digest that it had.
 macro_rules! limits {
     (
         $($(#[doc = $doc:literal])* $name:ident = $default:literal, $min:literal ..= $max:literal;)*
-        @later
+        $(@later
         $($(#[doc = $l_doc:literal])* $l_name:ident = $l_default:literal,
-            $l_min:literal ..= $l_max:literal;)*
+            $l_min:literal ..= $l_max:literal;)*)*
     ) => {
         limits! {
             @all
             $($(#[doc = $doc])* $name = $default, $min ..= $max;)*
-            $($(#[doc = $l_doc])* $l_name = $l_default, $l_min ..= $l_max;)*
+            $($($(#[doc = $l_doc])* $l_name = $l_default, $l_min ..= $l_max;)*)*
         }
 
         impl Limits {
-            /// How many of [`Limits::TABLE`] come before those that older journals do not have.
-            pub const LATER_FROM: usize = [$(stringify!($name)),*].len();
+            /// How many bounds of [`Limits::TABLE`] a journal has: first those of every journal, then
+            /// those of one more group of later bounds each.
+            pub const GROUP_ENDS: &'static [usize] = {
+                const SIZES: &[usize] = &[
+                    <[&str]>::len(&[$(stringify!($name)),*]),
+                    $(<[&str]>::len(&[$(stringify!($l_name)),*]),)*
+                ];
+                const ENDS: [usize; SIZES.len()] = {
+                    let mut ends = [0; SIZES.len()];
+                    let (mut group, mut end) = (0, 0);
+                    while group < SIZES.len() {
+                        end += SIZES[group];
+                        ends[group] = end;
+                        group += 1;
+                    }
+                    ends
+                };
+                &ENDS
+            };
         }
 
         impl Encode for Limits {
             fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
                 $(self.$name.encode(encoder)?;)*
-                (u32::from(self.rate) + RATE_AND_MORE).encode(encoder)?;
-                $(self.$l_name.encode(encoder)?;)*
+                (self.groups * GROUP + u32::from(self.rate)).encode(encoder)?;
+                let mut left = self.groups;
+                $(if left > 0 {
+                    left -= 1;
+                    $(self.$l_name.encode(encoder)?;)*
+                })*
+                debug_assert_eq!(left, 0, "no journal has more groups than there are");
                 Ok(())
             }
         }
@@ -57,17 +80,22 @@ macro_rules! limits {
             fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Limits, DecodeError> {
                 let mut limits = Limits {
                     $($name: u64::decode(decoder)?,)*
-                    $($l_name: $l_max,)*
+                    $($($l_name: $l_max,)*)*
                     rate: false,
+                    groups: 0,
                 };
                 let rest = u32::decode(decoder)?;
-                if rest > RATE_AND_MORE + 1 {
-                    return Err(DecodeError::Other("no rate limits are like that"));
+                limits.groups = rest / GROUP;
+                if limits.groups > GROUPS_MAX {
+                    return Err(DecodeError::Other("bounds of a newer build"));
                 }
-                limits.rate = rest % RATE_AND_MORE == 1;
-                if rest >= RATE_AND_MORE {
+                limits.rate = rest % GROUP == 1;
+                let mut left = limits.groups;
+                $(if left > 0 {
+                    left -= 1;
                     $(limits.$l_name = u64::decode(decoder)?;)*
-                }
+                })*
+                debug_assert_eq!(left, 0, "checked above");
                 Ok(limits)
             }
         }
@@ -82,11 +110,14 @@ macro_rules! limits {
             $($(#[doc = $doc])* pub $name: u64,)*
             /// Whether the rate limits apply (`limits.rate=off` for load tests).
             pub rate: bool,
+            /// How many groups of later bounds the journal has that they come from.
+            /// [`Limits::GROUP_ENDS`] says which bounds that makes.
+            pub groups: u32,
         }
 
         impl Default for Limits {
             fn default() -> Limits {
-                Limits { $($name: $default,)* rate: true }
+                Limits { $($name: $default,)* rate: true, groups: GROUPS_MAX }
             }
         }
 
@@ -126,9 +157,22 @@ macro_rules! limits {
     };
 }
 
-/// What stands in the place of [`Limits::rate`]: 0 or 1 ends the bounds of an older journal; from here
-/// on, the later ones follow.
-const RATE_AND_MORE: u32 = 2;
+impl Limits {
+    /// The rows of [`Limits::TABLE`] that the journal has which these bounds come from.
+    pub fn rows(&self) -> &'static [(&'static str, u64, u64, u64)] {
+        let groups = usize::try_from(self.groups).unwrap_or(usize::MAX);
+        let end = Limits::GROUP_ENDS.get(groups).copied().unwrap_or(Limits::TABLE.len());
+        Limits::TABLE.get(..end).unwrap_or(Limits::TABLE)
+    }
+}
+
+/// How many groups of later bounds there are. A number, so that one more group is seen in a review.
+const GROUPS_MAX: u32 = 1;
+const _: () =
+    assert!(Limits::GROUP_ENDS.len() == GROUPS_MAX as usize + 1, "count the groups again");
+
+/// [`Limits::rate`] is encoded as 0 or 1, and this is added for each group of later bounds that follows.
+const GROUP: u32 = 2;
 
 /// Why a limit could not be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,9 +31,14 @@ fn the_page_numbers_commands_as_the_table_does() {
 #[test]
 fn the_page_lists_limits_in_the_order_in_which_they_are_stored() {
     let list: Vec<_> = Limits::TABLE.iter().map(|(name, ..)| format!("{name} u64")).collect();
-    let (first, later) = list.split_at(Limits::LATER_FROM);
+    let (first, later) = list.split_at(Limits::GROUP_ENDS[0]);
     assert_says(&format!("Limits = {}, rest LimitsRest LimitsRest", first.join(", ")));
-    assert_says(&format!("LimitsLater = {} ```", later.join(", ")));
+    let mut from = 0;
+    for (group, end) in Limits::GROUP_ENDS[1..].iter().enumerate() {
+        let end = end - Limits::GROUP_ENDS[0];
+        assert_says(&format!("LimitsLater{} = {} ", group + 1, later[from..end].join(", ")));
+        from = end;
+    }
 }
 
 #[test]

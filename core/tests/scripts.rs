@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use pi_server_core::notation::parse_script;
+use pi_server_core::snapshot::LAYOUT;
 use pi_server_core::{Outputs, State};
 
 fn scripts() -> Vec<PathBuf> {
@@ -34,7 +35,7 @@ fn played(text: &str) -> Result<String, String> {
         for output in outputs.as_slice() {
             writeln!(written, "  {output}").unwrap();
         }
-        let again = State::decode(&state.encode()).expect("a state's own snapshot decodes");
+        let again = State::decode(LAYOUT, &state.encode()).expect("a state's own snapshot decodes");
         assert_eq!(again, state, "line {}: the snapshot is another state", step.line);
     }
     Ok(written)

@@ -8,7 +8,7 @@ use pi_server_core::input::{
 use pi_server_core::notation::parse_script;
 use pi_server_core::record::Secret;
 use pi_server_core::wire::decode;
-use pi_server_core::{ConnId, Digest, Limits, Micros, Seq, Text};
+use pi_server_core::{ConnId, Digest, Limits, Micros, Seq, Text, WallOffset};
 
 use crate::made::Made;
 use crate::play::PlayError;
@@ -95,7 +95,7 @@ pub fn of_frame(frame: &[u8], out: &Path) -> Result<usize, PlayError> {
         Err(malformed) => InputKind::Malformed { conn, malformed: Box::new(malformed) },
     };
     let boot = Boot {
-        rules: RuleSet::V1,
+        rules: RuleSet::default(),
         server_version: Text::from("0.0.0"),
         limits,
         entropy: [7; 16],
@@ -105,6 +105,7 @@ pub fn of_frame(frame: &[u8], out: &Path) -> Result<usize, PlayError> {
         default_cwd: Text::from("/"),
         journal_path: Text::from("/journal"),
         journal: JournalFacts::default(),
+        wall: WallOffset(0),
     };
     let opened = Opened { transport: Transport::WebSocket, client: None };
     let plain = |at, kind| Kept {

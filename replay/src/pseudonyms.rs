@@ -86,7 +86,7 @@ impl Pseudonyms {
                 self.path(&boot.journal_path);
             }
             InputKind::Opened(opened) => self.some(Names::Client, opened.client.as_ref()),
-            InputKind::Command { envelope, .. } => {
+            InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
                 self.some(Names::Session, envelope.session.as_ref());
                 self.some(Names::Command, envelope.id.as_ref());
                 envelope.depends_on.iter().for_each(|id| self.name(Names::Command, id));
@@ -121,6 +121,8 @@ impl Pseudonyms {
             InputKind::Closed { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => {}
         }

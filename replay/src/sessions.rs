@@ -25,7 +25,7 @@ impl Sessions {
             }
         }
         match &played.input.kind {
-            InputKind::Command { envelope, .. } => {
+            InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
                 if let Some(session) = &envelope.session {
                     self.commands.insert(CommandNo(played.input.seq.0), session.clone());
                 }
@@ -43,6 +43,8 @@ impl Sessions {
             | InputKind::Answered { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => {}
         }
@@ -51,7 +53,9 @@ impl Sessions {
     /// What a body is, and whose.
     pub(crate) fn about(&self, seq: u64, kind: &InputKind) -> (What, Option<&Text>) {
         match kind {
-            InputKind::Command { .. } => (What::Command, self.commands.get(&CommandNo(seq))),
+            InputKind::Command { .. } | InputKind::Repeated { .. } => {
+                (What::Command, self.commands.get(&CommandNo(seq)))
+            }
             InputKind::Malformed { .. } => (What::Malformed, None),
             InputKind::Agent { agent, said: AgentSaid::Replied { .. } } => {
                 (What::Answer, self.agents.get(agent))
@@ -66,6 +70,8 @@ impl Sessions {
             | InputKind::Closed { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => (What::Answer, None),
         }

@@ -75,12 +75,12 @@ impl Start {
         is_wanted: impl FnOnce(Seq) -> bool,
     ) -> Option<Start> {
         let bytes = source.read_snapshot(number).ok()?;
-        let Snapshot { cursor, outputs, state, rest: _ } = Snapshot::parse(&bytes).ok()?;
+        let Snapshot { cursor, outputs, layout, state, rest: _ } = Snapshot::parse(&bytes).ok()?;
         if cursor.journal != journal || cursor.segment != number || !is_wanted(cursor.seq) {
             return None;
         }
         // The costly part, and only of the one that is used.
-        let state = State::decode(state).ok()?;
+        let state = State::decode(layout, state).ok()?;
         Some(Start { state, seq: cursor.seq, outputs, cursor: Some(cursor) })
     }
 }

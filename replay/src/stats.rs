@@ -122,7 +122,9 @@ fn kind_name(kind: &InputKind) -> String {
         InputKind::Boot(_) => "boot".into(),
         InputKind::Opened(_) => "open".into(),
         InputKind::Closed { .. } => "close".into(),
-        InputKind::Command { envelope, .. } => format!("command {}", envelope.kind.row().name),
+        InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
+            format!("command {}", envelope.kind.row().name)
+        }
         InputKind::Malformed { .. } => "malformed".into(),
         InputKind::Agent { said, .. } => match said {
             AgentSaid::Ready(_) => "agent ready".into(),
@@ -135,6 +137,8 @@ fn kind_name(kind: &InputKind) -> String {
         InputKind::Answered { .. } => "answered".into(),
         InputKind::Storage { .. } => "storage".into(),
         InputKind::Tick => "tick".into(),
+        InputKind::Wall { .. } => "wall".into(),
+        InputKind::Indexed { .. } => "indexed".into(),
         InputKind::Drain => "drain".into(),
         InputKind::Stop => "stop".into(),
     }

@@ -154,10 +154,13 @@ impl Other<'_> {
             InputKind::Opened(_)
             | InputKind::Closed { .. }
             | InputKind::Command { .. }
+            | InputKind::Repeated { .. }
             | InputKind::Malformed { .. }
             | InputKind::Answered { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => {}
         }

@@ -7,6 +7,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pi_server::journal::{Backend, Durability, Journal, Options};
 use pi_server_core::input::{AgentEvent, AgentSaid};
 use pi_server_core::record::Snapshot;
+use pi_server_core::snapshot::LAYOUT;
 use pi_server_core::{AgentNo, Digest, InputKind, Micros, Seq};
 
 fn kind() -> InputKind {
@@ -79,7 +80,13 @@ fn snapshot(c: &mut Criterion) {
     let mut group = c.benchmark_group("snapshot");
     for mebibytes in [1, 16] {
         let state = vec![b's'; mebibytes << 20];
-        let snapshot = Snapshot { cursor, outputs: Digest::default(), state: &state, rest: b"" };
+        let snapshot = Snapshot {
+            cursor,
+            outputs: Digest::default(),
+            layout: LAYOUT,
+            state: &state,
+            rest: b"",
+        };
         group.throughput(Throughput::Bytes(state.len() as u64));
         group.bench_function(format!("write/{mebibytes} MiB"), |b| {
             b.iter(|| archive.save(&snapshot).expect("the disk takes it"));

@@ -8,13 +8,15 @@ use core::fmt;
 
 use super::print::PLAIN_ENTROPY;
 use crate::command::CommandKind;
-use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text};
+use crate::failure::Failure;
+use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text, WallOffset};
 use crate::input::{
     AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Details, DialogMethod,
-    Disposition, Envelope, Exit, HistoryFilter, Input, InputKind, Interest, JournalFacts,
+    Disposition, Earlier, Envelope, Exit, HistoryFilter, Input, InputKind, Interest, JournalFacts,
     Malformed, Opened, RecoveryPolicy, Reply, RuleSet, Transport,
 };
 use crate::limits::Limits;
+use crate::snapshot::outcome::{Data, Outcome};
 
 /// A script: what is to happen, with the outputs that are expected of it.
 #[derive(Clone, Debug)]
@@ -89,7 +91,7 @@ fn parse_input(line: &str, seq: Seq) -> Parsed<Input> {
         false
     });
     let kind = parse_kind(&mut words)?;
-    if let InputKind::Command { .. } = kind {
+    if kind.command().is_some() {
         body = body.max(1);
     }
     if !words.is_empty() {
@@ -144,8 +146,69 @@ fn parse_kind(words: &mut Words) -> Parsed<InputKind> {
         "tick" => Ok(InputKind::Tick),
         "drain" => Ok(InputKind::Drain),
         "stop" => Ok(InputKind::Stop),
-        _ => Err("an input: boot, open, close, command, agent, answered, tick, drain, stop"),
+        "wall" => {
+            let word = words.word("microseconds, with a sign")?;
+            let offset = word.parse().map_err(|_| "microseconds, with a sign")?;
+            Ok(InputKind::Wall { offset: WallOffset(offset) })
+        }
+        "repeated" => {
+            let conn = ConnId(words.number('c')?);
+            let earlier = parse_earlier(words)?;
+            let envelope = parse_envelope(words)?;
+            let earlier = Box::new(earlier.with(envelope.fingerprint));
+            Ok(InputKind::Repeated { conn, envelope: Arc::new(envelope), earlier })
+        }
+        "indexed" => Ok(InputKind::Indexed { seq: Seq(words.number('#')?) }),
+        _ => Err("an input: boot, open, close, command, repeated, malformed, agent, answered, \
+                  storage, tick, wall, indexed, drain, stop"),
     }
+}
+
+/// What a repeated command's line says of the earlier one. Whether that was the same command shows
+/// only when the envelope has been read.
+enum ParsedEarlier {
+    Answer { kind: CommandKind, same: bool, outcome: Outcome },
+    Expired,
+    Unavailable,
+}
+
+impl ParsedEarlier {
+    fn with(self, fingerprint: Digest) -> Earlier {
+        match self {
+            ParsedEarlier::Answer { kind, same, outcome } => Earlier::Answer {
+                kind,
+                fingerprint: if same { fingerprint } else { Digest::default() },
+                outcome,
+            },
+            ParsedEarlier::Expired => Earlier::Expired,
+            ParsedEarlier::Unavailable => Earlier::Unavailable,
+        }
+    }
+}
+
+fn parse_earlier(words: &mut Words) -> Parsed<ParsedEarlier> {
+    let expected = "answered, expired or unavailable";
+    match words.word(expected)?.as_str() {
+        "expired" => return Ok(ParsedEarlier::Expired),
+        "unavailable" => return Ok(ParsedEarlier::Unavailable),
+        "answered" => {}
+        _ => return Err(expected),
+    }
+    let kind = CommandKind::from_name(&words.word("a command")?).ok_or("a command")?;
+    let same = match words.word("same or other")?.as_str() {
+        "same" => true,
+        "other" => false,
+        _ => return Err("same or other"),
+    };
+    let result = match words.word("ok or failed")?.as_str() {
+        "ok" => Ok(Data::None),
+        "failed" => Err(Failure::OutcomeUnknown),
+        _ => return Err("ok or failed"),
+    };
+    let session_version = if words.take("version") { Some(words.plain()?) } else { None };
+    let lane_sequence = if words.take("lane") { Some(words.plain()?) } else { None };
+    let outcome = Outcome { result, session_version, lane_sequence, at: Micros(0) };
+    Ok(ParsedEarlier::Answer { kind, same, outcome })
 }
 
 fn parse_malformed(words: &mut Words) -> Parsed<Malformed> {
@@ -168,6 +231,7 @@ fn parse_malformed(words: &mut Words) -> Parsed<Malformed> {
 
 fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
     let mut limits = Limits::default();
+    let rules = if words.take("rules=1") { RuleSet::V1 } else { RuleSet::V2 };
     let clean = words.take("clean");
     let fail = words.take("recovery=fail");
     let pi = words.take("pi");
@@ -175,6 +239,7 @@ fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
         limits.rate = false;
     }
     let mut entropy = PLAIN_ENTROPY;
+    let mut wall = WallOffset(0);
     while let Some(word) = words.next() {
         let (name, value) = word.split_once('=').ok_or("a limit such as sessions_max=2")?;
         if name == "entropy" {
@@ -182,11 +247,15 @@ fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
             entropy = bits.to_be_bytes();
             continue;
         }
+        if name == "wall" {
+            wall = WallOffset(value.parse().map_err(|_| "microseconds, with a sign")?);
+            continue;
+        }
         let value = value.parse().map_err(|_| "a number for the limit")?;
         limits.set(name, value).map_err(|_| "a limit of the table, within its range")?;
     }
     Ok(InputKind::Boot(Box::new(Boot {
-        rules: RuleSet::V1,
+        rules,
         server_version: Text::from("0.0.0"),
         limits,
         entropy,
@@ -196,6 +265,7 @@ fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
         default_cwd: Text::from("/"),
         journal_path: Text::from("/journal"),
         journal: JournalFacts::default(),
+        wall,
     })))
 }
 

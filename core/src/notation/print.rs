@@ -6,7 +6,8 @@ use crate::frame::{CommandName, Data, DialogEnd, Fate, Frame, Outcome, Phase};
 use crate::ids::{CommandNo, Text};
 use crate::input::{
     AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Details, Disposition,
-    Envelope, Input, InputKind, Malformed, Opened, RecoveryPolicy, Reply, Transport,
+    Earlier, Envelope, Input, InputKind, Malformed, Opened, RecoveryPolicy, Reply, RuleSet,
+    Transport,
 };
 use crate::limits::Limits;
 use crate::output::{Ask, Audience, Output, Query};
@@ -69,8 +70,31 @@ impl Display for InputKind {
             InputKind::Tick => f.write_str("tick"),
             InputKind::Drain => f.write_str("drain"),
             InputKind::Stop => f.write_str("stop"),
+            InputKind::Wall { offset } => write!(f, "wall {}", offset.0),
+            InputKind::Repeated { conn, envelope, earlier } => {
+                write!(f, "repeated c{conn} ")?;
+                write_earlier(f, earlier, envelope)?;
+                write_envelope(f, envelope)
+            }
+            InputKind::Indexed { seq } => write!(f, "indexed #{seq}"),
         }
     }
+}
+
+/// Of an answer's data only whether it is one: a script needs no more to show who gets it.
+fn write_earlier(f: &mut Formatter<'_>, earlier: &Earlier, envelope: &Envelope) -> fmt::Result {
+    let (kind, fingerprint, outcome) = match earlier {
+        Earlier::Answer { kind, fingerprint, outcome } => (kind, fingerprint, outcome),
+        Earlier::Expired => return f.write_str("expired "),
+        Earlier::Unavailable => return f.write_str("unavailable "),
+    };
+    let same = if *fingerprint == envelope.fingerprint { "same" } else { "other" };
+    let how = if outcome.result.is_ok() { "ok" } else { "failed" };
+    write!(f, "answered {} {same} {how} ", kind.row().name)?;
+    if let Some(version) = outcome.session_version {
+        write!(f, "version {version} ")?;
+    }
+    outcome.lane_sequence.map_or(Ok(()), |sequence| write!(f, "lane {sequence} "))
 }
 
 fn write_malformed(f: &mut Formatter<'_>, malformed: &Malformed) -> fmt::Result {
@@ -92,6 +116,10 @@ pub(super) const PLAIN_ENTROPY: [u8; 16] = [7; 16];
 
 fn write_boot(f: &mut Formatter<'_>, boot: &Boot) -> fmt::Result {
     f.write_str("boot")?;
+    match boot.rules {
+        RuleSet::V1 => f.write_str(" rules=1")?,
+        RuleSet::V2 => {}
+    }
     if boot.clean {
         f.write_str(" clean")?;
     }
@@ -115,6 +143,9 @@ fn write_boot(f: &mut Formatter<'_>, boot: &Boot) -> fmt::Result {
         if value != *default {
             write!(f, " {name}={value}")?;
         }
+    }
+    if boot.wall.0 != 0 {
+        write!(f, " wall={}", boot.wall.0)?;
     }
     Ok(())
 }

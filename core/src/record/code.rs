@@ -85,20 +85,25 @@ pub fn decode_kind(bytes: &[u8]) -> Result<InputKind, DecodeError> {
 
 /// Whether an encoded input is this command, whoever sent it. `scratch` is a buffer for reuse.
 pub fn is_command(input: &[u8], envelope: &Envelope, scratch: &mut Vec<u8>) -> bool {
-    let Some((&COMMAND, rest)) = input.split_first() else { return false };
+    let Some((kind @ &(COMMAND | REPEATED), rest)) = input.split_first() else { return false };
     let Ok((ConnId(_), used)) = bincode::decode_from_slice(rest, CONFIG) else { return false };
     scratch.clear();
-    append(envelope, scratch).is_ok() && rest.get(used..) == Some(scratch)
+    let Some(rest) = rest.get(used..) else { return false };
+    append(envelope, scratch).is_ok()
+        // What is known of an earlier command stands behind the envelope.
+        && if *kind == REPEATED { rest.starts_with(scratch) } else { rest == scratch }
 }
 
 /// Whether an encoded input came with the frame of a client, as its body.
 pub fn has_frame(input: &[u8]) -> bool {
-    matches!(input.first(), Some(&(COMMAND | MALFORMED)))
+    matches!(input.first(), Some(&(COMMAND | MALFORMED | REPEATED)))
 }
 
-/// The first bytes of an encoded [`InputKind::Command`] and [`InputKind::Malformed`].
+/// The first bytes of an encoded [`InputKind::Command`], [`InputKind::Malformed`] and
+/// [`InputKind::Repeated`].
 const COMMAND: u8 = 3;
 const MALFORMED: u8 = 4;
+const REPEATED: u8 = 12;
 
 /// The digest of what a step has put out: BLAKE3 over the bincode of each output in order, cut to
 /// 128 bits; all zeros for no outputs. It has no key, since outputs hold no client's bytes but

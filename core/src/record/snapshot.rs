@@ -15,7 +15,7 @@ use core::fmt;
 use super::header::{digest_at, u32_at, u64_at};
 use super::{Cursor, JournalId};
 use crate::ids::{Digest, Micros, Seq};
-use crate::state::STATE_LAYOUT;
+use crate::snapshot::{LAYOUT, OLDEST_LAYOUT};
 
 /// Length of a snapshot's header in bytes.
 pub const SNAPSHOT_HEADER_BYTES: usize = 192;
@@ -33,6 +33,8 @@ pub struct Snapshot<'a> {
     pub cursor: Cursor,
     /// Digest of the outputs of the step of the last input.
     pub outputs: Digest,
+    /// The layout of the state: [`crate::snapshot`].
+    pub layout: u32,
     /// What [`crate::State::encode`] made.
     pub state: &'a [u8],
     /// What the daemon keeps beside the state.
@@ -49,7 +51,7 @@ pub enum SnapshotFault {
         /// That version.
         found: u32,
     },
-    /// The state in it was written by a build that lays states out otherwise.
+    /// The state in it has a layout that this build does not know.
     Layout {
         /// That layout.
         found: u32,
@@ -69,8 +71,8 @@ impl fmt::Display for SnapshotFault {
             }
             SnapshotFault::Layout { found } => write!(
                 f,
-                "its state has layout {found}, this build reads {STATE_LAYOUT}: it was written by \
-                 another build"
+                "its state has layout {found}, this build reads {OLDEST_LAYOUT} to {LAYOUT}: it was \
+                 written by a newer build"
             ),
             SnapshotFault::Length => f.write_str("it is not as long as its header says"),
             SnapshotFault::Digest => f.write_str("its digest is wrong"),
@@ -87,7 +89,7 @@ impl<'a> Snapshot<'a> {
         let mut put = |at: usize, part: &[u8]| bytes[at..at + part.len()].copy_from_slice(part);
         put(0, &MAGIC);
         put(8, &SNAPSHOT_VERSION.to_le_bytes());
-        put(12, &STATE_LAYOUT.to_le_bytes());
+        put(12, &self.layout.to_le_bytes());
         put(16, &journal.0);
         put(32, &seq.0.to_le_bytes());
         put(40, &at.0.to_le_bytes());
@@ -129,7 +131,7 @@ impl<'a> Snapshot<'a> {
         if version != SNAPSHOT_VERSION {
             return Err(SnapshotFault::Version { found: version });
         }
-        if layout != STATE_LAYOUT {
+        if !(OLDEST_LAYOUT..=LAYOUT).contains(&layout) {
             return Err(SnapshotFault::Layout { found: layout });
         }
         let state_len = usize::try_from(u64_at(header, 128)).map_err(|_| SnapshotFault::Length)?;
@@ -152,7 +154,7 @@ impl<'a> Snapshot<'a> {
             segment: u64_at(header, 120),
             between: true,
         };
-        Ok(Snapshot { cursor, outputs: digest_at(header, 80), state, rest })
+        Ok(Snapshot { cursor, outputs: digest_at(header, 80), layout, state, rest })
     }
 }
 

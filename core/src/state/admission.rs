@@ -16,8 +16,9 @@ use crate::command::{Class, CommandKind, Executor, Plane, Target};
 use crate::failure::{Bucket, Failure};
 use crate::frame::{CommandName, Frame, Outcome, Phase};
 use crate::ids::{BodyRef, CommandNo, ConnId, Text};
-use crate::input::{Details, Envelope, Malformed};
+use crate::input::{Details, Earlier, Envelope, Malformed};
 use crate::output::{Audience, Outputs};
+use crate::snapshot::outcome;
 
 /// What the gates found.
 enum Verdict {
@@ -37,6 +38,8 @@ struct Request<'a> {
     /// Hash of its id.
     id: Option<u64>,
     key: Option<KeyScope>,
+    /// What the shell knows of its id beyond what the state knows.
+    earlier: Option<&'a Earlier>,
 }
 
 impl State {
@@ -65,6 +68,7 @@ impl State {
         &mut self,
         conn: ConnId,
         envelope: &Arc<Envelope>,
+        earlier: Option<&Earlier>,
         frame: BodyRef,
         outputs: &mut Outputs,
     ) {
@@ -75,7 +79,7 @@ impl State {
         };
         let id = envelope.id.as_ref().map(|id| self.identity.id_hash(&client, id));
         let key = key_scope(&client, envelope);
-        let request = Request { conn, client, envelope, id, key };
+        let request = Request { conn, client, envelope, id, key, earlier };
         match self.check(&request) {
             Ok(Verdict::Replay(outcome)) => {
                 bump(&mut self.counters.replayed);
@@ -152,7 +156,10 @@ impl State {
         }
         let (Some(hash), Some(id)) = (request.id, &envelope.id) else { return Ok(None) };
         match self.find_id(hash, &request.client, id) {
-            Found::Unknown => Ok(None),
+            Found::Unknown => match request.earlier {
+                None => Ok(None),
+                Some(earlier) => answer_of(earlier, envelope, id).map(Some),
+            },
             Found::Forgotten => Err(Failure::OutcomeExpired { id: id.clone() }),
             Found::Command(number) => self.same(request, number, |before| Failure::IdConflict {
                 id: id.clone(),
@@ -316,7 +323,7 @@ impl State {
         frame: BodyRef,
         outputs: &mut Outputs,
     ) {
-        let Request { conn, client, envelope, id, key } = request;
+        let Request { conn, client, envelope, id, key, earlier: _ } = request;
         let number = CommandNo(self.seq.0);
         bump(&mut self.counters.admitted);
         self.take_rate(conn, envelope);
@@ -410,6 +417,20 @@ impl State {
             lane_sequence: None,
             at: self.now,
         })
+    }
+}
+
+/// What a request is told of a command that left the state long ago, and that the journal remembers.
+fn answer_of(earlier: &Earlier, envelope: &Envelope, id: &Text) -> Result<Verdict, Failure> {
+    match earlier {
+        Earlier::Answer { fingerprint, outcome, .. } if *fingerprint == envelope.fingerprint => {
+            Ok(Verdict::Replay(outcome::shared(outcome.clone())))
+        }
+        Earlier::Answer { kind, .. } => {
+            Err(Failure::IdConflict { id: id.clone(), before: *kind, now: envelope.kind })
+        }
+        Earlier::Expired => Err(Failure::OutcomeExpired { id: id.clone() }),
+        Earlier::Unavailable => Err(Failure::Busy),
     }
 }
 

@@ -25,6 +25,7 @@ impl State {
         self.limits = boot.limits.clone();
         self.server_version = boot.server_version.clone();
         self.entropy = boot.entropy;
+        self.wall = boot.wall;
         self.identity.seed(boot.entropy);
         self.agent_kind = boot.agent;
         self.default_cwd = boot.default_cwd.clone();

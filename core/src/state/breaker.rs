@@ -3,12 +3,11 @@
 //! closed --enough failures within the window--> open --its time passes--> half-open: probes;
 //! enough of them succeed: closed; one fails: open again.
 
-use alloc::collections::VecDeque;
-use bincode::{Decode, Encode};
-
 use super::bump;
 use crate::ids::Micros;
 use crate::limits::Limits;
+use crate::snapshot::layout4;
+use alloc::collections::VecDeque;
 
 /// When a breaker opens and closes.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +45,7 @@ impl Thresholds {
 
 /// One circuit. Forgets failures that have left the window, so it never holds more than the
 /// threshold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Breaker {
     position: Position,
     failures: VecDeque<Micros>,
@@ -57,18 +56,18 @@ pub(super) struct Breaker {
 
 /// What a command that passes is to the circuit: a probe of its n-th trial, or nothing special.
 /// A probe of a trial that is over says nothing in the next one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Probe(Option<u64>);
 
 /// What a breaker has seen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {
     pub(super) successes: u64,
     pub(super) failures: u64,
     pub(super) refused: u64,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Position {
     #[default]
     Closed,
@@ -182,5 +181,56 @@ impl Breaker {
             Position::Open { .. } => "open",
             Position::HalfOpen { .. } => "half_open",
         }
+    }
+}
+
+impl From<&Breaker> for layout4::Breaker {
+    fn from(breaker: &Breaker) -> layout4::Breaker {
+        let Breaker { position, failures, trials, totals } = breaker;
+        let Totals { successes, failures: failed, refused } = *totals;
+        layout4::Breaker {
+            position: match *position {
+                Position::Closed => layout4::Position::Closed,
+                Position::Open { until } => layout4::Position::Open { until },
+                Position::HalfOpen { out, succeeded } => {
+                    layout4::Position::HalfOpen { out, succeeded }
+                }
+            },
+            failures: failures.iter().copied().collect(),
+            trials: *trials,
+            successes,
+            failed,
+            refused,
+        }
+    }
+}
+
+impl From<layout4::Breaker> for Breaker {
+    fn from(image: layout4::Breaker) -> Breaker {
+        let layout4::Breaker { position, failures, trials, successes, failed, refused } = image;
+        Breaker {
+            position: match position {
+                layout4::Position::Closed => Position::Closed,
+                layout4::Position::Open { until } => Position::Open { until },
+                layout4::Position::HalfOpen { out, succeeded } => {
+                    Position::HalfOpen { out, succeeded }
+                }
+            },
+            failures: failures.into(),
+            trials,
+            totals: Totals { successes, failures: failed, refused },
+        }
+    }
+}
+
+impl Probe {
+    /// The trial that it is a probe of, as a snapshot has it.
+    pub(super) fn trial(self) -> Option<u64> {
+        self.0
+    }
+
+    /// A probe from a snapshot.
+    pub(super) fn of_trial(trial: Option<u64>) -> Probe {
+        Probe(trial)
     }
 }

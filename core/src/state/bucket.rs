@@ -1,8 +1,7 @@
 //! A token bucket in integer arithmetic on journaled time. PROTOCOL.md section 12.
 
-use bincode::{Decode, Encode};
-
 use crate::ids::Micros;
+use crate::snapshot::layout4;
 
 /// A token is a million parts, so that one microsecond at one token per second is one part.
 const PARTS: u64 = 1_000_000;
@@ -17,7 +16,7 @@ pub(super) struct Rate {
 }
 
 /// A bucket. A new one is full.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TokenBucket {
     /// Parts that were missing from a full bucket at `at`.
     missing: u64,
@@ -45,5 +44,17 @@ impl TokenBucket {
     fn missing_at(&self, now: Micros, rate: Rate) -> u64 {
         let elapsed = now.0.saturating_sub(self.at.0);
         self.missing.saturating_sub(elapsed.saturating_mul(rate.per_second))
+    }
+}
+
+impl From<&TokenBucket> for layout4::Bucket {
+    fn from(bucket: &TokenBucket) -> layout4::Bucket {
+        layout4::Bucket { missing: bucket.missing, at: bucket.at }
+    }
+}
+
+impl From<layout4::Bucket> for TokenBucket {
+    fn from(image: layout4::Bucket) -> TokenBucket {
+        TokenBucket { missing: image.missing, at: image.at }
     }
 }

@@ -2,7 +2,6 @@
 //! has to know. PROTOCOL.md section 8, "Dialogs".
 
 use alloc::vec::Vec;
-use bincode::{Decode, Encode};
 
 use super::State;
 use super::due::Wake;
@@ -13,9 +12,10 @@ use crate::frame::{Data, DialogEnd, Frame};
 use crate::ids::{BodyRef, CommandNo, ConnId, Micros, Seq, Text};
 use crate::input::{Details, DialogMethod};
 use crate::output::{Ask, Audience, Output, Outputs};
+use crate::snapshot::layout4;
 
 /// A question that waits for its answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Dialog {
     /// The event that asked it, to be offered again to who comes later.
     cursor: Seq,
@@ -29,6 +29,25 @@ impl Dialog {
     /// The body of the event that asked it.
     pub(super) fn event(&self) -> BodyRef {
         self.event
+    }
+
+    /// When its agent gives up waiting for the answer.
+    pub(super) fn until(&self) -> Option<Micros> {
+        self.until
+    }
+}
+
+impl From<&Dialog> for layout4::Dialog {
+    fn from(dialog: &Dialog) -> layout4::Dialog {
+        let Dialog { cursor, event, method, until } = *dialog;
+        layout4::Dialog { cursor, event, method, until }
+    }
+}
+
+impl From<layout4::Dialog> for Dialog {
+    fn from(image: layout4::Dialog) -> Dialog {
+        let layout4::Dialog { cursor, event, method, until } = image;
+        Dialog { cursor, event, method, until }
     }
 }
 

@@ -2,12 +2,11 @@
 //! can be forgotten or doubled; `tick` takes out what is due.
 
 use alloc::collections::BTreeSet;
-use bincode::{Decode, Encode};
 
 use crate::ids::{CommandNo, Micros, Text};
 
 /// Why the state wants to be woken.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Wake {
     /// A command's timeout, or the end of its wait for dependencies.
     Command(CommandNo),
@@ -26,7 +25,7 @@ pub(super) enum Wake {
 }
 
 /// All of them, soonest first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Due {
     entries: BTreeSet<(Micros, Wake)>,
 }
@@ -48,6 +47,11 @@ impl Due {
 
     pub(super) fn first(&self) -> Option<Micros> {
         self.entries.first().map(|(at, _)| *at)
+    }
+
+    /// When a drain should be over, while one is going on: the one time that nothing else states.
+    pub(super) fn drain_by(&self) -> Option<Micros> {
+        self.entries.iter().find(|(_, wake)| *wake == Wake::Drain).map(|(at, _)| *at)
     }
 
     /// Takes out the soonest entry that is due by `now`.

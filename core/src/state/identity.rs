@@ -7,18 +7,18 @@
 use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
-use bincode::{Decode, Encode};
 
 pub(super) use super::ids::Found;
 use super::ids::Ids;
 use crate::failure::Failure;
 use crate::frame::{Data, Outcome};
-use crate::ids::{BodyRef, CommandNo, Micros, Text};
+use crate::ids::{BodyRef, CommandNo, Micros, Seq, Text};
 use crate::input::Envelope;
 use crate::limits::Limits;
+use crate::snapshot::{layout4, outcome};
 
 /// An idempotency key in its scope. Three parts, never joined, so that no two can collide.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct KeyScope {
     pub(super) client: Text,
     pub(super) session: Option<Text>,
@@ -26,7 +26,7 @@ pub(super) struct KeyScope {
 }
 
 /// What is known of commands that were admitted under an id or a key.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Identity {
     /// Keys the hashes, so that nobody can choose ids that collide.
     seed: Option<u64>,
@@ -37,9 +37,11 @@ pub(super) struct Identity {
     stored_order: VecDeque<CommandNo>,
     /// Keys whose command has ended, soonest expiry first.
     expiring: VecDeque<(Micros, KeyScope)>,
+    /// The last input that the indexes of ids are known to cover.
+    indexed: Seq,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct KeyState {
     command: CommandNo,
     /// Set when the command has ended.
@@ -47,7 +49,7 @@ struct KeyState {
 }
 
 /// An outcome with what is needed to answer for it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stored {
     pub(super) envelope: Arc<Envelope>,
     pub(super) session: Option<Text>,
@@ -226,6 +228,93 @@ impl Stored {
     /// Whether this is the outcome of a command with this id.
     pub(super) fn has_id(&self, client: &Text, id: &Text) -> bool {
         self.client == *client && self.envelope.id.as_ref() == Some(id)
+    }
+}
+
+impl Identity {
+    /// Takes note that the indexes of ids cover the inputs up to this one.
+    pub(super) fn index_upto(&mut self, seq: Seq) {
+        self.indexed = self.indexed.max(seq);
+    }
+
+    /// What is known of ids and keys, as a snapshot has it.
+    pub(super) fn image(&self) -> layout4::Identity {
+        let stored = |(number, stored): (&CommandNo, &Stored)| layout4::Stored {
+            number: *number,
+            envelope: stored.envelope.clone(),
+            session: stored.session.clone(),
+            outcome: alloc::boxed::Box::new(outcome::of_shared(stored.outcome.clone())),
+            client: stored.client.clone(),
+            by_id: stored.by_id.is_some(),
+            by_key: stored.by_key,
+        };
+        let key = |(scope, state): (&KeyScope, &KeyState)| layout4::Key {
+            scope: scope.into(),
+            command: state.command,
+            expires: state.expires,
+        };
+        layout4::Identity {
+            seed: self.seed,
+            forgotten: self.ids.forgotten().collect(),
+            outcomes: self.outcomes.iter().map(stored).collect(),
+            stored_order: self.stored_order.iter().copied().collect(),
+            keys: self.keys.iter().map(key).collect(),
+            expiring: self.expiring.iter().map(|(at, scope)| (*at, scope.into())).collect(),
+            indexed: self.indexed,
+        }
+    }
+
+    /// What a snapshot has of ids and keys, before [`Identity::restore_ids`].
+    pub(super) fn restore(image: layout4::Identity) -> (Identity, alloc::vec::Vec<u64>) {
+        let layout4::Identity { seed, forgotten, outcomes, stored_order, keys, expiring, indexed } =
+            image;
+        let mut identity = Identity {
+            seed,
+            ids: Ids::default(),
+            keys: BTreeMap::new(),
+            outcomes: BTreeMap::new(),
+            stored_order: stored_order.into(),
+            expiring: expiring.into_iter().map(|(at, scope)| (at, scope.into())).collect(),
+            indexed,
+        };
+        for stored in outcomes {
+            let layout4::Stored { number, envelope, session, outcome, client, by_id, by_key } =
+                stored;
+            let id = envelope.id.as_ref().filter(|_| by_id);
+            let by_id = id.map(|id| identity.id_hash(&client, id));
+            let outcome = outcome::shared(*outcome);
+            let stored = Stored { envelope, session, outcome, client, by_id, by_key };
+            identity.outcomes.insert(number, stored);
+        }
+        for layout4::Key { scope, command, expires } in keys {
+            identity.keys.insert(scope.into(), KeyState { command, expires });
+        }
+        (identity, forgotten)
+    }
+
+    /// Derives what ids lead to: to stored outcomes, to commands in flight, or to nothing any more.
+    pub(super) fn restore_ids(
+        &mut self,
+        forgotten: alloc::vec::Vec<u64>,
+        in_flight: impl Iterator<Item = (u64, CommandNo)>,
+    ) {
+        let stored = self.outcomes.iter();
+        let stored = stored.filter_map(|(number, stored)| Some((stored.by_id?, *number)));
+        self.ids = Ids::restore(forgotten, stored.chain(in_flight));
+    }
+}
+
+impl From<&KeyScope> for layout4::Scope {
+    fn from(scope: &KeyScope) -> layout4::Scope {
+        let KeyScope { client, session, key } = scope.clone();
+        layout4::Scope { client, session, key }
+    }
+}
+
+impl From<layout4::Scope> for KeyScope {
+    fn from(image: layout4::Scope) -> KeyScope {
+        let layout4::Scope { client, session, key } = image;
+        KeyScope { client, session, key }
     }
 }
 

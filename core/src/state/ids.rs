@@ -9,10 +9,6 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use bincode::de::Decoder;
-use bincode::enc::Encoder;
-use bincode::error::{DecodeError, EncodeError};
-use bincode::{Decode, Encode};
 
 use super::admission::count;
 use crate::ids::CommandNo;
@@ -39,7 +35,7 @@ pub(super) struct Ids {
 
 /// A place of the table. A hash of zero says that it is empty; an id whose hash is zero has one
 /// instead.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     hash: u64,
     /// Commands are numbered from one; zero stands for a forgotten id.
@@ -168,45 +164,31 @@ impl PartialEq for Ids {
 
 impl Eq for Ids {}
 
-impl Encode for Ids {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        self.forgotten.encode(encoder)?;
-        self.sorted().encode(encoder)
-    }
-}
-
-impl<Context> Decode<Context> for Ids {
-    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<Ids, DecodeError> {
-        let forgotten: VecDeque<u64> = VecDeque::decode(decoder)?;
-        let live: Vec<Place> = Vec::decode(decoder)?;
-        let mut ids = Ids::default();
-        for hash in forgotten {
-            ids.read(Place { hash, command: FORGOTTEN })?;
-            ids.forgotten.push_back(hash);
-        }
-        for place in live {
-            if place.command == FORGOTTEN {
-                return Err(DecodeError::Other("an id leads to no command"));
-            }
-            ids.read(place)?;
-            ids.live = ids.live.saturating_add(1);
-        }
-        Ok(ids)
-    }
-}
-
 impl Ids {
-    /// Puts in an id from a snapshot, which has no hash of zero and none twice.
-    fn read(&mut self, place: Place) -> Result<(), DecodeError> {
-        if place.hash == 0 || self.seek(place.hash).is_some() {
-            return Err(DecodeError::Other("an id has no hash of its own"));
+    /// The forgotten ids, oldest first, as a snapshot has them.
+    pub(super) fn forgotten(&self) -> impl Iterator<Item = u64> + '_ {
+        self.forgotten.iter().copied()
+    }
+
+    /// The ids of a snapshot: the forgotten ones, oldest first, and those that lead to a command.
+    /// Of a hash that comes twice, which no daemon writes, the first counts.
+    pub(super) fn restore(
+        forgotten: impl IntoIterator<Item = u64>,
+        live: impl IntoIterator<Item = (u64, CommandNo)>,
+    ) -> Ids {
+        let mut ids = Ids::default();
+        for hash in forgotten.into_iter().map(|hash| hash.max(1)) {
+            if ids.seek(hash).is_none() {
+                ids.put(Place { hash, command: FORGOTTEN });
+                ids.forgotten.push_back(hash);
+            }
         }
-        self.put(place);
-        Ok(())
+        for (hash, command) in live.into_iter().filter(|(_, command)| *command != FORGOTTEN) {
+            ids.admit(hash, command);
+        }
+        ids
     }
 }
-
-bincode::impl_borrow_decode!(Ids);
 
 #[cfg(test)]
 mod tests;

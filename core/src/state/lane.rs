@@ -9,13 +9,13 @@
 //! ```
 
 use alloc::collections::{BTreeSet, VecDeque};
-use bincode::{Decode, Encode};
 
 use crate::command::{Class, CommandKind};
 use crate::ids::{CommandNo, Text};
+use crate::snapshot::layout4;
 
 /// Which lane.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum LaneKey {
     /// The daemon's own.
     Server,
@@ -24,7 +24,7 @@ pub(super) enum LaneKey {
 }
 
 /// What the agent of a lane is busy with for long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     /// Nothing: the next turn may start.
     Free,
@@ -48,7 +48,7 @@ pub(super) enum Hold {
 }
 
 /// One lane.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Lane {
     /// Sequence numbers given out so far.
     last_sequence: u64,
@@ -62,7 +62,7 @@ pub(super) struct Lane {
 }
 
 /// A place in the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Waiting {
     pub(super) command: CommandNo,
     pub(super) class: Class,
@@ -215,5 +215,62 @@ impl Lane {
             && self.head.is_none()
             && self.asides.is_empty()
             && self.slot == Slot::Free
+    }
+}
+
+impl LaneKey {
+    /// The key of the lane of a session, or of the daemon's own.
+    pub(super) fn of(session: Option<Text>) -> LaneKey {
+        session.map_or(LaneKey::Server, LaneKey::Session)
+    }
+
+    /// The session whose lane it is; `None` for the daemon's own.
+    pub(super) fn session(&self) -> Option<Text> {
+        match self {
+            LaneKey::Server => None,
+            LaneKey::Session(id) => Some(id.clone()),
+        }
+    }
+}
+
+impl Lane {
+    /// The lane as a snapshot has it.
+    pub(super) fn image(&self, key: &LaneKey) -> layout4::Lane {
+        let Lane { last_sequence, waiting, head, asides, slot } = self;
+        let waiting = waiting.iter().map(|(sequence, waiting)| (*sequence, waiting.command));
+        layout4::Lane {
+            session: key.session(),
+            last_sequence: *last_sequence,
+            waiting: waiting.collect(),
+            head: *head,
+            asides: asides.iter().copied().collect(),
+            slot: match *slot {
+                Slot::Free => layout4::Slot::Free,
+                Slot::Turn(command) => layout4::Slot::Turn(command),
+                Slot::Foreign => layout4::Slot::Foreign,
+                Slot::Stopping(command, kind) => layout4::Slot::Stopping(command, kind),
+            },
+        }
+    }
+
+    /// A lane from a snapshot. `entry` tells how a command stands in the queue; `None` if it is not
+    /// in flight, and then the bytes are no lane.
+    pub(super) fn restore(
+        image: layout4::Lane,
+        entry: impl Fn(CommandNo) -> Option<Waiting>,
+    ) -> Option<(LaneKey, Lane)> {
+        let layout4::Lane { session, last_sequence, waiting, head, asides, slot } = image;
+        let mut queue = VecDeque::with_capacity(waiting.len());
+        for (sequence, command) in waiting {
+            queue.push_back((sequence, entry(command)?));
+        }
+        let slot = match slot {
+            layout4::Slot::Free => Slot::Free,
+            layout4::Slot::Turn(command) => Slot::Turn(command),
+            layout4::Slot::Foreign => Slot::Foreign,
+            layout4::Slot::Stopping(command, kind) => Slot::Stopping(command, kind),
+        };
+        let asides = asides.into_iter().collect();
+        Some((LaneKey::of(session), Lane { last_sequence, waiting: queue, head, asides, slot }))
     }
 }

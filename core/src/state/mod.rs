@@ -15,6 +15,7 @@ mod execute;
 mod finish;
 mod identity;
 mod ids;
+mod image;
 mod lane;
 mod pool;
 mod session;
@@ -25,12 +26,11 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use bincode::{Decode, Encode};
 
 use crate::command::CommandKind;
 use crate::failure::Failure;
 use crate::frame::{Frame, Phase, Recovery};
-use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Seq, Text};
+use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Seq, Text, WallOffset};
 use crate::input::{AgentKind, Envelope, Input, InputKind, Interest, Opened, RuleSet};
 use crate::limits::Limits;
 use crate::output::{Audience, Output, Outputs};
@@ -44,12 +44,8 @@ use session::Session;
 
 pub use view::{CommandView, LaneView, Metrics, SessionView};
 
-/// Which layout [`State::encode`] writes. It changes whenever the encoding of any part of the state
-/// does, so that no build takes another's snapshot for its own.
-pub const STATE_LAYOUT: u32 = 3;
-
 /// Everything the machine knows.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct State {
     rules: RuleSet,
     life: Life,
@@ -58,6 +54,8 @@ pub struct State {
     entropy: [u8; 16],
     agent_kind: AgentKind,
     default_cwd: Text,
+    /// How far the wall clock is ahead of `now`.
+    wall: WallOffset,
     now: Micros,
     seq: Seq,
     boots: u64,
@@ -91,7 +89,7 @@ pub struct State {
 }
 
 /// Where the daemon is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Life {
     /// Before the first `Boot`, or after a `Stop`.
     Down,
@@ -104,7 +102,7 @@ enum Life {
 }
 
 /// A client that is connected.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Conn {
     /// Namespace of its ids; empty is the shared one.
     client: Text,
@@ -116,7 +114,7 @@ struct Conn {
 }
 
 /// A command that was admitted and has not ended.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Command {
     /// Who gets the response, while that connection lives.
     conn: Option<ConnId>,
@@ -148,7 +146,7 @@ struct Command {
 }
 
 /// Where a command is between admission and end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// In its lane's queue.
     Waiting,
@@ -161,14 +159,14 @@ enum Stage {
 }
 
 /// A request that waits for the answer of a command that another request brought.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Waiter {
     conn: ConnId,
     id: Option<Text>,
 }
 
 /// The circuit breaker that a command is counted in.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Charge {
     None,
     /// The provider's circuit.
@@ -184,7 +182,7 @@ enum Charge {
 }
 
 /// What has been counted since the last boot.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Counters {
     inputs: u64,
     admitted: u64,
@@ -200,10 +198,6 @@ struct Counters {
     /// words of dead agents, a clock that runs backwards.
     impossible: u64,
 }
-
-/// Bytes that are no snapshot of a [`State`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SnapshotError;
 
 impl Default for State {
     fn default() -> State {
@@ -222,6 +216,7 @@ impl State {
             entropy: [0; 16],
             agent_kind: AgentKind::Demo,
             default_cwd: Text::from("/"),
+            wall: WallOffset(0),
             now: Micros(0),
             seq: Seq(0),
             boots: 0,
@@ -260,9 +255,7 @@ impl State {
         self.now = self.now.max(input.at);
         self.seq = input.seq;
         bump(&mut self.counters.inputs);
-        match self.rules {
-            RuleSet::V1 => self.step_v1(input, outputs),
-        }
+        self.react(input, outputs);
     }
 
     /// [`State::step`] by value, for readers and tests.
@@ -273,7 +266,7 @@ impl State {
         (self, outputs.drain().collect())
     }
 
-    fn step_v1(&mut self, input: &Input, outputs: &mut Outputs) {
+    fn react(&mut self, input: &Input, outputs: &mut Outputs) {
         if self.life == Life::Down && !matches!(input.kind, InputKind::Boot(_)) {
             // Between a stop and the next boot nothing happens, whatever is reported.
             bump(&mut self.counters.impossible);
@@ -284,7 +277,10 @@ impl State {
             InputKind::Opened(opened) => self.opened(ConnId(input.seq.0), opened, outputs),
             InputKind::Closed { conn } => self.closed(*conn, outputs),
             InputKind::Command { conn, envelope } => {
-                self.command(*conn, envelope, input.body, outputs);
+                self.command(*conn, envelope, None, input.body, outputs);
+            }
+            InputKind::Repeated { conn, envelope, earlier } => {
+                self.command(*conn, envelope, Some(earlier), input.body, outputs);
             }
             InputKind::Malformed { conn, malformed } => self.malformed(*conn, malformed, outputs),
             InputKind::Agent { agent, said } => self.agent_said(*agent, said, input.body, outputs),
@@ -295,6 +291,8 @@ impl State {
             InputKind::Tick => self.tick(outputs),
             InputKind::Drain => self.drain(outputs),
             InputKind::Stop => self.life = Life::Down,
+            InputKind::Wall { offset } => self.wall = *offset,
+            InputKind::Indexed { seq } => self.identity.index_upto(*seq),
         }
         self.settle(outputs);
     }
@@ -314,20 +312,9 @@ impl State {
         self.agents.get(&agent)
     }
 
-    /// The state as bytes; [`State::decode`] gives it back exactly.
-    pub fn encode(&self) -> Vec<u8> {
-        // Encoding into a growing vector has no way to fail.
-        bincode::encode_to_vec(self, bincode::config::standard()).unwrap_or_default()
-    }
-
-    /// The state that [`State::encode`] wrote.
-    ///
-    /// # Errors
-    /// The bytes are no snapshot.
-    pub fn decode(bytes: &[u8]) -> Result<State, SnapshotError> {
-        let config = bincode::config::standard().with_limit::<{ 1 << 30 }>();
-        let (state, used) = bincode::decode_from_slice(bytes, config).map_err(|_| SnapshotError)?;
-        if used == bytes.len() { Ok(state) } else { Err(SnapshotError) }
+    /// The wall time of a journal time, as this state's clocks stand.
+    pub fn wall(&self, at: Micros) -> Micros {
+        self.wall.wall(at)
     }
 
     fn opened(&mut self, conn: ConnId, opened: &Opened, outputs: &mut Outputs) {
@@ -481,7 +468,7 @@ fn announce(number: CommandNo, command: &Command, phase: Phase, outputs: &mut Ou
 }
 
 /// A short list of lanes without repetitions, in the order in which they were put there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Dirty {
     keys: VecDeque<LaneKey>,
 }

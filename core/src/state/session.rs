@@ -2,7 +2,6 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
-use bincode::{Decode, Encode};
 
 use super::State;
 use super::breaker::Breaker;
@@ -14,9 +13,10 @@ use crate::frame::SessionInfo;
 use crate::ids::{AgentNo, CommandNo, Micros, Seq, Text};
 use crate::input::AgentInfo;
 use crate::output::{Ask, Output, Outputs};
+use crate::snapshot::layout4;
 
 /// One session.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Session {
     pub(super) id: Text,
     pub(super) cwd: Text,
@@ -44,12 +44,24 @@ pub(super) struct Session {
     /// Since when its agent has nothing to do and keeps nothing that would be lost with it.
     pub(super) idle_since: Option<Micros>,
     pub(super) kept: Kept,
-    /// Made when asked for, dropped at every change.
-    view: Option<Arc<SessionInfo>>,
+    view: View,
 }
 
+/// What clients see of a session: made when it is asked for, dropped at every change. It follows from
+/// the rest of the session, so it makes no difference between two, and no snapshot has it.
+#[derive(Clone, Debug, Default)]
+struct View(Option<Arc<SessionInfo>>);
+
+impl PartialEq for View {
+    fn eq(&self, _: &View) -> bool {
+        true
+    }
+}
+
+impl Eq for View {}
+
 /// Where what has happened in a session is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kept {
     /// Nothing has happened in it.
     Nowhere,
@@ -60,7 +72,7 @@ pub(super) enum Kept {
 }
 
 /// The life of a session's agent.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Agent {
     /// None; the next command that needs one brings it up.
     Down,
@@ -73,7 +85,7 @@ pub(super) enum Agent {
 }
 
 /// What an agent's run is doing. PROTOCOL.md section 7, "The run".
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Run {
     Idle,
     /// A prompt was passed on; the agent has not accepted it.
@@ -117,22 +129,22 @@ impl Session {
             stop_by: None,
             idle_since: None,
             kept: Kept::Nowhere,
-            view: None,
+            view: View::default(),
         }
     }
 
     /// Something that clients see has changed.
     pub(super) fn touch(&mut self) {
-        self.view = None;
+        self.view = View::default();
     }
 
     /// What clients see.
     pub(super) fn view(&mut self) -> Arc<SessionInfo> {
-        if let Some(view) = &self.view {
+        if let View(Some(view)) = &self.view {
             return view.clone();
         }
         let view = Arc::new(self.describe());
-        self.view = Some(view.clone());
+        self.view = View(Some(view.clone()));
         view
     }
 
@@ -266,6 +278,103 @@ impl State {
                 self.due.clear(Some(by), Wake::Run(session.id.clone()));
             }
             Run::Idle | Run::Prompted(_) | Run::Going | Run::Retrying => {}
+        }
+    }
+}
+
+impl From<&Session> for layout4::Session {
+    fn from(session: &Session) -> layout4::Session {
+        layout4::Session {
+            id: session.id.clone(),
+            cwd: session.cwd.clone(),
+            created_at: session.created_at,
+            version: session.version,
+            creating: session.creating,
+            agent: match session.agent {
+                Agent::Down => layout4::Agent::Down,
+                Agent::Starting { agent, by } => layout4::Agent::Starting { agent, by },
+                Agent::Up { agent, settles, disposition } => {
+                    layout4::Agent::Up { agent, settles, disposition }
+                }
+                Agent::Ending { agent } => layout4::Agent::Ending { agent },
+            },
+            run: match session.run {
+                Run::Idle => layout4::Run::Idle,
+                Run::Prompted(command) => layout4::Run::Prompted(command),
+                Run::Accepted { command, by, slash } => {
+                    layout4::Run::Accepted { command, by, slash }
+                }
+                Run::Going => layout4::Run::Going,
+                Run::Retrying => layout4::Run::Retrying,
+                Run::Ended { by } => layout4::Run::Ended { by },
+            },
+            compacting: session.compacting,
+            run_failed: session.run_failed,
+            info: session.info.clone(),
+            asked: session.asked.iter().copied().collect(),
+            dialogs: session
+                .dialogs
+                .iter()
+                .map(|(id, dialog)| (id.clone(), dialog.into()))
+                .collect(),
+            last_event: session.last_event,
+            bucket: (&session.bucket).into(),
+            dialog_bucket: (&session.dialog_bucket).into(),
+            bash: (&session.bash).into(),
+            stop_by: session.stop_by,
+            idle_since: session.idle_since,
+            kept: match session.kept {
+                Kept::Nowhere => layout4::Kept::Nowhere,
+                Kept::InMemory => layout4::Kept::InMemory,
+                Kept::InFile => layout4::Kept::InFile,
+            },
+        }
+    }
+}
+
+impl From<layout4::Session> for Session {
+    fn from(image: layout4::Session) -> Session {
+        Session {
+            id: image.id,
+            cwd: image.cwd,
+            created_at: image.created_at,
+            version: image.version,
+            creating: image.creating,
+            agent: match image.agent {
+                layout4::Agent::Down => Agent::Down,
+                layout4::Agent::Starting { agent, by } => Agent::Starting { agent, by },
+                layout4::Agent::Up { agent, settles, disposition } => {
+                    Agent::Up { agent, settles, disposition }
+                }
+                layout4::Agent::Ending { agent } => Agent::Ending { agent },
+            },
+            run: match image.run {
+                layout4::Run::Idle => Run::Idle,
+                layout4::Run::Prompted(command) => Run::Prompted(command),
+                layout4::Run::Accepted { command, by, slash } => {
+                    Run::Accepted { command, by, slash }
+                }
+                layout4::Run::Going => Run::Going,
+                layout4::Run::Retrying => Run::Retrying,
+                layout4::Run::Ended { by } => Run::Ended { by },
+            },
+            compacting: image.compacting,
+            run_failed: image.run_failed,
+            info: image.info,
+            asked: image.asked.into_iter().collect(),
+            dialogs: image.dialogs.into_iter().map(|(id, dialog)| (id, dialog.into())).collect(),
+            last_event: image.last_event,
+            bucket: image.bucket.into(),
+            dialog_bucket: image.dialog_bucket.into(),
+            bash: image.bash.into(),
+            stop_by: image.stop_by,
+            idle_since: image.idle_since,
+            kept: match image.kept {
+                layout4::Kept::Nowhere => Kept::Nowhere,
+                layout4::Kept::InMemory => Kept::InMemory,
+                layout4::Kept::InFile => Kept::InFile,
+            },
+            view: View::default(),
         }
     }
 }

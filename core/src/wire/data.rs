@@ -338,7 +338,7 @@ fn push_capabilities(capabilities: &Capabilities, json: &mut Vec<u8>) {
 /// Appends every bound under the name by which it is set, and then those that cannot be set.
 fn push_limits(limits: &Limits, json: &mut Vec<u8>) {
     let mut members = Members::open(json);
-    for (name, default, _, _) in Limits::TABLE {
+    for (name, default, _, _) in limits.rows() {
         members.number(name, limits.value(name).unwrap_or(*default));
     }
     members.bool("rate", limits.rate);

@@ -150,7 +150,10 @@ impl Builder {
 
     fn input(&mut self, input: &Input, body: Option<&[u8]>, step: Step) {
         match &input.kind {
-            InputKind::Command { conn, envelope } => self.command(*conn, envelope, body, step),
+            InputKind::Command { conn, envelope }
+            | InputKind::Repeated { conn, envelope, earlier: _ } => {
+                self.command(*conn, envelope, body, step);
+            }
             InputKind::Opened(opened) => {
                 let conn = ConnId(input.seq.0);
                 self.clients.insert(conn, opened.client.clone().unwrap_or_default());
@@ -158,6 +161,7 @@ impl Builder {
             }
             InputKind::Closed { .. } => self.note("close", None, input, step),
             InputKind::Boot(_) => self.note("boot", None, input, step),
+            InputKind::Wall { .. } => self.note("wall", None, input, step),
             InputKind::Malformed { .. } => self.note("malformed", None, input, step),
             InputKind::Storage { .. } => self.note("storage", None, input, step),
             InputKind::Drain => self.note("drain", None, input, step),
@@ -184,7 +188,7 @@ impl Builder {
                     AgentSaid::Replied { reply: Reply::Failed(_), .. } | AgentSaid::Info(_) => {}
                 }
             }
-            InputKind::Answered { .. } | InputKind::Tick => {}
+            InputKind::Answered { .. } | InputKind::Tick | InputKind::Indexed { .. } => {}
         }
     }
 
@@ -238,9 +242,7 @@ impl Builder {
                     }
                 }
             }
-            Frame::Response { outcome, replayed: false, .. }
-                if matches!(input.kind, InputKind::Command { .. }) =>
-            {
+            Frame::Response { outcome, replayed: false, .. } if input.kind.command().is_some() => {
                 let (None, Err(failure)) = (outcome.lane_sequence, &outcome.result) else { return };
                 if let Some(bar) = self.bar(CommandNo(input.seq.0))
                     && bar.lane_sequence.is_none()

@@ -36,7 +36,7 @@ impl Life {
     }
 
     fn brings(&self, input: &Input) -> bool {
-        let InputKind::Command { envelope, .. } = &input.kind else { return false };
+        let Some((_, envelope)) = input.kind.command() else { return false };
         let numbered = || format!("#{}", input.seq) == self.wanted;
         envelope.id.as_deref() == Some(&*self.wanted) || numbered()
     }
@@ -49,12 +49,15 @@ impl Life {
             InputKind::Answered { query, .. } => self.numbers.contains(query),
             InputKind::Agent { .. }
             | InputKind::Command { .. }
+            | InputKind::Repeated { .. }
             | InputKind::Boot(_)
             | InputKind::Opened(_)
             | InputKind::Closed { .. }
             | InputKind::Malformed { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => false,
         }

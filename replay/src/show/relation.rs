@@ -51,7 +51,9 @@ impl Relations {
 
     fn of_input<'a>(&'a self, input: &'a Input) -> Option<&'a Text> {
         match &input.kind {
-            InputKind::Command { envelope, .. } => envelope.session.as_ref(),
+            InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
+                envelope.session.as_ref()
+            }
             InputKind::Agent { agent, .. } => self.agents.get(agent),
             InputKind::Answered { query, .. } => self.commands.get(query),
             InputKind::Boot(_)
@@ -60,6 +62,8 @@ impl Relations {
             | InputKind::Malformed { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => None,
         }

@@ -56,7 +56,7 @@ pub fn script(
 /// different texts apart.
 fn line(input: &Input) -> String {
     match &input.kind {
-        InputKind::Command { envelope, .. } => {
+        InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
             let fingerprint = envelope.fingerprint.to_string();
             format!("{input} fp={}", &fingerprint[..8])
         }
@@ -68,6 +68,8 @@ fn line(input: &Input) -> String {
         | InputKind::Answered { .. }
         | InputKind::Storage { .. }
         | InputKind::Tick
+        | InputKind::Wall { .. }
+        | InputKind::Indexed { .. }
         | InputKind::Drain
         | InputKind::Stop => input.to_string(),
     }

@@ -50,7 +50,7 @@ impl Parts {
                     } if *phase == Phase::Accepted
                         && at < safe
                         && envelope.session.is_none()
-                        && matches!(kept.kind, InputKind::Command { .. }) =>
+                        && kept.kind.command().is_some() =>
                     {
                         if let Some(session) = session {
                             parts.chosen.insert(at, session.clone());
@@ -81,7 +81,8 @@ impl Parts {
             InputKind::Closed { conn } | InputKind::Malformed { conn, .. } => {
                 self.refers[at] = place(conn.0);
             }
-            InputKind::Command { conn, envelope } => {
+            InputKind::Command { conn, envelope }
+            | InputKind::Repeated { conn, envelope, earlier: _ } => {
                 self.refers[at] = place(conn.0);
                 let chosen = self.chosen.get(&at).cloned();
                 self.sessions[at] = envelope.session.clone().or(chosen);
@@ -105,6 +106,8 @@ impl Parts {
             | InputKind::Opened(_)
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => {}
         }
@@ -141,7 +144,11 @@ impl Parts {
         let secret = key.map(Secret::new);
         for (at, session) in &self.chosen {
             let Some(kept) = inputs.get_mut(*at) else { continue };
-            let InputKind::Command { envelope, .. } = &mut kept.kind else { continue };
+            let (InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. }) =
+                &mut kept.kind
+            else {
+                continue;
+            };
             let mut named = (**envelope).clone();
             named.session = Some(session.clone());
             if let (Some(secret), false) = (&secret, kept.erased) {
@@ -204,7 +211,8 @@ fn follow(
     let to_command = |call: &mut CommandNo| call.0 = renumbered(call.0).unwrap_or(call.0);
     match kind {
         InputKind::Closed { conn } | InputKind::Malformed { conn, .. } => to_conn(conn),
-        InputKind::Command { conn, envelope } => {
+        InputKind::Command { conn, envelope }
+        | InputKind::Repeated { conn, envelope, earlier: _ } => {
             to_conn(conn);
             if let Details::Switch { cursor: Some(cursor) } = envelope.details {
                 let mut moved = (**envelope).clone();
@@ -224,8 +232,10 @@ fn follow(
         | InputKind::Opened(_)
         | InputKind::Storage { .. }
         | InputKind::Tick
+        | InputKind::Wall { .. }
         | InputKind::Drain
         | InputKind::Stop => {}
+        InputKind::Indexed { seq } => seq.0 = renumbered(seq.0).unwrap_or(seq.0),
     }
 }
 

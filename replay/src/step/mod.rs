@@ -169,7 +169,7 @@ impl Walk<'_> {
         match stop {
             Break::Divergence => self.machine.diverges(),
             Break::Type(name) => match kind {
-                InputKind::Command { envelope, .. } => {
+                InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
                     name == "command" || envelope.kind.row().name == name
                 }
                 InputKind::Boot(_)
@@ -180,6 +180,8 @@ impl Walk<'_> {
                 | InputKind::Answered { .. }
                 | InputKind::Storage { .. }
                 | InputKind::Tick
+                | InputKind::Wall { .. }
+                | InputKind::Indexed { .. }
                 | InputKind::Drain
                 | InputKind::Stop => {
                     kind.to_string().split_whitespace().next().is_some_and(|word| word == name)

@@ -276,10 +276,14 @@ impl<'a> Check<'a> {
         // It was stepped, so it can be decoded.
         let Ok(kind) = decode_kind(item.input) else { return };
         let difference = match (&kind, again) {
-            (InputKind::Command { envelope, .. }, Ok(again)) => first_field(envelope, &again),
-            (InputKind::Command { envelope, .. }, Err(again)) => {
-                Some(frame("type", envelope.kind.row().name, &again))
-            }
+            (
+                InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. },
+                Ok(again),
+            ) => first_field(envelope, &again),
+            (
+                InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. },
+                Err(again),
+            ) => Some(frame("type", envelope.kind.row().name, &again)),
             (InputKind::Malformed { malformed, .. }, again) => {
                 let whole = item.header.body_len < MALFORMED_BYTES_MAX;
                 let cut = matches!(**malformed, Malformed::TooLarge { .. }) || !whole;
@@ -302,6 +306,8 @@ impl<'a> Check<'a> {
                 | InputKind::Answered { .. }
                 | InputKind::Storage { .. }
                 | InputKind::Tick
+                | InputKind::Wall { .. }
+                | InputKind::Indexed { .. }
                 | InputKind::Drain
                 | InputKind::Stop,
                 _,

@@ -113,7 +113,7 @@ impl Scribe {
         let mut limits = Limits { rate: false, ..Limits::default() };
         limits.set("frame_bytes_max", 4_096).unwrap();
         let boot = Boot {
-            rules: RuleSet::V1,
+            rules: RuleSet::default(),
             server_version: Text::from("0.1.0"),
             limits,
             entropy: [9; 16],
@@ -123,6 +123,7 @@ impl Scribe {
             default_cwd: Text::from("/home"),
             journal_path: Text::from("/data"),
             journal: JournalFacts::default(),
+            wall: pi_server_core::WallOffset(0),
         };
         self.audiences.clear();
         self.take(InputKind::Boot(Box::new(boot)), &[])

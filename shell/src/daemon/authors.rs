@@ -3,22 +3,23 @@
 
 use std::collections::BTreeMap;
 
-use bincode::{Decode, Encode};
 use pi_server_core::frame::Frame;
 use pi_server_core::input::{AgentSaid, InputKind};
 use pi_server_core::output::{Ask, Output};
 use pi_server_core::{AgentNo, Input, Seq, Text};
 
+use super::past::RestAgent;
+
 /// Agents that are remembered. One life of an agent is one number, so these are months of work.
 const AGENTS_MAX: usize = 100_000;
 
 /// The agents of the whole journal, the newest ones.
-#[derive(Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Authors {
     agents: BTreeMap<AgentNo, Author>,
 }
 
-#[derive(Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, PartialEq, Eq)]
 struct Author {
     session: Text,
     /// The input that asked for the agent. What somebody said in its name before was nobody's.
@@ -31,6 +32,21 @@ impl Authors {
     /// Nobody.
     pub(super) fn new() -> Authors {
         Authors::default()
+    }
+
+    /// The agents as a snapshot has them.
+    pub(super) fn image(&self) -> Vec<(AgentNo, RestAgent)> {
+        let of = |author: &Author| {
+            let Author { session, since, silent_from } = author;
+            RestAgent { session: session.clone(), since: *since, silent_from: *silent_from }
+        };
+        self.agents.iter().map(|(agent, author)| (*agent, of(author))).collect()
+    }
+
+    /// The agents of a snapshot.
+    pub(super) fn restore(agents: Vec<(AgentNo, RestAgent)>) -> Authors {
+        let of = |RestAgent { session, since, silent_from }| Author { session, since, silent_from };
+        Authors { agents: agents.into_iter().map(|(agent, author)| (agent, of(author))).collect() }
     }
 
     /// Takes note of a step.

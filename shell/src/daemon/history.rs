@@ -14,15 +14,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::RangeInclusive;
 
-use bincode::de::Decoder;
-use bincode::enc::Encoder;
-use bincode::error::{DecodeError, EncodeError};
-use bincode::{Decode, Encode};
 use pi_server_core::frame::{Frame, Phase};
 use pi_server_core::input::HistoryFilter;
 use pi_server_core::output::Output;
 use pi_server_core::{CommandNo, Micros, Seq};
 
+use super::past::RestOpen;
 use entry::{Ending, Entry, Moment};
 pub(super) use index::build;
 pub(super) use search::{Damaged, Search};
@@ -179,16 +176,44 @@ impl History {
     }
 }
 
-/// What has not ended; the rest is in indexes.
-impl Encode for History {
-    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
-        self.open.encode(encoder)
+/// A snapshot has what has not ended; the rest is in indexes.
+impl History {
+    /// What has not ended, as a snapshot has it.
+    pub(super) fn open(&self) -> Vec<(CommandNo, RestOpen)> {
+        let of = |moment: Moment| (moment.seq, moment.at);
+        let open = self.open.iter().map(|(number, entry)| {
+            let open = RestOpen {
+                command: entry.command,
+                envelope: entry.envelope.clone(),
+                session: entry.session.clone(),
+                lane_sequence: entry.lane_sequence,
+                accepted: of(entry.accepted),
+                started: entry.started.map(of),
+                ended: None,
+                recovered: entry.recovered,
+            };
+            (*number, open)
+        });
+        open.collect()
     }
-}
 
-impl<Context> Decode<Context> for History {
-    fn decode<D: Decoder<Context = Context>>(decoder: &mut D) -> Result<History, DecodeError> {
-        Ok(History { open: BTreeMap::decode(decoder)?, ..History::new() })
+    /// The history of a snapshot.
+    pub(super) fn restore(open: Vec<(CommandNo, RestOpen)>) -> History {
+        let of = |(seq, at)| Moment { seq, at };
+        let open = open.into_iter().map(|(number, open)| {
+            let entry = Entry {
+                command: open.command,
+                envelope: open.envelope,
+                session: open.session,
+                lane_sequence: open.lane_sequence,
+                accepted: of(open.accepted),
+                started: open.started.map(of),
+                finished: None,
+                recovered: open.recovered,
+            };
+            (number, entry)
+        });
+        History { open: open.collect(), ..History::new() }
     }
 }
 

@@ -25,6 +25,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 use pi_server_core::record::{Cursor, Snapshot};
+use pi_server_core::snapshot::LAYOUT;
 use pi_server_core::walls::{Change, Walls};
 use pi_server_core::{Micros, Seq};
 
@@ -392,7 +393,8 @@ impl Worker {
 
     fn save(&mut self, cursor: Cursor, past: &Past) -> Result<(), Trouble> {
         let (state, rest) = past.encode();
-        let snapshot = Snapshot { cursor, outputs: past.digest, state: &state, rest: &rest };
+        let snapshot =
+            Snapshot { cursor, outputs: past.digest, layout: LAYOUT, state: &state, rest: &rest };
         let saved = self.archive.save(&snapshot);
         saved.map_err(|error| Trouble::Io("write a snapshot", error))?;
         self.bad.retain(|number| *number != cursor.segment);

@@ -104,9 +104,12 @@ impl Machine {
             | InputKind::Opened(_)
             | InputKind::Closed { .. }
             | InputKind::Command { .. }
+            | InputKind::Repeated { .. }
             | InputKind::Malformed { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => return false,
         };

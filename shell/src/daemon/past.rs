@@ -1,6 +1,8 @@
 //! What the inputs of a journal have made: the state, and what the daemon keeps beside it. Built by
 //! feeding inputs again with outputs off, by a start and by the keeper, and held by snapshots.
 
+mod rest;
+
 use pi_server_core::input::{Input, InputKind};
 use pi_server_core::record::{Cursor, Snapshot, digest_outputs};
 use pi_server_core::{Digest, Micros, Outputs, Seq, State};
@@ -8,14 +10,8 @@ use pi_server_core::{Digest, Micros, Outputs, Seq, State};
 use super::authors::Authors;
 use super::history::{Covered, History};
 use crate::journal::SnapshotError;
-
-/// Which layout the rest of a snapshot has; changes with any type in [`Rest`].
-const LAYOUT: u32 = 3;
-/// Largest rest of a snapshot that is decoded: bounds what arbitrary bytes can allocate.
-const REST_BYTES_MAX: usize = 1 << 30;
-
-/// What a snapshot holds beside the state.
-type Rest = (History, Authors, bool);
+use rest::Rest;
+pub(super) use rest::{Agent as RestAgent, Open as RestOpen};
 
 /// What feeding a journal's inputs again builds up.
 #[derive(Debug)]
@@ -62,17 +58,13 @@ impl Past {
     /// What a snapshot holds.
     ///
     /// # Errors
-    /// It was not made by [`Past::encode`] of this build.
+    /// It was not made by [`Past::encode`] of this build or one before.
     pub(super) fn restore(snapshot: &Snapshot<'_>) -> Result<Past, SnapshotError> {
-        let state = State::decode(snapshot.state).map_err(|_| SnapshotError::Payload)?;
-        let config = bincode::config::standard().with_limit::<REST_BYTES_MAX>();
-        let ((layout, rest), used): ((u32, Rest), usize) =
-            bincode::decode_from_slice(snapshot.rest, config)
-                .map_err(|_| SnapshotError::Payload)?;
-        if layout != LAYOUT || used != snapshot.rest.len() {
-            return Err(SnapshotError::Payload);
-        }
-        let (mut history, authors, clean) = rest;
+        let state = State::decode(snapshot.layout, snapshot.state);
+        let state = state.map_err(|_| SnapshotError::Payload)?;
+        let Rest { open, agents, clean } =
+            Rest::decode(snapshot.rest).ok_or(SnapshotError::Payload)?;
+        let (mut history, authors) = (History::restore(open), Authors::restore(agents));
         let Cursor { segment, seq, .. } = snapshot.cursor;
         history.cover(Covered { segment, seq });
         Ok(Past {
@@ -88,10 +80,9 @@ impl Past {
 
     /// What a snapshot holds: the state, and the rest.
     pub(super) fn encode(&self) -> (Vec<u8>, Vec<u8>) {
-        let rest = (LAYOUT, (&self.history, &self.authors, self.clean));
-        // Encoding into a growing vector has no way to fail.
-        let rest = bincode::encode_to_vec(rest, bincode::config::standard()).unwrap_or_default();
-        (self.state.encode(), rest)
+        let rest =
+            Rest { open: self.history.open(), agents: self.authors.image(), clean: self.clean };
+        (self.state.encode(), rest.encode())
     }
 
     /// Holds whatever ends, until it is taken for an index.

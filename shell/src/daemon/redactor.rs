@@ -52,7 +52,7 @@ impl Redactor {
                 self.text(&mut exit.stderr);
                 keep(&mut exit.stderr, end_of);
             }
-            InputKind::Command { envelope, .. } => {
+            InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
                 if let Details::Reconcile { note: Some(_), .. } = &envelope.details
                     && let Details::Reconcile { note: Some(note), .. } =
                         &mut Arc::make_mut(envelope).details
@@ -73,6 +73,8 @@ impl Redactor {
             | InputKind::Closed { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => {}
         }
@@ -90,7 +92,9 @@ impl Redactor {
             return None;
         }
         let (what, session) = match kind {
-            InputKind::Command { envelope, .. } => (What::Command, envelope.session.as_ref()),
+            InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
+                (What::Command, envelope.session.as_ref())
+            }
             InputKind::Malformed { .. } => (What::Malformed, None),
             InputKind::Agent { agent, said } => {
                 let what = match said {
@@ -109,6 +113,8 @@ impl Redactor {
             | InputKind::Closed { .. }
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => return None,
         };

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::{env, io};
 
 use mio::{Events, Poll, Waker};
+use pi_server_core::WallOffset;
 use pi_server_core::input::{Boot, InputKind, RuleSet};
 
 use super::clock::SystemClocks;
@@ -60,7 +61,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
             .map_err(system("start a thread"))?
     };
     let boot = Boot {
-        rules: RuleSet::V1,
+        rules: RuleSet::default(),
         server_version: env!("CARGO_PKG_VERSION").into(),
         limits: options.limits.clone(),
         entropy: entropy()?,
@@ -70,6 +71,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         default_cwd: default_cwd.as_str().into(),
         journal_path: path_text.into(),
         journal: facts.clone(),
+        wall: WallOffset(0),
     };
     let keeper = {
         let waker = Arc::clone(&waker);

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pi_server_core::input::{AgentKind, Boot, InputKind, RecoveryPolicy, RuleSet, Transport};
-use pi_server_core::{ConnId, Limits, Seq, State};
+use pi_server_core::{ConnId, Limits, Seq, State, WallOffset};
 
 use super::event_loop::CLIENTS;
 use super::hands::Hands;
@@ -109,7 +109,7 @@ impl Daemon {
             "journal".to_owned(),
         );
         let boot = Boot {
-            rules: RuleSet::V1,
+            rules: RuleSet::default(),
             server_version: env!("CARGO_PKG_VERSION").into(),
             limits,
             entropy: world.entropy,
@@ -119,6 +119,7 @@ impl Daemon {
             default_cwd: cwd.into(),
             journal_path: "journal".into(),
             journal: facts.journal_facts(),
+            wall: WallOffset(0),
         };
         let retention =
             Retention { bytes: world.retain_bytes, compress: true, ..Retention::default() };

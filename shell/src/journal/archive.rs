@@ -113,7 +113,7 @@ impl Archive {
     /// # Errors
     /// There is none then.
     pub fn save(&self, snapshot: &Snapshot<'_>) -> io::Result<()> {
-        let Snapshot { cursor, state, rest, outputs: _ } = snapshot;
+        let Snapshot { cursor, state, rest, outputs: _, layout: _ } = snapshot;
         let header = snapshot.header();
         self.disk.keep(Shelf::Snapshots, cursor.segment, &mut |file| {
             file.write_all(&header)?;

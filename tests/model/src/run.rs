@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pi_server_core::audience::Audiences;
 use pi_server_core::input::InputKind;
+use pi_server_core::snapshot::LAYOUT;
 use pi_server_core::{Input, Outputs, State};
 
 use crate::entropy::Entropy;
@@ -91,7 +92,8 @@ struct Twin {
 
 impl Twin {
     fn of(state: &State) -> Result<Twin, String> {
-        let again = State::decode(&state.encode()).map_err(|_| "a snapshot cannot be read")?;
+        let again =
+            State::decode(LAYOUT, &state.encode()).map_err(|_| "a snapshot cannot be read")?;
         if again != *state {
             return Err("a snapshot is another state".into());
         }

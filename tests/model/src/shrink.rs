@@ -104,6 +104,7 @@ fn replay(inputs: &[Input], old_names: &BTreeMap<AgentNo, AgentName>) -> Option<
         match &mut input.kind {
             InputKind::Closed { conn }
             | InputKind::Command { conn, .. }
+            | InputKind::Repeated { conn, .. }
             | InputKind::Malformed { conn, .. } => *conn = ConnId(place(conn.0)),
             InputKind::Answered { query, .. } => *query = CommandNo(place(query.0)),
             InputKind::Agent { agent, said } => {
@@ -118,6 +119,8 @@ fn replay(inputs: &[Input], old_names: &BTreeMap<AgentNo, AgentName>) -> Option<
             | InputKind::Opened(_)
             | InputKind::Storage { .. }
             | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => {}
         }

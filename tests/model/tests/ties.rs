@@ -45,7 +45,7 @@ impl History {
 
     fn boot(&mut self) -> ConnId {
         let boot = Boot {
-            rules: RuleSet::V1,
+            rules: RuleSet::default(),
             server_version: "0".into(),
             limits: Limits::default(),
             entropy: [7; 16],
@@ -55,6 +55,7 @@ impl History {
             default_cwd: "/".into(),
             journal_path: "/j".into(),
             journal: JournalFacts::default(),
+            wall: pi_server_core::WallOffset(0),
         };
         self.input(InputKind::Boot(Box::new(boot)));
         self.input(InputKind::Opened(Opened { transport: Transport::Unix, client: None }));

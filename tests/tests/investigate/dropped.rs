@@ -8,7 +8,7 @@ use pi_replay::source::Source;
 use pi_replay::verify::verify;
 use pi_server_core::Seq;
 use pi_server_core::record::{Snapshot, SnapshotFault};
-use pi_server_core::state::STATE_LAYOUT;
+use pi_server_core::snapshot::LAYOUT;
 use pi_server_tests::Setup;
 use serde_json::{Value, json};
 
@@ -118,7 +118,7 @@ fn what_a_daemon_drops_while_a_verb_reads_is_read_to_its_end() {
 /// The snapshot as a build would write it that lays states out otherwise.
 fn of_another_layout(snapshot: &[u8]) -> Vec<u8> {
     let mut bytes = snapshot.to_vec();
-    bytes[12..16].copy_from_slice(&(STATE_LAYOUT + 1).to_le_bytes());
+    bytes[12..16].copy_from_slice(&(LAYOUT + 1).to_le_bytes());
     let sum = crc32fast::hash(&bytes[..188]);
     bytes[188..192].copy_from_slice(&sum.to_le_bytes());
     bytes

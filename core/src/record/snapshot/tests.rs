@@ -1,6 +1,7 @@
 //! Tests of the snapshot reader.
 
 use super::*;
+use crate::snapshot::LAYOUT;
 
 fn example() -> Vec<u8> {
     let cursor = Cursor {
@@ -13,7 +14,14 @@ fn example() -> Vec<u8> {
         segment: 4,
         ..Cursor::start(JournalId([9; 16]))
     };
-    Snapshot { cursor, outputs: Digest([1; 16]), state: b"the state", rest: b"the rest" }.encode()
+    Snapshot {
+        cursor,
+        outputs: Digest([1; 16]),
+        layout: LAYOUT,
+        state: b"the state",
+        rest: b"the rest",
+    }
+    .encode()
 }
 
 #[test]

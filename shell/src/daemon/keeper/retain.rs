@@ -152,7 +152,8 @@ impl Worker {
     /// used, which has been said.
     pub(super) fn bodies(&mut self, segment: u64) -> Option<Vec<BodyRef>> {
         let bodies = self.archive.load(segment, |snapshot| {
-            let state = State::decode(snapshot.state).map_err(|_| SnapshotError::Payload)?;
+            let state = State::decode(snapshot.layout, snapshot.state)
+                .map_err(|_| SnapshotError::Payload)?;
             Ok(state.bodies().collect())
         });
         match bodies {

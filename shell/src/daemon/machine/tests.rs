@@ -9,7 +9,7 @@ use crate::journal::{Durability, Options};
 
 fn boot() -> InputKind {
     InputKind::Boot(Box::new(Boot {
-        rules: pi_server_core::input::RuleSet::V1,
+        rules: pi_server_core::input::RuleSet::V2,
         server_version: "0".into(),
         limits: Limits::default(),
         entropy: [7; 16],
@@ -19,6 +19,7 @@ fn boot() -> InputKind {
         default_cwd: "/".into(),
         journal_path: "/journal".into(),
         journal: pi_server_core::input::JournalFacts::default(),
+        wall: pi_server_core::WallOffset(0),
     }))
 }
 

@@ -1,12 +1,13 @@
 //! Tests of what a snapshot holds.
 
 use pi_server_core::record::{Cursor, JournalId};
+use pi_server_core::snapshot::LAYOUT;
 
 use super::*;
 
 fn snapshot<'a>(state: &'a [u8], rest: &'a [u8]) -> Snapshot<'a> {
     let cursor = Cursor::start(JournalId([1; 16]));
-    Snapshot { cursor, outputs: Digest([2; 16]), state, rest }
+    Snapshot { cursor, outputs: Digest([2; 16]), layout: LAYOUT, state, rest }
 }
 
 #[test]
@@ -19,20 +20,20 @@ fn what_is_no_past_is_not_taken_in() {
         (&state, &rest[..rest.len() - 1]),
         (&[&state[..], &[0]].concat(), &rest),
         (&state, &[&rest[..], &[0]].concat()),
-        (&state, &[&[LAYOUT.to_le_bytes()[0] + 1], &rest[1..]].concat()),
+        (&state, &[&[rest::LAYOUT.to_le_bytes()[0] + 1], &rest[1..]].concat()),
         (&state, &[]),
     ] {
         assert!(Past::restore(&snapshot(state, rest)).is_err());
     }
 }
 
-/// Should this fail, the layout has changed: count up `STATE_LAYOUT` or `LAYOUT`, so that no build
-/// takes a snapshot of another for its own, and only then write the new digest here. (Another default
-/// of a limit changes the digest and not the layout; then the new digest is all.)
+/// Should this fail, a layout has changed: what a release has written stays readable, so a change makes a
+/// new layout beside it, and only then goes the new digest in here. (Another default of a limit changes
+/// the digest and not the layout; then the new digest is all.)
 #[test]
 fn the_layout_is_the_one_that_has_this_number() {
     let (state, rest) = Past::new().encode();
     let digest = |bytes: &[u8]| blake3::hash(bytes).to_hex()[..16].to_owned();
-    let known = (pi_server_core::state::STATE_LAYOUT, LAYOUT, digest(&state), digest(&rest));
-    assert_eq!(known, (3, 3, "49c7aef69533162a".to_owned(), "f2d13004ef12bcd3".to_owned()));
+    let known = (LAYOUT, rest::LAYOUT, digest(&state), digest(&rest));
+    assert_eq!(known, (4, 3, "49c7aef69533162a".to_owned(), "f2d13004ef12bcd3".to_owned()));
 }

@@ -14,6 +14,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use pi_server_core::record::RECORD_STEP;
+use pi_server_core::snapshot::LAYOUT;
 
 use super::*;
 use fake::{Image, Random, Reach};
@@ -219,7 +220,8 @@ impl<'a> World<'a> {
             assert!(fed.map_err(drop)?, "{}: the whole segment", self.what);
             self.snapshots.insert(cursor.segment, cursor.seq.0);
             let state = state(cursor.seq);
-            let snapshot = Snapshot { cursor, outputs: NOTHING, state: &state, rest: b"rest" };
+            let snapshot =
+                Snapshot { cursor, outputs: NOTHING, layout: LAYOUT, state: &state, rest: b"rest" };
             archive.save(&snapshot).map_err(drop)?;
         }
         for segment in archive.segments().map_err(drop)? {

@@ -5,6 +5,7 @@
 use std::ops::ControlFlow;
 
 use pi_server_core::record::{Evidence, SegmentFault};
+use pi_server_core::snapshot::LAYOUT;
 
 use super::*;
 use crate::journal::storage::Shelf;
@@ -30,7 +31,8 @@ fn small() -> (Arc<FakeDisk>, Vec<(Input, Vec<u8>)>) {
     let mut cursor = archive.start();
     while cursor.segment + 1 < journal.settled() {
         assert!(archive.feed(&mut cursor, &mut |_, _| ControlFlow::Continue(())).unwrap());
-        let snapshot = Snapshot { cursor, outputs: NOTHING, state: b"state", rest: b"rest" };
+        let snapshot =
+            Snapshot { cursor, outputs: NOTHING, layout: LAYOUT, state: b"state", rest: b"rest" };
         archive.save(&snapshot).unwrap();
     }
     archive.pack(1, written.iter().map(|(input, _)| input.body).take(4).collect()).unwrap();

@@ -50,10 +50,13 @@ pub(super) fn note_input(ledger: &mut Ledger, input: &Input) {
         }
         InputKind::Opened(_)
         | InputKind::Command { .. }
+        | InputKind::Repeated { .. }
         | InputKind::Malformed { .. }
         | InputKind::Answered { .. }
         | InputKind::Storage { .. }
         | InputKind::Tick
+        | InputKind::Wall { .. }
+        | InputKind::Indexed { .. }
         | InputKind::Drain => {}
     }
 }

@@ -154,12 +154,16 @@ impl Model {
             InputKind::Boot(_) => unreachable!("handled by the caller"),
             InputKind::Opened(opened) => self.opened(opened),
             InputKind::Closed { conn } => self.closed(*conn),
-            InputKind::Command { conn, envelope } => self.command(input, *conn, envelope),
+            InputKind::Command { conn, envelope }
+            | InputKind::Repeated { conn, envelope, earlier: _ } => {
+                self.command(input, *conn, envelope);
+            }
             InputKind::Malformed { conn, malformed } => self.malformed(*conn, malformed),
             InputKind::Agent { agent, said } => self.agent_said(*agent, said),
             InputKind::Answered { query, answer } => self.answered(*query, answer),
             InputKind::Storage { writable } => self.writable = *writable,
             InputKind::Tick => self.overdue(),
+            InputKind::Wall { .. } | InputKind::Indexed { .. } => {}
             InputKind::Drain => self.drain(),
             InputKind::Stop => {
                 self.alive = false;

@@ -17,7 +17,9 @@ use pi_server_core::input::{
 };
 use pi_server_core::notation::parse_script;
 use pi_server_core::output::Query;
-use pi_server_core::{BodyRef, CommandNo, ConnId, Digest, Input, Micros, Output, Seq, Text};
+use pi_server_core::{
+    BodyRef, CommandNo, ConnId, Digest, Input, Micros, Output, Seq, Text, WallOffset,
+};
 
 use self::agents::Agents;
 use self::swarm::{Act, Swarm};
@@ -138,7 +140,8 @@ impl<'a> World<'a> {
             InputKind::Boot(_) => self.life = Life::Up,
             InputKind::Opened(_) => self.conns.push(ConnId(input.seq.0)),
             InputKind::Closed { conn } => self.conns.retain(|open| open != conn),
-            InputKind::Command { conn: _, envelope } => {
+            InputKind::Command { conn: _, envelope }
+            | InputKind::Repeated { conn: _, envelope, earlier: _ } => {
                 self.commands.push(CommandNo(input.seq.0));
                 if let Some(id) = &envelope.id {
                     self.recent.push(id.clone());
@@ -154,7 +157,9 @@ impl<'a> World<'a> {
             | InputKind::Agent { .. }
             | InputKind::Answered { .. }
             | InputKind::Storage { .. }
-            | InputKind::Tick => {}
+            | InputKind::Tick
+            | InputKind::Wall { .. }
+            | InputKind::Indexed { .. } => {}
         }
     }
 
@@ -303,7 +308,7 @@ impl<'a> World<'a> {
     fn boot(&mut self, clean: bool) -> InputKind {
         let fail = self.entropy.once_in(6);
         InputKind::Boot(Box::new(Boot {
-            rules: RuleSet::V1,
+            rules: RuleSet::V2,
             server_version: Text::from("0.0.0"),
             limits: self.swarm.limits.clone(),
             entropy: [7; 16],
@@ -313,6 +318,7 @@ impl<'a> World<'a> {
             default_cwd: Text::from("/"),
             journal_path: Text::from("/journal"),
             journal: JournalFacts::default(),
+            wall: WallOffset(0),
         }))
     }
 

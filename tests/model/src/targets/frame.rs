@@ -6,7 +6,9 @@ use pi_server_core::input::{
 use pi_server_core::output::Output;
 use pi_server_core::record::{Secret, decode_kind, encode_kind};
 use pi_server_core::wire::{Bodies, decode, render};
-use pi_server_core::{BodyRef, ConnId, Digest, Input, Limits, Micros, Outputs, Seq, State, Text};
+use pi_server_core::{
+    BodyRef, ConnId, Digest, Input, Limits, Micros, Outputs, Seq, State, Text, WallOffset,
+};
 use serde_json::Value;
 
 /// Small, so that the fuzzer reaches it.
@@ -74,7 +76,7 @@ fn is_object(bytes: &[u8]) -> bool {
 /// A daemon with one client.
 fn booted(limits: Limits) -> State {
     let boot = Boot {
-        rules: RuleSet::V1,
+        rules: RuleSet::V2,
         server_version: Text::from("0.0.0"),
         limits,
         entropy: [7; 16],
@@ -84,6 +86,7 @@ fn booted(limits: Limits) -> State {
         default_cwd: Text::from("/"),
         journal_path: Text::from("/journal"),
         journal: JournalFacts::default(),
+        wall: WallOffset(0),
     };
     let opened = Opened { transport: Transport::WebSocket, client: None };
     let (state, _) = State::new().stepped(&input(1, InputKind::Boot(Box::new(boot))));

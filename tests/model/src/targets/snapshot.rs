@@ -1,6 +1,7 @@
 //! Snapshots: whatever bytes are taken for one must be a state that can be gone on with.
 
 use pi_server_core::State;
+use pi_server_core::snapshot::LAYOUT;
 
 use crate::entropy::Entropy;
 use crate::shape::World;
@@ -13,8 +14,8 @@ const STEPS: usize = 6;
 /// # Panics
 /// What was read is written as something else, or cannot be stepped.
 pub fn snapshot_reader(bytes: &[u8]) {
-    let Ok(state) = State::decode(bytes) else { return };
-    let again = State::decode(&state.encode()).expect("what was written can be read");
+    let Ok(state) = State::decode(LAYOUT, bytes) else { return };
+    let again = State::decode(LAYOUT, &state.encode()).expect("what was written can be read");
     assert!(again == state, "a snapshot of the state is another state");
     // The inputs are chosen by the snapshot's own bytes, so that a find can be repeated.
     let mut world = World::new(Entropy::Bytes(bytes));

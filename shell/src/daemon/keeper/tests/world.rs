@@ -454,7 +454,7 @@ fn origin() -> Origin {
 
 pub(super) fn boot() -> InputKind {
     InputKind::Boot(Box::new(Boot {
-        rules: RuleSet::V1,
+        rules: RuleSet::default(),
         server_version: "test".into(),
         limits: Limits { rate: false, ..Limits::default() },
         entropy: [3; 16],
@@ -464,6 +464,7 @@ pub(super) fn boot() -> InputKind {
         default_cwd: "/".into(),
         journal_path: "journal".into(),
         journal: JournalFacts::default(),
+        wall: pi_server_core::WallOffset(0),
     }))
 }
 
