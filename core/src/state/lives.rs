@@ -44,14 +44,6 @@ impl Life {
     }
 }
 
-/// A place in this journal from which on events follow, for a client that was told of a future
-/// that this journal has not had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fork {
-    /// The last place that the client need not unlearn, as far as the journal can tell.
-    pub(super) after: Seq,
-}
-
 impl Lives {
     /// A life begins.
     pub(super) fn begin(&mut self, life: Life) {
@@ -76,28 +68,29 @@ impl Lives {
         self.known.back()
     }
 
-    /// Where a cursor leaves the past of this journal, if it does. `newest` is the newest input, and
+    /// Where a cursor leaves the past of this journal, if it does: the last place that the client need
+    /// not unlearn, as far as the journal can tell. `newest` is the newest input, and
     /// `epoch` what the client says of the life in which it was given the cursor.
-    pub(super) fn fork(&self, cursor: Seq, epoch: Option<&str>, newest: Seq) -> Option<Fork> {
+    pub(super) fn fork(&self, cursor: Seq, epoch: Option<&str>, newest: Seq) -> Option<Seq> {
         let current = self.current()?;
         let Some(epoch) = epoch else {
             // Nothing of the life that goes on can be ahead of it.
-            return (cursor > newest).then(|| Fork { after: before(current) });
+            return (cursor > newest).then(|| before(current));
         };
         let number = epoch.split('-').next().and_then(|number| number.parse::<u64>().ok());
         let from = self.known.partition_point(|life| Some(life.boot) < number);
         let oldest = self.known.front().map(|life| life.boot);
         if number.is_some() && number < oldest {
-            return (cursor > newest).then(|| Fork { after: before(current) });
+            return (cursor > newest).then(|| before(current));
         }
         match self.known.get(from).filter(|_| number.is_some()) {
             Some(life) if *life.epoch() == *epoch => {
                 let end = self.known.get(from + 1).map_or(newest, before);
-                (cursor > end).then_some(Fork { after: end })
+                (cursor > end).then_some(end)
             }
             // Whatever came before its number may be the client's past, and nothing after is.
-            Some(life) => Some(Fork { after: before(life).min(cursor) }),
-            None => Some(Fork { after: before(current).min(cursor) }),
+            Some(life) => Some(before(life).min(cursor)),
+            None => Some(before(current).min(cursor)),
         }
     }
 }
@@ -124,7 +117,7 @@ mod tests {
     }
 
     fn fork(lives: &Lives, cursor: u64, epoch: Option<&str>) -> Option<u64> {
-        lives.fork(Seq(cursor), epoch, Seq(99)).map(|fork| fork.after.0)
+        lives.fork(Seq(cursor), epoch, Seq(99)).map(|fork| fork.0)
     }
 
     #[test]
@@ -177,7 +170,7 @@ mod tests {
         let lives = lives(&firsts);
         assert_eq!(lives.known().count(), LIVES_MAX);
         assert_eq!(fork(&lives, 50, Some("100-0000000000000000")), None);
-        assert_eq!(lives.fork(Seq(2_000), Some("100-00"), Seq(1_500)), Some(Fork { after: Seq(1_099) }));
+        assert_eq!(lives.fork(Seq(2_000), Some("100-00"), Seq(1_500)), Some(Seq(1_099)));
         assert_eq!(Lives::of(lives.known()), lives);
     }
 

@@ -72,9 +72,15 @@ impl Shares {
 
     /// All connections are gone.
     pub(super) fn leave_all(&mut self) {
+        self.keep(|_| false);
+    }
+
+    /// All connections are gone but these.
+    pub(super) fn keep(&mut self, is_connected: impl Fn(ConnId) -> bool) {
         let left_behind = &mut self.left_behind;
         self.held.retain(|holder, held| match holder {
             Holder::Client(_) => true,
+            Holder::Conn(conn) if is_connected(*conn) => true,
             Holder::Conn(_) => {
                 *left_behind = left_behind.saturating_add(*held);
                 false
