@@ -288,8 +288,11 @@ impl From<Identity> for layout4::Identity {
             let by_id = by_id.is_some();
             layout4::Stored { number, envelope, session, outcome, client, by_id, by_key }
         };
-        let key = |(scope, KeyState { command, expires })| {
-            layout4::Key { scope, conn: None, command, expires }
+        let key = |(scope, KeyState { command, expires })| layout4::Key {
+            scope,
+            conn: None,
+            command,
+            expires,
         };
         layout4::Identity {
             seed,

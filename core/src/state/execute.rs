@@ -15,7 +15,7 @@ use crate::command::{CommandKind, Executor, Target, TimeoutClass};
 use crate::failure::Failure;
 use crate::frame::{Capabilities, Data, Frame, Health, HealthIssue, Outcome, Phase};
 use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Seq, Text};
-use crate::input::{Answer, Details, HistoryFilter};
+use crate::input::{Answer, Details, HistoryFilter, RuleSet};
 use crate::output::{Ask, Audience, Output, Outputs, Query};
 
 impl State {

@@ -14,8 +14,8 @@ use super::lives::{Life as Past, Lives};
 use super::session::{Agent, Run};
 use super::{Charge, Command, Conn, Counters, Dirty, Life, Stage, State, Waiter};
 use crate::ids::CommandNo;
-use crate::walls::Walls;
 use crate::snapshot::{self, SnapshotError, layout4, outcome};
+use crate::walls::Walls;
 
 impl State {
     /// The state as bytes, in the layout that this build writes: [`snapshot::LAYOUT`].

@@ -145,7 +145,9 @@ mod tests {
     #[test]
     fn after_a_restart_keys_without_a_name_are_nobodys_in_particular() {
         let mut shares = Shares::default();
-        [named("a"), nameless(3), nameless(3), nameless(4)].map(|holder| shares.take(holder));
+        for holder in [named("a"), nameless(3), nameless(3), nameless(4)] {
+            shares.take(holder);
+        }
         shares.leave_all();
         assert_eq!(shares.left_behind, 3);
         shares.give_back(&nameless(4));

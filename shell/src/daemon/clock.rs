@@ -83,8 +83,7 @@ impl Clock {
         let offset = self.offset();
         let off = Duration::from_micros(offset.0.abs_diff(in_force.0));
         let now = self.time.now();
-        let paused =
-            self.moved.is_none_or(|before| now.saturating_duration_since(before) >= OFF);
+        let paused = self.moved.is_none_or(|before| now.saturating_duration_since(before) >= OFF);
         if off < OFF || !paused {
             return None;
         }

@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pi_server_core::record::{Cursor, Snapshot};
 use pi_server_core::snapshot::LAYOUT;
@@ -201,8 +201,8 @@ impl Keeper {
     }
 
     /// Tells the thread what time it is, where it cannot know. `at` is the time of inputs, and `wall`
-    /// that of the clock on the wall.
-    pub(super) fn tell_time(&mut self, at: Micros, wall: Micros, walls: &Walls) {
+    /// what the clock on the wall shows, since the Unix epoch.
+    pub(super) fn tell_time(&mut self, at: Micros, walls: &Walls, wall: impl FnOnce() -> Duration) {
         let newest = walls.changes().next_back();
         // A thread has clocks of its own, and one that has nothing to do needs none.
         let knows = self.known.is_some() && newest == self.known;
@@ -212,6 +212,7 @@ impl Keeper {
         }
         self.known = newest;
         let read = self.thread.is_some().then(Instant::now);
+        let wall = Micros(u64::try_from(wall().as_micros()).unwrap_or(u64::MAX));
         self.tell(Told::Times(Box::new(Times { at, wall, walls: walls.clone(), read })));
     }
 

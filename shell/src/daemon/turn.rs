@@ -106,6 +106,9 @@ impl Daemon {
             self.turn.writable = writable;
             self.take(InputKind::Storage { writable }, &[])?;
         }
+        if let Some(offset) = self.machine.moved() {
+            self.take(InputKind::Wall { offset }, &[])?;
+        }
         self.turn.ticked = self.machine.patience().is_some_and(|wait| wait.is_zero());
         if self.turn.ticked {
             self.take(InputKind::Tick, &[])?;
@@ -272,6 +275,8 @@ impl Daemon {
         self.machine.release_originals(self.hands.performed());
         self.hands.catch_up(&self.machine);
         self.hands.net.flush();
+        let state = self.machine.state();
+        self.keeper.tell_time(state.now(), state.walls(), || self.time.wall());
         let held = self.machine.first_held();
         self.keeper.attend(self.machine.journal_mut(), held, self.hands.queries.damaged());
         Ok(())

@@ -431,7 +431,7 @@ pub(super) fn times() -> Times {
 /// Tells a keeper the present.
 pub(super) fn tell_time(keeper: &mut Keeper) {
     let Times { at, wall, walls, read: _ } = times();
-    keeper.tell_time(at, wall, &walls);
+    keeper.tell_time(at, &walls, || Duration::from_micros(wall.0));
 }
 
 /// What is said by the only agent.
