@@ -183,7 +183,7 @@ fn write_details(f: &mut Formatter<'_>, details: &Details) -> fmt::Result {
         Details::Switch { cursor } => cursor.map_or(Ok(()), |cursor| write!(f, " cursor {cursor}")),
         Details::SwitchIn { cursor, epoch } => {
             cursor.map_or(Ok(()), |cursor| write!(f, " cursor {cursor}"))?;
-            write!(f, " epoch {epoch}")
+            write!(f, " epoch {epoch:?}")
         }
         Details::DialogAnswer { request, method } => {
             write!(f, " answer {} {}", Quoted(request), method.name())

@@ -44,6 +44,11 @@ impl Life {
     }
 }
 
+/// The epoch of a life: its number, and what tells it from another of the same number.
+pub fn epoch_of(boot: u64, entropy: &[u8; 16]) -> Text {
+    Life::new(boot, entropy, Seq(0)).epoch()
+}
+
 impl Lives {
     /// A life begins.
     pub(super) fn begin(&mut self, life: Life) {

@@ -46,7 +46,7 @@ use lane::{Hold, Lane, LaneKey};
 use lives::Lives;
 use session::Session;
 
-pub use lives::LIVES_MAX;
+pub use lives::{LIVES_MAX, epoch_of};
 pub use view::{CommandView, LaneView, Metrics, SessionView};
 
 /// Everything the machine knows.
