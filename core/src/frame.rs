@@ -88,6 +88,8 @@ pub enum Frame {
         from: Seq,
         /// The client's cursor.
         to: Seq,
+        /// What the client was told of places before `from` has happened.
+        exact: bool,
     },
 }
 

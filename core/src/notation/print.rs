@@ -361,7 +361,7 @@ fn write_audience(f: &mut Formatter<'_>, audience: &Audience, frame: &Frame) -> 
 fn write_frame(f: &mut Formatter<'_>, frame: &Frame) -> fmt::Result {
     match frame {
         Frame::ServerReady { .. } | Frame::ServerReadyIn { .. } => f.write_str("server_ready"),
-        Frame::Lost { session, from, to } => write!(f, "lost s:{session} {from}..{to}"),
+        Frame::Lost { session, from, to, exact: _ } => write!(f, "lost s:{session} {from}..{to}"),
         Frame::RecoverySummary(report) => write!(
             f,
             "startup_recovery_summary boot {} recoverable {} failed {}",

@@ -294,10 +294,11 @@ impl State {
             if let (RuleSet::V2, Some(place)) = (self.rules, after)
                 && let Some(fork) = self.lives.fork(place, epoch.as_deref(), self.seq)
             {
-                let from = Seq(fork.0.saturating_add(1));
-                let lost = Frame::Lost { session: id.clone(), from, to: place };
+                let from = Seq(fork.after.0.saturating_add(1));
+                let (session, exact) = (id.clone(), fork.exact);
+                let lost = Frame::Lost { session, from, to: place, exact };
                 outputs.deliver(Audience::Conn(conn), lost);
-                after = Some(fork);
+                after = Some(fork.after);
             }
             outputs.push(Output::Subscribe { conn, session: id.clone(), after });
             self.offer_dialogs(conn, id, after, outputs);

@@ -49,6 +49,15 @@ pub fn epoch_of(boot: u64, entropy: &[u8; 16]) -> Text {
     Life::new(boot, entropy, Seq(0)).epoch()
 }
 
+/// Where what a client was told and what this journal has part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fork {
+    /// The last place before what the client has not been told.
+    pub(super) after: Seq,
+    /// Up to there they are one.
+    pub(super) exact: bool,
+}
+
 impl Lives {
     /// A life begins.
     pub(super) fn begin(&mut self, life: Life) {
@@ -73,29 +82,28 @@ impl Lives {
         self.known.back()
     }
 
-    /// Where a cursor leaves the past of this journal, if it does: the last place that the client need
-    /// not unlearn, as far as the journal can tell. `newest` is the newest input, and
+    /// Where a cursor leaves the past of this journal, if it does. `newest` is the newest input, and
     /// `epoch` what the client says of the life in which it was given the cursor.
-    pub(super) fn fork(&self, cursor: Seq, epoch: Option<&str>, newest: Seq) -> Option<Seq> {
+    pub(super) fn fork(&self, cursor: Seq, epoch: Option<&str>, newest: Seq) -> Option<Fork> {
         let current = self.current()?;
-        let Some(epoch) = epoch else {
-            // Nothing of the life that goes on can be ahead of it.
-            return (cursor > newest).then(|| before(current));
-        };
+        let guess = |after: Seq| Fork { after, exact: false };
+        // Nothing of the life that goes on can be ahead of it.
+        let ahead = || (cursor > newest).then(|| guess(before(current)));
+        let Some(epoch) = epoch else { return ahead() };
         let number = epoch.split('-').next().and_then(|number| number.parse::<u64>().ok());
         let from = self.known.partition_point(|life| Some(life.boot) < number);
         let oldest = self.known.front().map(|life| life.boot);
         if number.is_some() && number < oldest {
-            return (cursor > newest).then(|| before(current));
+            return ahead();
         }
         match self.known.get(from).filter(|_| number.is_some()) {
             Some(life) if *life.epoch() == *epoch => {
                 let end = self.known.get(from + 1).map_or(newest, before);
-                (cursor > end).then_some(end)
+                (cursor > end).then_some(Fork { after: end, exact: true })
             }
             // Whatever came before its number may be the client's past, and nothing after is.
-            Some(life) => Some(before(life).min(cursor)),
-            None => Some(before(current).min(cursor)),
+            Some(life) => Some(guess(before(life).min(cursor))),
+            None => Some(guess(before(current).min(cursor))),
         }
     }
 }
@@ -122,7 +130,7 @@ mod tests {
     }
 
     fn fork(lives: &Lives, cursor: u64, epoch: Option<&str>) -> Option<u64> {
-        lives.fork(Seq(cursor), epoch, Seq(99)).map(|fork| fork.0)
+        lives.fork(Seq(cursor), epoch, Seq(99)).map(|fork| fork.after.0)
     }
 
     #[test]
@@ -143,6 +151,7 @@ mod tests {
         let epochs: Vec<Text> = lives.known().map(|life| life.epoch()).collect();
         for (epoch, end) in epochs.iter().zip([39, 69, 99]) {
             assert_eq!(fork(&lives, end + 1, Some(epoch)), Some(end));
+            assert!(lives.fork(Seq(end + 1), Some(epoch), Seq(99)).is_some_and(|it| it.exact));
             assert_eq!(fork(&lives, u64::MAX, Some(epoch)), Some(end));
         }
     }
@@ -152,6 +161,7 @@ mod tests {
         let lives = lives(&[1, 40, 70]);
         for (epoch, end) in [("2-0000000000000000", 39), ("3-0000000000000000", 69)] {
             assert_eq!(fork(&lives, 12, Some(epoch)), Some(12));
+            assert!(lives.fork(Seq(12), Some(epoch), Seq(99)).is_some_and(|it| !it.exact));
             assert_eq!(fork(&lives, 80, Some(epoch)), Some(end));
         }
         // Of lives after the newest, or of none that anybody had, all that is certain is that the
@@ -175,7 +185,10 @@ mod tests {
         let lives = lives(&firsts);
         assert_eq!(lives.known().count(), LIVES_MAX);
         assert_eq!(fork(&lives, 50, Some("100-0000000000000000")), None);
-        assert_eq!(lives.fork(Seq(2_000), Some("100-00"), Seq(1_500)), Some(Seq(1_099)));
+        assert_eq!(
+            lives.fork(Seq(2_000), Some("100-00"), Seq(1_500)).map(|it| it.after),
+            Some(Seq(1_099))
+        );
         assert_eq!(Lives::of(lives.known()), lives);
     }
 

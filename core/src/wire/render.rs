@@ -27,7 +27,7 @@ pub fn render(frame: &Frame, bodies: &dyn Bodies, json: &mut Vec<u8>) {
         Frame::ServerReadyIn { server_version, epoch } => {
             push_ready(server_version, Some(epoch), json);
         }
-        Frame::Lost { session, from, to } => push_lost(session, *from, *to, json),
+        Frame::Lost { session, from, to, exact } => push_lost(session, (*from, *to), *exact, json),
         Frame::RecoverySummary(recovery) => {
             json.extend_from_slice(br#"{"type":"startup_recovery_summary","data":"#);
             push_summary(recovery, json);
@@ -79,7 +79,7 @@ fn push_ready(server_version: &str, epoch: Option<&str>, json: &mut Vec<u8>) {
     json.extend_from_slice(b"}}");
 }
 
-fn push_lost(session: &str, from: Seq, to: Seq, json: &mut Vec<u8>) {
+fn push_lost(session: &str, (from, to): (Seq, Seq), exact: bool, json: &mut Vec<u8>) {
     json.extend_from_slice(br#"{"type":"gap","data":"#);
     let mut data = Members::open(json);
     data.string("kind", "events");
@@ -87,6 +87,7 @@ fn push_lost(session: &str, from: Seq, to: Seq, json: &mut Vec<u8>) {
     data.number("fromSeq", from.0);
     data.number("toSeq", to.0);
     data.bool("lost", true);
+    data.bool("exact", exact);
     data.close();
     json.push(b'}');
 }

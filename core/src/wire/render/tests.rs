@@ -190,7 +190,7 @@ fn frames_of_the_daemon_are_those_of_the_protocol() {
                 epoch: text("17-9f3c2a77d0b1e5f4"),
             },
         ),
-        ("gap-lost", Frame::Lost { session: text("s"), from: Seq(812), to: Seq(977) }),
+        ("gap-lost", Frame::Lost { session: text("s"), from: Seq(812), to: Seq(977), exact: true }),
         ("startup_recovery_summary", Frame::RecoverySummary(Arc::new(recovery()))),
         ("session_created", Frame::SessionCreated(Arc::new(session()))),
         ("session_deleted", Frame::SessionDeleted { session: text("s") }),

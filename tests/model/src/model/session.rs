@@ -140,9 +140,10 @@ impl Model {
         if let Some(to) = cursor
             && self.rules == RuleSet::V2
             && self.conns.iter().any(|c| c.no == owner)
-            && let Some(from) = self.parts(to, epoch.as_ref())
+            && let Some((from, exact)) = self.parts(to, epoch.as_ref())
         {
-            self.seen.frame(owner, &Frame::Lost { session: session.id.clone(), from, to });
+            let lost = Frame::Lost { session: session.id.clone(), from, to, exact };
+            self.seen.frame(owner, &lost);
             after = Some(Seq(from.0 - 1));
         }
         self.subscribe(owner, session, after);
@@ -154,23 +155,26 @@ impl Model {
         Some(epoch.clone())
     }
 
-    /// Section 8.5, a lost future: where what follows begins for a cursor that has left the past.
-    fn parts(&self, cursor: Seq, epoch: Option<&Text>) -> Option<Seq> {
+    /// Section 8.5, a lost future: where what follows begins for a cursor that has left the past, and
+    /// whether what lies before it holds.
+    fn parts(&self, cursor: Seq, epoch: Option<&Text>) -> Option<(Seq, bool)> {
         let (_, _, current) = self.lives.last()?;
         let known = epoch.and_then(|epoch| self.lives.iter().position(|(_, it, _)| it == epoch));
         if let Some(at) = known {
             let end = self.lives.get(at + 1).map_or(self.seq.0, |(_, _, next)| next.0 - 1);
-            return (cursor.0 > end).then_some(Seq(end + 1));
+            return (cursor.0 > end).then_some((Seq(end + 1), true));
         }
         let number = epoch.map(|epoch| epoch.split('-').next().unwrap_or("").parse::<u64>().ok());
         let is_older = |number| self.lives.first().is_some_and(|(first, ..)| number < *first);
         match number {
-            None => (cursor > self.seq).then_some(*current),
-            Some(Some(number)) if is_older(number) => (cursor > self.seq).then_some(*current),
+            None => (cursor > self.seq).then_some((*current, false)),
+            Some(Some(number)) if is_older(number) => {
+                (cursor > self.seq).then_some((*current, false))
+            }
             Some(number) => {
                 let same = self.lives.iter().find(|(life, ..)| Some(*life) == number);
                 let first = same.map_or(*current, |(_, _, first)| *first);
-                Some(first.min(Seq(cursor.0 + 1)))
+                Some((first.min(Seq(cursor.0 + 1)), false))
             }
         }
     }
