@@ -40,8 +40,10 @@ impl Time for SystemClocks {
 #[derive(Debug)]
 pub(super) struct Clock {
     time: Rc<dyn Time>,
+    /// The time of inputs at `origin`. Only the whole distance is rounded, so that nothing adds up.
+    base: Micros,
+    origin: Instant,
     last: Micros,
-    read: Instant,
     /// When the clock on the wall was last found elsewhere.
     moved: Option<Instant>,
 }
@@ -52,15 +54,13 @@ impl Clock {
     /// passes counts.
     pub(super) fn after(last: Micros, time: Rc<dyn Time>) -> Clock {
         let last = if last == Micros(0) { Micros(micros(time.wall())) } else { last };
-        let read = time.now();
-        Clock { time, last, read, moved: None }
+        let origin = time.now();
+        Clock { time, base: last, origin, last, moved: None }
     }
 
     /// The time of the next input.
     pub(super) fn tick(&mut self) -> Micros {
-        let now = self.time.now();
-        self.last = self.reading(now);
-        self.read = now;
+        self.last = self.reading(self.time.now());
         self.last
     }
 
@@ -92,8 +92,9 @@ impl Clock {
     }
 
     fn reading(&self, now: Instant) -> Micros {
-        let passed = micros(now.saturating_duration_since(self.read)).max(1);
-        Micros(self.last.0.saturating_add(passed))
+        let passed = micros(now.saturating_duration_since(self.origin));
+        let next = Micros(self.last.0.saturating_add(1));
+        Micros(self.base.0.saturating_add(passed)).max(next)
     }
 }
 

@@ -387,7 +387,8 @@ impl Run {
         let passed = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
         // No two inputs have the same time.
         let most = passed + daemon.journal().last_seq().0;
-        let (elapsed, least) = (at.0.saturating_sub(self.begun.0), passed);
+        let elapsed = at.0.saturating_sub(self.begun.0);
+        let least = passed.saturating_sub(known);
         if elapsed > most || elapsed < least {
             return Err(format!("{elapsed} us have passed for inputs, and {passed} really"));
         }
