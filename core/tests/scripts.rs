@@ -36,7 +36,8 @@ fn played(text: &str) -> Result<String, String> {
             writeln!(written, "  {output}").unwrap();
         }
         let again = State::decode(LAYOUT, &state.encode()).expect("a state's own snapshot decodes");
-        assert_eq!(again, state, "line {}: the snapshot is another state", step.line);
+        // A state is too long to be shown twice.
+        assert!(again == state, "line {}: the snapshot is another state", step.line);
     }
     Ok(written)
 }

@@ -34,6 +34,7 @@ impl State {
     fn finish(&mut self, number: CommandNo, result: Result<Data, Failure>, outputs: &mut Outputs) {
         // A second end finds nothing: the first one is the outcome for ever.
         let Some(mut command) = self.commands.remove(&number) else { return };
+        self.waits_no_longer(number, &command.unmet);
         self.due.clear(command.deadline, Wake::Command(number));
         self.wanted.remove(&number);
         self.vacate(number, &mut command);
@@ -158,6 +159,18 @@ impl State {
                     self.doomed.push_back((*dependent, failure));
                 }
                 Ok(_) | Err(_) => self.dependency_met(*dependent, number),
+            }
+        }
+    }
+
+    /// Takes a command that has ended before its dependencies off their lists, so that those say who
+    /// waits, and follow from the commands that do.
+    fn waits_no_longer(&mut self, number: CommandNo, unmet: &[CommandNo]) {
+        for dependency in unmet {
+            if let Some(dependency) = self.commands.get_mut(dependency)
+                && let Ok(place) = dependency.dependents.binary_search(&number)
+            {
+                dependency.dependents.remove(place);
             }
         }
     }

@@ -14,11 +14,13 @@
 
 #![forbid(unsafe_code)]
 
+mod block;
 mod layout;
 
 use core::fmt;
 use std::io;
 
+pub use block::{pack_block, unpack_block};
 use layout::{Front, Layout};
 use pi_server_core::record::{SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader};
 

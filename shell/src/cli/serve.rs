@@ -81,11 +81,13 @@ pub struct Serve {
     /// Set a bound, e.g. limits.sessions_max=500, or limits.rate=off (repeatable).
     #[arg(long, value_name = "limits.NAME=VALUE")]
     set: Vec<String>,
-    /// Size of a journal file, in bytes.
+    /// Size of a journal file, in bytes: 32 MiB, or a sixteenth of --retain-bytes if that is less.
     #[arg(long, value_name = "N")]
     segment_bytes: Option<u32>,
-    /// How much of the journal to keep: bytes, or with K, M, G. What is older is dropped, in whole
-    /// files; stored outcomes stay. 0 keeps everything.
+    /// How much room the journal may take, with its indexes, snapshots and everything else in the
+    /// data directory: bytes, or with K, M, G. What is older is dropped, in whole files; stored
+    /// outcomes stay. A bound that cannot be kept is said, with the least that can. 0 keeps
+    /// everything.
     #[arg(long, value_name = "SIZE", default_value = "4G", value_parser = size)]
     retain_bytes: u64,
     /// How long to keep the journal: a number of days (30d) or hours (12h). 0 keeps it for ever.

@@ -22,6 +22,8 @@ use pi_server_core::{CommandNo, Micros, Seq};
 use super::past::RestOpen;
 use entry::{Ending, Entry, Moment};
 pub(super) use index::build;
+#[cfg(test)]
+pub(super) use index::build_first;
 pub(super) use search::{Damaged, Search};
 
 /// Commands that have ended and are held in memory until their segment has an index: more than a

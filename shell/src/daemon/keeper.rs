@@ -13,6 +13,7 @@ mod age;
 mod compress;
 mod mend;
 mod retain;
+mod room;
 mod times;
 
 use std::collections::BTreeSet;
@@ -34,6 +35,8 @@ use super::past::{Divergence, Past};
 use crate::journal::{Archive, HISTORY_DIR, Journal, ReadError, SNAPSHOT_DIR, SnapshotError};
 pub(super) use age::Ages;
 pub(super) use retain::Retention;
+use room::Growth;
+pub(super) use room::{floor, segment_bytes};
 use times::Times;
 
 /// Steps and decoding need little of it; the loop's own stack is larger.
@@ -58,6 +61,8 @@ pub(super) struct Report {
     /// Segments that would be dropped or thinned out if the clock on the wall were right: it has
     /// gone ahead by more than what has passed.
     pub(super) kept_by_doubt: u64,
+    /// The least room that the journal can do with, in bytes, if that is more than is to be kept.
+    pub(super) floor: Option<u64>,
 }
 
 /// What the loop tells the thread.
@@ -151,6 +156,7 @@ impl Keeper {
             times: None,
             doubtful: 0,
             has_doubted: false,
+            growth: Growth::default(),
             asking,
             shared: Arc::clone(&shared),
             wake: Box::new(wake),
@@ -262,6 +268,7 @@ struct Worker {
     doubtful: u64,
     /// That there are some was said.
     has_doubted: bool,
+    growth: Growth,
     asking: Sender<Asked>,
     shared: Arc<Shared>,
     wake: Box<dyn Fn() + Send>,

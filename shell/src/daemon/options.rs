@@ -40,9 +40,9 @@ pub struct Options {
     pub recovery: RecoveryPolicy,
     /// Every bound of the core.
     pub limits: Limits,
-    /// Size of a journal file in bytes; `None` for the default.
+    /// Size of a journal file in bytes; `None` for what fits [`Options::retain_bytes`].
     pub segment_bytes: Option<u32>,
-    /// Bytes of journal that are kept, about; 0 for all.
+    /// The room that the journal's files take together, in bytes; 0 for any.
     pub retain_bytes: u64,
     /// How long inputs are kept, at least; zero for ever.
     pub retain_age: Duration,

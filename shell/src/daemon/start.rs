@@ -17,7 +17,7 @@ use super::error::Error;
 use super::event_loop::{AGENTS, CLIENTS, EVENTS, EventLoop, SIGNALS, WAKER};
 use super::greeting::Greeting;
 use super::hands::Hands;
-use super::keeper::{Ages, Keeper, Retention};
+use super::keeper::{self, Ages, Keeper, Retention};
 use super::machine::Machine;
 use super::options::Options;
 use super::past::Past;
@@ -128,8 +128,15 @@ fn open_journal(
     settings.durability = options.durability;
     settings.backend = options.backend;
     settings.waker = Arc::new(move || wake(&waker));
-    if let Some(bytes) = options.segment_bytes {
-        settings.segment_bytes = bytes;
+    settings.segment_bytes =
+        options.segment_bytes.unwrap_or_else(|| keeper::segment_bytes(options.retain_bytes));
+    let least = keeper::floor(settings.segment_bytes);
+    if options.retain_bytes > 0 && options.retain_bytes < least {
+        eprintln!(
+            "pi-server: --retain-bytes {} cannot be kept with journal files of {} bytes: the journal \
+             cannot do with less than {least} bytes",
+            options.retain_bytes, settings.segment_bytes,
+        );
     }
     let mut past = Past::new();
     let opened = Journal::open_with(&settings, &mut |snapshot| {

@@ -30,6 +30,7 @@ pub use super::error::Error;
 pub use crate::agent::{Heard, Troupe};
 pub use crate::journal::storage::{Disk, Segment, Shelf, SyncFile, View};
 pub use crate::journal::{Durability, OpenError, Origin};
+pub use crate::journal::{Usage, segment_set_aside};
 pub use crate::net::{Config, Link, Ready, Stream};
 
 /// Who the agents are.
@@ -62,7 +63,7 @@ pub struct World {
     pub entropy: [u8; 16],
     /// What becomes of commands that had not reached an agent.
     pub recovery: RecoveryPolicy,
-    /// Bytes of journal that are kept, about; 0 for all.
+    /// The room that the journal's files take together, in bytes; 0 for any.
     pub retain_bytes: u64,
     /// Where sessions work that name no directory.
     pub cwd: String,
@@ -233,6 +234,11 @@ impl Daemon {
     /// Inputs that did something else when the keeper fed them again.
     pub fn divergences(&self) -> u64 {
         self.turns.keeper.report().divergences
+    }
+
+    /// The least room that the journal can do with, in bytes, if that is more than is to be kept.
+    pub fn floor(&self) -> Option<u64> {
+        self.turns.keeper.report().floor
     }
 
     /// The last input of the newest snapshot that was written in this life.

@@ -16,6 +16,7 @@ use super::error::{ReadError, ReadFault, SnapshotError};
 use super::pack::{self, Pack};
 use super::storage::{Disk, Kept, Shelf};
 use super::tiers::Tiers;
+use super::usage::Usage;
 
 /// The settled part of a journal. Nothing here touches the segment that is being written, but to
 /// read its beginning.
@@ -464,8 +465,16 @@ impl Archive {
         Ok(begin.seq.0 + 1)
     }
 
-    /// Drops everything up to `segment`, which the loop has let go of: segments, and snapshots and
-    /// packs that need them. From the oldest on, so that what is left is always one row.
+    /// How much room every file of the journal takes.
+    ///
+    /// # Errors
+    /// A directory cannot be read.
+    pub fn usage(&self) -> io::Result<Usage> {
+        self.disk.usage()
+    }
+
+    /// Drops everything up to `segment`, which the loop has let go of: segments, their indexes, torn
+    /// tails of them that were set aside, and snapshots and packs that need them. From the oldest on, so that what is left is always one row.
     ///
     /// # Errors
     /// Something is left, which the next call drops.
@@ -487,7 +496,7 @@ impl Archive {
                 }
             }
         }
-        Ok(())
+        self.disk.drop_set_aside(segment)
     }
 
     /// Drops one snapshot.

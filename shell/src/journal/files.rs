@@ -23,6 +23,7 @@ use super::map::{MapSegment, MapView};
 use super::options::Backend;
 use super::pwrite::{PwriteSegment, ReadView};
 use super::storage::{Disk, Kept, Segment, Shelf, View};
+use super::usage::{Usage, segment_set_aside};
 
 const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
@@ -65,6 +66,11 @@ impl Shelf {
             Shelf::History => (HISTORY_DIR, ".idx"),
             Shelf::Tiers => (TIERS_DIR, ".tier"),
         }
+    }
+
+    /// The number of the file on the shelf that has this name.
+    fn number(self, name: &str) -> Option<u64> {
+        name.strip_suffix(self.dir_and_suffix().1)?.parse().ok()
     }
 
     /// The path of a file on the shelf, in a data directory.
@@ -297,17 +303,8 @@ impl Disk for FileDisk {
     }
 
     fn kept(&self, shelf: Shelf) -> io::Result<Vec<u64>> {
-        let (name, suffix) = shelf.dir_and_suffix();
-        let entries = match std::fs::read_dir(self.dir.join(name)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            other => other?,
-        };
-        let mut numbers = Vec::new();
-        for entry in entries {
-            let name = entry?.file_name();
-            let digits = name.to_str().and_then(|name| name.strip_suffix(suffix));
-            numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
-        }
+        let names = names_in(&self.dir.join(shelf.dir_and_suffix().0))?;
+        let mut numbers: Vec<u64> = names.iter().filter_map(|name| shelf.number(name)).collect();
         numbers.sort_unstable();
         Ok(numbers)
     }
@@ -394,6 +391,41 @@ impl Disk for FileDisk {
         self.write_whole(&path, bytes)
     }
 
+    fn drop_set_aside(&self, segment: u64) -> io::Result<()> {
+        let dir = self.dir.join(QUARANTINE_DIR);
+        for (name, _) in files_in(&dir)? {
+            if segment_set_aside(&name) <= segment {
+                std::fs::remove_file(dir.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn usage(&self) -> io::Result<Usage> {
+        let mut usage = Usage::default();
+        for (name, length) in files_in(&self.dir.join(SEGMENT_DIR))? {
+            match segment_number(&name) {
+                Some(number) => usage.add_segment(number, length),
+                None => usage.add_other(length),
+            }
+        }
+        for shelf in [Shelf::Snapshots, Shelf::Bodies, Shelf::History, Shelf::Tiers] {
+            for (name, length) in files_in(&self.dir.join(shelf.dir_and_suffix().0))? {
+                match shelf.number(&name) {
+                    Some(number) => usage.add_kept(shelf, number, length),
+                    None => usage.add_other(length),
+                }
+            }
+        }
+        for (name, length) in files_in(&self.dir.join(QUARANTINE_DIR))? {
+            usage.add_set_aside(segment_set_aside(&name), length);
+        }
+        for (_, length) in files_in(&self.dir)? {
+            usage.add_other(length);
+        }
+        Ok(usage)
+    }
+
     fn read_head(&self) -> io::Result<Vec<u8>> {
         match std::fs::read(self.dir.join(HEAD_FILE)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
@@ -433,6 +465,33 @@ impl Disk for FileDisk {
     fn write_key(&self, key: &[u8; 32]) -> io::Result<()> {
         self.write_whole(&self.key_path(), key)
     }
+}
+
+/// Names of what is in a directory; nothing if it is not there. The journal's own names are UTF-8.
+fn names_in(dir: &Path) -> io::Result<Vec<String>> {
+    let entries = match std::fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry?.file_name().into_string().ok());
+    }
+    Ok(names)
+}
+
+/// The files in a directory and how long they are. One that disappears meanwhile is left out.
+fn files_in(dir: &Path) -> io::Result<Vec<(String, u64)>> {
+    let mut files = Vec::new();
+    for name in names_in(dir)? {
+        match std::fs::symlink_metadata(dir.join(&name)) {
+            Ok(facts) if facts.is_file() => files.push((name, facts.len())),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(files)
 }
 
 fn make_dir(path: &Path) -> io::Result<()> {

@@ -21,6 +21,7 @@ mod spare;
 pub mod storage;
 mod sync;
 mod tiers;
+mod usage;
 
 use std::cell::{Cell, OnceCell};
 use std::io;
@@ -43,6 +44,8 @@ pub use open::{Facts, Opened, Origin, Restore};
 pub use options::{Backend, Durability, Options, Settings, UnknownName, Waker};
 pub use read::{Scan, Scanned};
 pub use tiers::Tiers;
+pub(crate) use usage::room;
+pub use usage::{Usage, segment_set_aside};
 
 use index::Index;
 use originals::Originals;

@@ -154,6 +154,8 @@ struct Opener {
 /// What reading a journal through has brought.
 struct Found {
     head: Head,
+    /// The format of the segment that is written to.
+    format: u32,
     segments: u64,
     verdict: Verdict,
     index: Index,
@@ -191,6 +193,9 @@ impl Opener {
         if found.key_check.is_some_and(|check| check != key_check) {
             return Err(OpenError::WrongKey { path });
         }
+        if found.format < FORMAT_VERSION {
+            self.announce_upgrade(found.format);
+        }
         let verdict = found.verdict;
         let healed = self.set_aside(&found, &secret)?;
         let rejected = found.base.rejected.iter();
@@ -210,6 +215,17 @@ impl Opener {
             rejected,
         };
         Ok(Opened { journal, facts })
+    }
+
+    /// Says what a start of this build means for a journal of an older format, before anything is
+    /// written.
+    fn announce_upgrade(&self, found: u32) {
+        eprintln!(
+            "pi-server: {} has format {found}; this build goes on in format {FORMAT_VERSION}, which \
+             older builds cannot read: keep a copy if you may want to go back \
+             (docs/guides/upgrade.md)",
+            self.dir.display()
+        );
     }
 
     /// Reads what the newest good snapshot does not cover; `None` if there is no journal, or one
@@ -237,11 +253,13 @@ impl Opener {
             None => Survey::new(head),
         };
         let read_from = base.cursor.map_or(0, |cursor| cursor.segment + 1);
-        let mut bytes = Vec::new();
+        let (mut bytes, mut formats) = (Vec::new(), Vec::new());
         for segment in segments.iter().filter(|segment| **segment >= read_from) {
             let settled = *segment < head.segment;
             let read = self.disk.read(*segment, settled, &mut bytes);
             read.map_err(|source| self.unread(*segment, source))?;
+            let header = SegmentHeader::parse(&bytes);
+            formats.push((*segment, header.map_or(FORMAT_VERSION, |header| header.format)));
             let surveyed = survey.segment(*segment, &bytes, &mut |_, record| match &record.mark {
                 Some(Mark::Begin(_)) => index.begin(Seq(record.header.seq.0 + 1)),
                 None => index.push(record.offset),
@@ -260,7 +278,9 @@ impl Opener {
         index.cut(verdict.end.segment, verdict.cursor.seq);
         let pack = self.pack(head, index.first_segment())?;
         let segments = segments.last().copied().unwrap_or(0);
-        Ok(Some(Found { head, segments, verdict, index, key_check, base, pack }))
+        let in_use = formats.iter().find(|(segment, _)| *segment == verdict.end.segment);
+        let format = in_use.map_or(FORMAT_VERSION, |(_, format)| *format);
+        Ok(Some(Found { head, format, segments, verdict, index, key_check, base, pack }))
     }
 
     /// Finds the newest snapshot that can be used.
@@ -430,7 +450,7 @@ impl Opener {
         key_check: Digest,
         healed: Option<(u64, Digest)>,
     ) -> Result<Journal, OpenError> {
-        let Found { head, segments, verdict, index, key_check: _, base, pack } = found;
+        let Found { head, segments, verdict, index, key_check: _, base, pack, format: _ } = found;
         let Place { segment, offset } = verdict.end;
         let number = segment.max(1);
         let active =
@@ -444,7 +464,13 @@ impl Opener {
         // A segment of an older format is gone on with in a new one, and unused ones are built anew.
         let header = SegmentHeader::parse(active.bytes());
         let is_old = header.is_ok_and(|header| header.format < FORMAT_VERSION);
-        let built = if is_old { number } else { segments };
+        let is_spare_large = segments > number
+            && self
+                .disk
+                .file_facts(number + 1)
+                .is_ok_and(|(length, _)| length > u64::from(settings.segment_bytes));
+        // So are those that are larger than what is configured now, which may be for want of room.
+        let built = if is_old || is_spare_large { number } else { segments };
         let spare = Spare::start(self.disk.clone(), &settings, built).map_err(threads)?;
         let template = SegmentHeader {
             format: FORMAT_VERSION,

@@ -6,6 +6,8 @@ use std::io;
 use pi_server_compress::{SEGMENT_START_BYTES, Start, is_compressed, restore, restore_start};
 use pi_server_core::record::{HEAD_SLOT_BYTES, SEGMENT_HEADER_BYTES, SegmentHeader};
 
+use super::usage::Usage;
+
 /// The files of one journal.
 ///
 /// Every operation has reached the disk when it returns, except [`Segment::put`].
@@ -89,6 +91,13 @@ pub trait Disk: Send + Sync {
 
     /// Keeps bytes that were set aside, under a name of the caller's choice.
     fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()>;
+
+    /// Drops what was set aside of the segments up to this one
+    /// ([`super::segment_set_aside`] tells from a name which one it is).
+    fn drop_set_aside(&self, segment: u64) -> io::Result<()>;
+
+    /// How much room every file takes.
+    fn usage(&self) -> io::Result<Usage>;
 
     /// Numbers of the files on a shelf, ascending.
     fn kept(&self, shelf: Shelf) -> io::Result<Vec<u64>>;

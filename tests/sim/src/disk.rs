@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pi_server::world::{Disk, Segment, Shelf, SyncFile, View};
+use pi_server::world::{Disk, Segment, Shelf, SyncFile, Usage, View, segment_set_aside};
 use pi_server_compress::is_compressed;
 use pi_server_core::record::{HEAD_BYTES, HEAD_SLOT_BYTES, SegmentHeader};
 use pi_server_model::entropy::Entropy;
@@ -138,6 +138,23 @@ pub struct FaultyDisk {
     down: Arc<AtomicBool>,
 }
 
+impl Contents {
+    fn usage(&self) -> Usage {
+        let mut usage = Usage::default();
+        for (number, file) in &self.segments {
+            usage.add_segment(*number, file.live.len() as u64);
+        }
+        for ((shelf, number), bytes) in &self.kept {
+            usage.add_kept(*shelf, *number, bytes.len() as u64);
+        }
+        for (name, bytes) in &self.set_aside {
+            usage.add_set_aside(segment_set_aside(name), bytes.len() as u64);
+        }
+        usage.add_other(self.head.len() as u64);
+        usage
+    }
+}
+
 fn died() -> io::Error {
     io::Error::other("the machine is down")
 }
@@ -170,6 +187,11 @@ impl FaultyDisk {
     pub fn compressed(&self) -> usize {
         let contents = self.lock();
         contents.segments.values().filter(|file| is_compressed(&file.live)).count()
+    }
+
+    /// The room that all files take together, in bytes.
+    pub fn used(&self) -> u64 {
+        self.lock().usage().total()
     }
 
     /// Whether the machine is down.
@@ -438,6 +460,17 @@ impl Disk for FaultyDisk {
             contents.set_aside.push((name.to_owned(), bytes.to_vec()));
             Ok(())
         })
+    }
+
+    fn drop_set_aside(&self, segment: u64) -> io::Result<()> {
+        self.whole(|contents| {
+            contents.set_aside.retain(|(name, _)| segment_set_aside(name) > segment);
+            Ok(())
+        })
+    }
+
+    fn usage(&self) -> io::Result<Usage> {
+        Ok(self.alive()?.usage())
     }
 
     fn kept(&self, shelf: Shelf) -> io::Result<Vec<u64>> {

@@ -60,7 +60,8 @@ impl Taste {
             durability: *entropy.pick(&[Durability::Power, Durability::Power, Durability::Process]),
             demo: entropy.once_in(4),
             segment_bytes: 64 << 10,
-            retain_bytes: if entropy.once_in(4) { 128 << 10 } else { 0 },
+            // Below what can be kept, and above it.
+            retain_bytes: if entropy.once_in(4) { *entropy.pick(&[128 << 10, 1 << 20]) } else { 0 },
             turns: 60 + entropy.below(240),
             clients: 1 + usize::try_from(entropy.below(4)).unwrap_or(0),
             capacity: *entropy.pick(&[300, 4_000, 40_000, 400_000]),

@@ -1,7 +1,7 @@
 //! What is dropped of a journal, and what of it is not missed. PROTOCOL.md section 10.
 
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use pi_server_tests::journal::segment;
@@ -68,6 +68,78 @@ fn old_segments_go_and_stored_answers_verification_and_gaps_stay() {
     }
     assert!(daemon.stop().success());
     daemon.verify();
+}
+
+/// The room that all files below a directory take, in bytes; one that goes meanwhile takes none.
+fn room_of(dir: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(dir) else { return 0 };
+    let room = |path: PathBuf| match std::fs::symlink_metadata(&path) {
+        Ok(facts) if facts.is_dir() => room_of(&path),
+        Ok(facts) if facts.is_file() => facts.len().max(facts.blocks() * 512),
+        Ok(_) | Err(_) => 0,
+    };
+    entries.filter_map(|entry| Some(room(entry.ok()?.path()))).sum()
+}
+
+#[test]
+fn the_data_directory_stays_within_the_bound_on_bytes_with_everything_in_it() {
+    const BOUND: u64 = 4 << 20;
+    for compress in ["on", "off"] {
+        let setup = Setup::new().arg("--retain-bytes").arg("4M").arg("--compress").arg(compress);
+        let setup = setup.arg("--set").arg("limits.rate=off");
+        // Every snapshot has the stored outcomes, and there are three at least.
+        let mut daemon = setup.arg("--set").arg("limits.outcomes_max=300").start();
+        assert!(!daemon.log().contains("cannot be kept"), "{}", daemon.log());
+        let none = "x".repeat(100);
+        let mut written = 0;
+        let mut largest = 0;
+        for life in 0..3 {
+            let mut client = daemon.websocket();
+            session(&mut client, &format!("s{life}"));
+            for batch in 0..60 {
+                // Small commands, of which an index has most, and some answers.
+                for number in 0..200 {
+                    let id = format!("{life}-{batch}-{number}");
+                    client.send(&json!({ "id": id, "type": "cancel_command", "commandId": none }));
+                }
+                let id = format!("p{life}-{batch}");
+                client.send(&prompt(&id, &format!("s{life}"), "[words:60] [delay:0]"));
+                client.response(&id);
+                client.response(&format!("{life}-{batch}-199"));
+                largest = largest.max(room_of(daemon.dir()));
+            }
+            let metrics = client.ok(json!({ "type": "get_metrics" }));
+            let journal = &metrics["data"]["stores"]["journal"];
+            assert_eq!(journal["divergences"], 0, "{journal}");
+            let segments = std::fs::read_dir(daemon.dir().join("journal")).expect("segments");
+            let names = segments.filter_map(|it| it.ok()?.file_name().into_string().ok());
+            let numbers = names.filter_map(|name| name.strip_suffix(".seg")?.parse::<u64>().ok());
+            written = numbers.max().unwrap_or(0) * (BOUND / 16);
+            daemon.kill9();
+            daemon.restart();
+        }
+        println!("compress {compress}: {written} bytes were written, at most {largest} taken");
+        assert!(written > 3 * BOUND, "{written}");
+        let first = daemon.dir().join("journal/00000001.seg");
+        wait_until("the first segment is dropped", || !first.exists());
+        wait_until("the bound is kept", || room_of(daemon.dir()) <= BOUND);
+        // While the keeper is behind the loop there may be more: here it has to share a processor.
+        assert!(largest <= 2 * BOUND, "{largest} of {BOUND}, compress {compress}");
+        assert!(!daemon.log().contains("cannot be kept"), "{}", daemon.log());
+        daemon.verify();
+        assert!(daemon.stop().success());
+        assert!(room_of(daemon.dir()) <= BOUND);
+    }
+}
+
+#[test]
+fn a_bound_that_cannot_be_kept_is_said_at_the_start_with_what_can() {
+    let setup = Setup::new().arg("--segment-bytes").arg("1048576");
+    let mut daemon = setup.arg("--retain-bytes").arg("2M").start();
+    let log = daemon.log();
+    assert!(log.contains("--retain-bytes 2097152 cannot be kept"), "{log}");
+    assert!(log.contains("the journal cannot do with less than 6291456 bytes"), "{log}");
+    assert!(daemon.stop().success());
 }
 
 #[test]

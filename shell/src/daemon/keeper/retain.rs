@@ -7,12 +7,15 @@ use pi_server_core::{BodyRef, State};
 use super::age::Ages;
 use super::times::Age;
 use super::{Asked, Trouble, Worker};
-use crate::journal::{Archive, SnapshotError};
+use crate::journal::storage::Shelf;
+use crate::journal::{Archive, SnapshotError, Usage};
 
 /// Snapshots between the oldest that is kept and the newest, about.
 const SNAPSHOTS: u64 = 16;
 /// The newest snapshots, which stay with all that follows them: should one be bad, the next serves.
 const NEWEST: usize = 2;
+/// Of a bound on bytes, which part snapshots between those may take.
+const SNAPSHOT_SHARE: u64 = 8;
 
 /// Bounds of how long the keeper sleeps.
 const PAUSE_MIN: Duration = Duration::from_secs(1);
@@ -22,7 +25,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(3_600);
 /// bound is exceeded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::daemon) struct Retention {
-    /// Bytes of the segments' files, about; 0 for all.
+    /// The room that all files of the journal take together, in bytes; 0 for any.
     pub(in crate::daemon) bytes: u64,
     /// Age of inputs, at least; zero for ever.
     pub(in crate::daemon) age: Duration,
@@ -55,48 +58,61 @@ impl Worker {
     /// be kept any more.
     pub(super) fn retain(&mut self) -> Result<(), Trouble> {
         let snapshots = self.snapshots()?;
-        let Some(older) = snapshots.len().checked_sub(NEWEST) else { return Ok(()) };
         let segments = self.archive.segments();
         let segments = segments.map_err(|error| Trouble::Io("list the segments", error))?;
         let Some(first) = segments.first().copied() else { return Ok(()) };
-        for number in &snapshots[..older] {
-            // The one with which the journal begins is what replays begin with.
-            let begins = number + 1 == first;
-            if !begins && !self.retention.keeps(*number, &self.archive) {
-                let discarded = self.archive.discard(*number);
-                discarded.map_err(|error| Trouble::Io("drop a snapshot", error))?;
-            }
-        }
-        let last = self.expendable(&segments)?;
-        let candidates = self.snapshots()?;
-        let older = candidates.iter().rev().skip(NEWEST - 1);
-        let chosen = older.into_iter().find(|number| **number <= last);
-        match chosen {
-            Some(number) if *number >= first => self.move_bodies(*number),
-            Some(_) | None => Ok(()),
-        }
+        let usage = self.archive.usage();
+        let mut usage = usage.map_err(|error| Trouble::Io("list the files", error))?;
+        let mut candidates = self.thin(snapshots, first, &mut usage)?;
+        candidates.truncate((candidates.len() + 1).saturating_sub(NEWEST));
+        candidates.retain(|number| *number >= first);
+        let age = Some(self.retention.age).filter(|age| !age.is_zero());
+        let old = self.last_older(&segments, age)?;
+        let by_age = candidates.iter().rev().find(|number| **number <= old).copied();
+        let by_room = self.exceeding(&usage, &candidates);
+        by_age.max(by_room).map_or(Ok(()), |number| self.move_bodies(number))
     }
 
-    /// The last segment that need not be kept; 0 if there is none.
-    fn expendable(&mut self, segments: &[u64]) -> Result<u64, Trouble> {
-        let Retention { bytes, age, tiers: _, compress: _ } = self.retention;
-        let old = self.last_older(segments, Some(age).filter(|age| !age.is_zero()))?;
-        let failed = |error| Trouble::Io("read a segment", error);
-        let mut total = 0;
-        for segment in segments {
-            total += self.archive.facts(*segment).map_err(failed)?.0;
+    /// Drops snapshots beside the one with which the journal begins and the newest: those that do not
+    /// give the bound a fair resolution, or take more than a fair part of it, wherever the journal is
+    /// covered most densely. Those that are left, ascending.
+    fn thin(
+        &self,
+        mut snapshots: Vec<u64>,
+        first: u64,
+        usage: &mut Usage,
+    ) -> Result<Vec<u64>, Trouble> {
+        let is_beyond = |snapshots: &[u64], usage: &Usage| {
+            let bytes: u64 =
+                snapshots.iter().map(|number| usage.of_kept(Shelf::Snapshots, *number)).sum();
+            snapshots.len() as u64 > SNAPSHOTS || bytes > self.retention.bytes / SNAPSHOT_SHARE
+        };
+        loop {
+            let Some(newest) = snapshots.len().checked_sub(NEWEST) else { return Ok(snapshots) };
+            // The one with which the journal begins is what replays begin with.
+            let begins = usize::from(snapshots.first().is_some_and(|number| number + 1 == first));
+            let middle = snapshots.get(begins..newest).unwrap_or_default();
+            // What a drop that was interrupted has left leads nowhere.
+            let unneeded = middle.iter().position(|number| *number + 1 < first).or_else(|| {
+                if self.retention.bytes == 0 {
+                    middle.iter().position(|number| !self.retention.keeps(*number, &self.archive))
+                } else if is_beyond(middle, usage) {
+                    let gap = |place: &usize| {
+                        let before = place.checked_sub(1).and_then(|at| snapshots.get(at));
+                        let after = snapshots.get(place + 1).copied().unwrap_or(u64::MAX);
+                        after.saturating_sub(before.copied().unwrap_or(first - 1))
+                    };
+                    (begins..newest).min_by_key(gap).map(|place| place - begins)
+                } else {
+                    None
+                }
+            });
+            let Some(place) = unneeded else { return Ok(snapshots) };
+            let number = snapshots.remove(begins + place);
+            let discarded = self.archive.discard(number);
+            discarded.map_err(|error| Trouble::Io("drop a snapshot", error))?;
+            usage.discard(Shelf::Snapshots, number);
         }
-        let mut last = 0;
-        for segment in segments.iter().take(segments.len().saturating_sub(1)) {
-            let (length, _) = self.archive.facts(*segment).map_err(failed)?;
-            let large = bytes > 0 && total > bytes;
-            if !large && *segment > old {
-                break;
-            }
-            total = total.saturating_sub(length);
-            last = *segment;
-        }
-        Ok(last)
     }
 
     /// The last of the segments, from the first on, that ended so long ago; 0 if there is none, or as

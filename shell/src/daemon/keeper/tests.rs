@@ -5,6 +5,7 @@ mod ageing;
 mod compressing;
 mod history;
 mod large;
+mod room;
 mod world;
 
 use pi_server_core::{Digest, State};

@@ -9,6 +9,7 @@ use pi_server_compress::is_compressed;
 use pi_server_core::record::{HEAD_BYTES, HEAD_SLOT_BYTES, SegmentHeader};
 
 use crate::journal::storage::{Disk, Segment, Shelf, SyncFile, View};
+use crate::journal::{Usage, segment_set_aside};
 
 const SECTOR: usize = 512;
 
@@ -269,6 +270,24 @@ impl FakeDisk {
         change(&mut file.durable);
     }
 
+    /// How much room every file takes; no operation of the daemon's.
+    pub(crate) fn used(&self) -> Usage {
+        let contents = self.contents.lock().unwrap();
+        let mut usage = Usage::default();
+        for (number, file) in &contents.segments {
+            usage.add_segment(*number, file.lock().unwrap().live.len() as u64);
+        }
+        for ((shelf, number), bytes) in &contents.kept {
+            usage.add_kept(*shelf, *number, bytes.len() as u64);
+        }
+        for (name, bytes) in &contents.set_aside {
+            usage.add_set_aside(segment_set_aside(name), bytes.len() as u64);
+        }
+        usage.add_other(contents.head.len() as u64);
+        usage.add_other(32);
+        usage
+    }
+
     /// Numbers of the files on a shelf.
     pub(crate) fn kept_numbers(&self, shelf: Shelf) -> Vec<u64> {
         let contents = self.contents.lock().unwrap();
@@ -417,6 +436,17 @@ impl Disk for FakeDisk {
     fn set_aside(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let file = (name.to_owned(), bytes.to_vec());
         self.at_once(|contents| contents.set_aside.push(file))
+    }
+
+    fn drop_set_aside(&self, segment: u64) -> io::Result<()> {
+        self.at_once(|contents| {
+            contents.set_aside.retain(|(name, _)| segment_set_aside(name) > segment);
+        })
+    }
+
+    fn usage(&self) -> io::Result<Usage> {
+        self.operation()?;
+        Ok(self.used())
     }
 
     fn read_head(&self) -> io::Result<Vec<u8>> {

@@ -32,6 +32,7 @@ impl Run {
             }
             self.transcripts.extend(client.disconnected());
         }
+        self.room()?;
         self.remember()?;
         self.stop()?;
         self.start()?;
@@ -62,6 +63,25 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    /// Once the keeper has done what there is to do, all files together are within the bound, or as
+    /// small as it said that they can be.
+    fn room(&mut self) -> Result<(), String> {
+        let bound = self.taste.retain_bytes;
+        let Some(daemon) = &mut self.daemon else { return Ok(()) };
+        // It has not looked yet at a journal of which nothing is settled, or after a restart.
+        if bound == 0 || daemon.snapshot().is_none() {
+            return Ok(());
+        }
+        let used = self.disk.used();
+        match daemon.floor() {
+            Some(floor) if used > floor => {
+                Err(format!("{used} bytes are taken, and {floor} are said to be the least"))
+            }
+            None if used > bound => Err(format!("{used} bytes are taken, and {bound} may be")),
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Every frame that anybody was sent must follow from the journal.

@@ -261,11 +261,12 @@ fn a_compressed_segment_ages_like_any_other_and_stays_compressed() {
 
 #[test]
 fn retention_counts_what_the_files_take() {
-    let (mut world, last) = kept(400);
-    assert!(last > 4);
-    let all = (last + 1) * u64::from(SEGMENT_BYTES);
-    let retention = Retention { bytes: all / 2, ..KEEP_ALL };
+    let (mut world, last) = kept(800);
+    let plain = world.disk.used().total();
     compress(&mut world, last);
+    let bytes = world.disk.used().total() + 6 * u64::from(SEGMENT_BYTES);
+    assert!(bytes < plain, "{bytes} of {plain}");
+    let retention = Retention { bytes, ..KEEP_ALL };
     let mut worker = world.worker(retention);
     world.retain(&mut worker);
     assert_eq!(world.disk.segment_numbers()[0], 1, "compressed, it is below the bound");

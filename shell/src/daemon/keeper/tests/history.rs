@@ -6,7 +6,8 @@ use pi_server_core::command::CommandKind;
 use pi_server_core::input::HistoryFilter;
 use serde_json::Value;
 
-use super::super::super::history::{Damaged, History, Search, check};
+use super::super::super::history::{Damaged, History, Search, build_first, check};
+use super::super::super::past::Past;
 use super::super::Retention;
 use super::world::{KEEP_ALL, World};
 use crate::journal::storage::{Disk as _, Shelf};
@@ -194,6 +195,56 @@ fn a_flipped_bit_in_any_byte_of_an_index_is_never_answered_from_and_it_is_made_a
     }
     let found = world.walk(world.machine().history(), &all()).expect("answered");
     assert_eq!(found[3..], world.walk(&whole, &all()).expect("memory")[3..]);
+}
+
+#[test]
+fn an_index_of_the_format_before_answers_the_same_until_its_segment_goes() {
+    let (mut world, last, whole) = indexed(700);
+    let filters = filters(world.middle_ms());
+    let expected: Vec<_> = filters
+        .iter()
+        .map(|filter| world.walk(world.machine().history(), filter).expect("answered"))
+        .collect();
+    let worker = world.worker(KEEP_ALL);
+    let (mut cursor, mut past) = (worker.archive.start(), Past::new().unbounded());
+    let (mut before, mut now) = (0, 0);
+    while cursor.segment < last {
+        worker.feed(&mut cursor, &mut past).ok().expect("fed");
+        let old = build_first(&cursor, past.history.take_finished());
+        before += old.len();
+        now += world.disk.bytes_kept(Shelf::History, cursor.segment).len();
+        if cursor.segment % 2 == 1 {
+            world.disk.damage_kept(Shelf::History, cursor.segment, |bytes| bytes.clone_from(&old));
+        }
+    }
+    // Pages of which little is used are most of these small ones.
+    assert!(now < before, "{now} of {before}");
+    world.restart();
+    for (filter, expected) in filters.iter().zip(&expected) {
+        let found = world.walk(world.machine().history(), filter).expect("answered");
+        assert_eq!(found, *expected, "{filter:?}");
+    }
+    assert!(!world.walk(&whole, &all()).expect("memory").is_empty());
+}
+
+#[test]
+fn an_index_takes_a_small_part_of_what_it_is_of() {
+    let mut world = World::with_segments_of(1 << 20);
+    world.mix(2_000);
+    let last = world.settle();
+    world.worker(KEEP_ALL).keep(last).ok().expect("kept");
+    let index = world.disk.bytes_kept(Shelf::History, last).len();
+    let worker = world.worker(KEEP_ALL);
+    let (mut cursor, mut past) = (worker.archive.start(), Past::new().unbounded());
+    let mut entries = std::collections::VecDeque::new();
+    while cursor.segment < last {
+        worker.feed(&mut cursor, &mut past).ok().expect("fed");
+        entries = past.history.take_finished();
+    }
+    let (count, before) = (entries.len(), build_first(&cursor, entries).len());
+    println!("{count} commands: {index} bytes, {} each; {before} before", index / count);
+    assert!(index * 3 < before, "{index} of {before}");
+    assert!(index / count < 60, "{index} for {count}");
 }
 
 #[test]

@@ -42,10 +42,15 @@ pub(super) struct World {
     pub(super) asked: Receiver<Asked>,
     boundary: u64,
     archive: Option<Archive>,
+    segment_bytes: u32,
 }
 
 impl World {
     pub(super) fn new() -> World {
+        World::with_segments_of(SEGMENT_BYTES)
+    }
+
+    pub(super) fn with_segments_of(segment_bytes: u32) -> World {
         let (ask, asked) = channel();
         let mut world = World {
             disk: FakeDisk::new(),
@@ -57,6 +62,7 @@ impl World {
             asked,
             boundary: 0,
             archive: None,
+            segment_bytes,
         };
         world.restart();
         let query = world.frame(r#"{"type":"create_session","id":"c","sessionId":"s"}"#);
@@ -99,6 +105,18 @@ impl World {
         }
     }
 
+    /// Answers that are stored under ids, each of so many bytes.
+    pub(super) fn answer_at_length(&mut self, count: u64, bytes: usize) {
+        for _ in 0..count {
+            self.count += 1;
+            let count = self.count;
+            let query = self.frame(&format!(r#"{{"type":"get_metrics","id":"m{count}"}}"#));
+            let answer = format!(r#"{{"n":{count},"x":"{}"}}"#, "x".repeat(bytes));
+            let kind = InputKind::Answered { query, answer: Answer::Data };
+            self.take(kind, answer.as_bytes());
+        }
+    }
+
     /// Puts everything on disk; the last segment that is settled.
     pub(super) fn settle(&mut self) -> u64 {
         self.machine_mut().commit().expect("committed");
@@ -111,13 +129,18 @@ impl World {
     pub(super) fn replayed(&mut self, snapshot: Option<u64>) -> Past {
         self.machine = None;
         let mut past = Past::new();
-        let opened = Journal::open_on(self.disk.clone(), settings(), &origin(), &mut |taken| {
-            if snapshot != Some(taken.cursor.segment) {
-                return Err(SnapshotError::Payload);
-            }
-            past = Past::restore(taken)?;
-            Ok(())
-        });
+        let opened = Journal::open_on(
+            self.disk.clone(),
+            settings(self.segment_bytes),
+            &origin(),
+            &mut |taken| {
+                if snapshot != Some(taken.cursor.segment) {
+                    return Err(SnapshotError::Payload);
+                }
+                past = Past::restore(taken)?;
+                Ok(())
+            },
+        );
         let journal = opened.expect("a journal").journal;
         let read = journal.replay(|input, previous| past.feed(input, previous).expect("the same"));
         let read = read.expect("read");
@@ -134,10 +157,15 @@ impl World {
     pub(super) fn try_restart(&mut self) -> Result<Facts, OpenError> {
         self.machine = None;
         let mut past = Past::new();
-        let opened = Journal::open_on(self.disk.clone(), settings(), &origin(), &mut |taken| {
-            past = Past::restore(taken)?;
-            Ok(())
-        })?;
+        let opened = Journal::open_on(
+            self.disk.clone(),
+            settings(self.segment_bytes),
+            &origin(),
+            &mut |taken| {
+                past = Past::restore(taken)?;
+                Ok(())
+            },
+        )?;
         let read = opened.journal.replay(|input, previous| {
             past.feed(input, previous).expect("the same");
         });
@@ -415,6 +443,7 @@ fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<
         times: Some(Box::new(times())),
         doubtful: 0,
         has_doubted: false,
+        growth: super::super::room::Growth::default(),
         asking: ask,
         shared,
         wake: Box::new(|| {}),
@@ -439,10 +468,10 @@ pub(super) fn agent(said: AgentSaid) -> InputKind {
     InputKind::Agent { agent: AgentNo(1), said }
 }
 
-fn settings() -> Settings {
+fn settings(segment_bytes: u32) -> Settings {
     Settings {
         durability: Durability::Process,
-        segment_bytes: SEGMENT_BYTES,
+        segment_bytes,
         background: false,
         waker: Arc::new(|| {}),
     }
