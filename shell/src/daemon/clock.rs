@@ -8,8 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pi_server_core::{Micros, WallOffset};
 
-/// How far the clock on the wall is from where it was, at least, when that is worth an input. As
-/// often, at most, is one taken: a clock that is set all the time does not fill the journal.
+/// How far the clock on the wall is from where it was, at least, when that is worth an input.
 const OFF: Duration = Duration::from_secs(1);
 
 /// Where time comes from.
@@ -44,8 +43,6 @@ pub(super) struct Clock {
     base: Micros,
     origin: Instant,
     last: Micros,
-    /// When the clock on the wall was last found elsewhere.
-    moved: Option<Instant>,
 }
 
 impl Clock {
@@ -55,7 +52,7 @@ impl Clock {
     pub(super) fn after(last: Micros, time: Rc<dyn Time>) -> Clock {
         let last = if last == Micros(0) { Micros(micros(time.wall())) } else { last };
         let origin = time.now();
-        Clock { time, base: last, origin, last, moved: None }
+        Clock { time, base: last, origin, last }
     }
 
     /// The time of the next input.
@@ -79,16 +76,10 @@ impl Clock {
 
     /// The offset, if the one in force is off by a second or more: the clock on the wall was set, or
     /// the machine was suspended.
-    pub(super) fn moved(&mut self, in_force: WallOffset) -> Option<WallOffset> {
+    pub(super) fn moved(&self, in_force: WallOffset) -> Option<WallOffset> {
         let offset = self.offset();
         let off = Duration::from_micros(offset.0.abs_diff(in_force.0));
-        let now = self.time.now();
-        let paused = self.moved.is_none_or(|before| now.saturating_duration_since(before) >= OFF);
-        if off < OFF || !paused {
-            return None;
-        }
-        self.moved = Some(now);
-        Some(offset)
+        (off >= OFF).then_some(offset)
     }
 
     fn reading(&self, now: Instant) -> Micros {

@@ -76,7 +76,7 @@ impl Machine {
 
     /// Where the clock on the wall is, if it is not where the core was told last and the journal has
     /// room to say so.
-    pub(super) fn moved(&mut self) -> Option<WallOffset> {
+    pub(super) fn moved(&self) -> Option<WallOffset> {
         if self.journal.is_nearly_full() {
             return None;
         }

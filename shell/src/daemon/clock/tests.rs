@@ -83,7 +83,7 @@ fn time_goes_on_where_the_last_life_left_it_whatever_the_wall_says() {
 }
 
 #[test]
-fn a_wall_clock_that_moves_is_noticed_from_a_second_on_and_once_a_second() {
+fn a_wall_clock_that_moves_is_noticed_from_a_second_on() {
     let hands = Hands::new();
     let mut clock = Clock::after(Micros(micros(BEGIN)), hands.clone());
     clock.tick();
@@ -93,9 +93,7 @@ fn a_wall_clock_that_moves_is_noticed_from_a_second_on_and_once_a_second() {
     hands.wall.set(BEGIN + Duration::from_secs(2));
     assert!(clock.moved(known).is_some());
     hands.wall.set(BEGIN);
-    assert_eq!(clock.moved(WallOffset(2_000_000)), None, "that was just now");
-    hands.pass(Duration::from_secs(1));
-    assert!(clock.moved(WallOffset(2_000_000)).is_some());
+    assert!(clock.moved(WallOffset(2_000_000)).is_some(), "back again");
     // A suspension looks like a clock that was set: the monotonic clock has stood still.
     hands.pass(HOUR);
     hands.wall.set(hands.wall.get() + 8 * HOUR);
