@@ -95,7 +95,7 @@ impl<'a> World<'a> {
     pub fn next(&mut self, deadline: Option<Micros>) -> Input {
         let kind = self.next_kind(deadline);
         self.seq = Seq(self.seq.0 + 1);
-        if let InputKind::Tick = kind {
+        if let InputKind::Tick | InputKind::Wall { .. } = kind {
             // The choice of the tick has set the time.
         } else {
             self.pass_time();
@@ -261,10 +261,10 @@ impl<'a> World<'a> {
             Act::Tick => deadline.map(|_| self.tick(deadline)),
             Act::EarlyTick => {
                 // A clock on the wall that is set takes turns with it, which costs no choice.
+                self.now = Micros(self.now.0 + 1);
                 if self.seq.0.is_multiple_of(3) {
                     return Some(InputKind::Wall { offset: self.wall() });
                 }
-                self.now = Micros(self.now.0 + 1);
                 Some(InputKind::Tick)
             }
             Act::Jump => {
