@@ -283,6 +283,7 @@ impl Daemon {
         while let Some((seq, output)) = self.machine.release(durable) {
             self.hands.perform(seq, &output, &self.machine, now);
         }
+        self.hands.hand_out();
     }
 
     /// Counts a turn that began then.

@@ -52,6 +52,10 @@ pub(super) struct Peer {
     pub(super) is_dirty: bool,
     /// It is in the list of those with more to read.
     pub(super) is_listed: bool,
+    /// It is in the list of those who have not read all that is for them of the log.
+    pub(super) is_behind: bool,
+    /// It has followed the log.
+    pub(super) is_member: bool,
 }
 
 #[derive(Debug)]
@@ -136,6 +140,8 @@ impl Peer {
             has_more: false,
             is_dirty: false,
             is_listed: false,
+            is_behind: false,
+            is_member: false,
         }
     }
 

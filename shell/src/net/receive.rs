@@ -173,10 +173,8 @@ impl Net {
         let Some(mut peer) = self.peers.remove(slot) else { return };
         peer.say_closed(happened);
         self.talking -= u64::from(peer.counts());
-        if self.admitted.contains(&slot) {
-            self.admitted.retain(|other| *other != slot);
-            self.members[peer.outbox.framing().index()] -= 1;
-        }
+        self.followers.remove(&slot);
+        self.members[peer.outbox.framing().index()] -= usize::from(peer.is_member);
         // The socket is closed right after, which ends its registration too.
         if let Some(registry) = &self.registry {
             let _ = peer.socket().deregister(registry);

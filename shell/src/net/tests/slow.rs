@@ -205,3 +205,42 @@ fn a_thousand_clients_hear_a_broadcast_and_each_is_heard() {
     world.until(|world| world.net.is_empty().then_some(()));
     assert_eq!(world.happened.len(), 1_000, "each is closed once");
 }
+
+#[test]
+fn clients_that_get_nothing_cost_nothing_and_others_a_step_per_turn() {
+    let mut world = world();
+    let (all, mut hears_all) = world.web();
+    let (some, mut hears_some) = world.web();
+    world.net.dismiss(some);
+    let mut idle = Vec::new();
+    for _ in 0..100 {
+        let (link, client) = world.unix();
+        world.net.dismiss(link);
+        idle.push(client);
+    }
+    world.turn();
+    world.net.served = 0;
+    let turns = 50;
+    for turn in 0..turns {
+        for seq in 1..=30 {
+            let entry = world.net.broadcast(Seq(turn * 30 + seq), format!("{seq}").as_bytes());
+            if seq == 7 {
+                world.net.give(some, &[entry]);
+                world.net.own(some, entry);
+            }
+            world.net.own(all, entry);
+        }
+        world.net.flush();
+        assert_eq!(world.net.served as u64, 2 * (turn + 1), "a step for each that gets something");
+    }
+    for _ in 0..turns {
+        assert_eq!(world.received(&mut hears_some), "7");
+        for seq in 1..=30 {
+            assert_eq!(world.received(&mut hears_all), format!("{seq}"));
+        }
+    }
+    assert_eq!(world.net.kept_bytes(), 0);
+    for client in &mut idle {
+        assert_eq!(client.frame(), None);
+    }
+}
