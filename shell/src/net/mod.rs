@@ -4,6 +4,9 @@
 //! [`Net`] turns what sockets say into [`Happened`] and queues frames for them. It knows framing,
 //! who may come in and how much each client is behind; it knows nothing of commands.
 //!
+//! Each client has a share of a turn: so many bytes, and so many frames. What it says beyond that waits
+//! for later turns, and until then it is not read from, so a client that floods waits for itself.
+//!
 //! A turn of the loop: [`Net::poll`] for each readiness event, [`Net::tick`] once, then the frames
 //! of the turn ([`Net::send`], [`Net::broadcast`], [`Net::event`]), then [`Net::flush`].
 //!
@@ -22,6 +25,7 @@
 mod bind;
 mod config;
 mod framing;
+mod held;
 mod http;
 mod lines;
 mod log;
@@ -49,6 +53,7 @@ pub use socket::{Ready, Stream};
 
 use bind::UnixDoor;
 use framing::FRAMINGS;
+use held::Held;
 use log::{Log, Span};
 use peer::Peer;
 use peers::Peers;
@@ -190,6 +195,8 @@ pub struct Net {
     has_broadcast: bool,
     /// Slots of clients that have more to read.
     backlog: Vec<u32>,
+    /// What clients said beyond their shares of a turn.
+    held: Held,
     lagging: BTreeSet<Link>,
     /// What happened outside polls and ticks.
     pending: Vec<Happened>,
@@ -255,6 +262,7 @@ impl Net {
             dirty: Vec::new(),
             has_broadcast: false,
             backlog: Vec::new(),
+            held: Held::new(),
             lagging: BTreeSet::new(),
             pending: Vec::new(),
             talking: 0,

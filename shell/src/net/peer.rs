@@ -20,6 +20,8 @@ use super::{Happened, Link};
 
 /// Slices written in one call.
 const SLICES_MAX: usize = 64;
+/// Bytes that are read at first, and from a client that says much in few bytes.
+const READ_BYTES_MIN: usize = 4 << 10;
 
 /// A client.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub(super) struct Peer {
     is_read: bool,
     /// There may be something to read that will not be announced again.
     has_more: bool,
+    /// How much is read at a time.
+    read_bytes: usize,
     /// It is in the list of those with something to write.
     pub(super) is_dirty: bool,
     /// It is in the list of those with more to read.
@@ -138,6 +142,7 @@ impl Peer {
             is_hung_up: false,
             is_read: false,
             has_more: false,
+            read_bytes: READ_BYTES_MIN,
             is_dirty: false,
             is_listed: false,
             is_behind: false,

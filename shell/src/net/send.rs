@@ -126,7 +126,8 @@ impl Net {
         }
         let close = |peer: &mut Peer, scene: &Scene<'_>| peer.close(code, reason, scene);
         if self.with(link.slot, self.now, close) == Some(true) {
-            self.pending.push(Happened::Closed { link });
+            let closed = Happened::Closed { link };
+            self.held.behind(link, &mut self.pending, |happened| happened.push(closed));
         }
         self.lagging.remove(&link);
         self.mark_dirty(link.slot);

@@ -1,12 +1,14 @@
 //! The daemon under load, beside servers that only echo, in turns: one command at a time on one
-//! connection, and 64 connections with 16 commands in flight each. Also its memory when idle.
+//! connection, and 64 connections with 16 commands in flight each. Also its memory when idle, and what
+//! it costs that connections want different things.
 //!
 //! ```text
 //! cargo bench -p pi-server-tests --bench load
 //! ```
 //!
 //! `LOAD_SECONDS` is how long each of the runs takes (default 3), `LOAD_ROUNDS` how many there are of
-//! each (default 3, of which the median counts). Every answer is checked, and at the end of a run
+//! each (default 3, of which the median counts). `LOAD_INTERESTS=1` runs only the part about interests.
+//! Every answer is checked, and at the end of a run
 //! every lifecycle frame has come.
 
 #![allow(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "figures for people")]
@@ -19,7 +21,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use driver::{Load, Measured};
+use driver::{Load, Measured, Work};
 use pi_server_tests::{Daemon, Setup, programs};
 
 /// The argument with which this program is the echo.
@@ -31,9 +33,19 @@ fn main() {
     }
     let seconds = Duration::from_secs(number("LOAD_SECONDS", 3));
     let rounds = number("LOAD_ROUNDS", 3);
+    let single = Load {
+        connections: 1,
+        in_flight: 1,
+        fan_out: false,
+        crowd: 0,
+        work: Work::Health,
+        seconds,
+    };
+    let many = Load { connections: 64, in_flight: 16, fan_out: true, ..single };
+    if std::env::var_os("LOAD_INTERESTS").is_some() {
+        return interests(many, rounds);
+    }
     idle();
-    let single = Load { connections: 1, in_flight: 1, fan_out: false, seconds };
-    let many = Load { connections: 64, in_flight: 16, fan_out: true, seconds };
     let (mut daemon, mut echo) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         echo.push(Server::echo().run(single));
@@ -55,6 +67,33 @@ fn main() {
     let fan_out = told("the transport alone", &mut fan_out);
     let ours = told("pi-server", &mut daemon);
     println!("  throughput: {:.2} of the transport alone", ours.per_second / fan_out.per_second);
+    interests(many, rounds);
+}
+
+/// The same frames for the same connections, beside others that want nothing of them, and for another
+/// reason: none of it may cost more than a tenth.
+fn interests(many: Load, rounds: u64) {
+    for (connections, in_flight) in [(64, 16), (256, 4)] {
+        let load = Load { connections, in_flight, ..many };
+        println!("\n{connections} connections, {in_flight} commands in flight each, by interest");
+        let loads = [
+            ("all to all", load),
+            ("beside 60 idle ones: own, related, none", Load { crowd: 60, ..load }),
+            ("all to all, of 16 sessions", Load { work: Work::States, ..load }),
+            ("related, subscribed to all 16", Load { work: Work::StatesOfRelated, ..load }),
+        ];
+        let mut runs = [const { Vec::new() }; 4];
+        for _ in 0..rounds {
+            for (runs, (_, load)) in runs.iter_mut().zip(loads) {
+                runs.push(Server::daemon().run(load));
+            }
+        }
+        let medians: Vec<Measured> =
+            loads.iter().zip(&mut runs).map(|((name, _), measured)| told(name, measured)).collect();
+        for pair in medians.chunks(2) {
+            println!("  throughput: {:.2} of all to all", pair[1].per_second / pair[0].per_second);
+        }
+    }
 }
 
 fn number(name: &str, default: u64) -> u64 {

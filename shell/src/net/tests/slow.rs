@@ -22,14 +22,19 @@ fn a_client_that_leaves_answers_unread_is_not_read_from() {
         }
         answered
     };
-    client.write("question\n".repeat(1_000).as_bytes());
-    world.until(|world| (answer_all(world) == 1_000).then_some(()));
+    client.write("question\n".repeat(2_000).as_bytes());
+    world.until(|world| (answer_all(world) >= 100).then_some(()));
     // The answers to what came in one read are queued; what comes later stays in the socket.
-    client.write("question\n".repeat(1_000).as_bytes());
     for _ in 0..100 {
         world.turn();
+        answer_all(&mut world);
     }
-    assert_eq!(answer_all(&mut world), 1_000);
+    let queued = answer_all(&mut world);
+    assert!(queued < 1_000, "{queued} answers of 10 kB are queued");
+    for _ in 0..10 {
+        world.turn();
+        assert_eq!(answer_all(&mut world), queued);
+    }
     let mut received = 0;
     world.until(|world| {
         received += client.frame().map_or(0, |frame| {
