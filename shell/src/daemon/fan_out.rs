@@ -68,7 +68,7 @@ impl FanOut {
             for link in audiences.choosy().filter_map(|conn| links.link(conn)) {
                 net.give(link, &self.announcements);
             }
-            self.announcements.clear();
+            self.announcements = Vec::new();
         }
         while let Some((session, entries)) = self.sessions.pop_first() {
             for link in audiences.related(&session).filter_map(|conn| links.link(conn)) {

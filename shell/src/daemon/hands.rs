@@ -24,6 +24,9 @@ use crate::net::{Link, Net};
 /// Records that one turn of the loop reads for clients that catch up.
 const CATCH_UP_RECORDS: usize = 4_096;
 
+/// Bytes of memory that are kept for the rendering of frames.
+const JSON_KEPT: usize = 64 << 10;
+
 /// Everything that can be done to the world.
 pub(super) struct Hands {
     pub(super) net: Net,
@@ -112,6 +115,8 @@ impl Hands {
 
     /// Hands out what was performed: after the last output of a turn.
     pub(super) fn hand_out(&mut self) {
+        self.json.clear();
+        self.json.shrink_to(JSON_KEPT);
         self.fan_out.hand_out(&self.audiences, &self.links, &mut self.net);
     }
 

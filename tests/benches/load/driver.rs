@@ -129,8 +129,9 @@ fn set_up(
     (mut stream, mut input): (TcpStream, Vec<u8>),
     commands: Vec<String>,
 ) -> (TcpStream, Vec<u8>) {
+    let port = stream.local_addr().expect("a connected socket").port();
     for (number, command) in commands.into_iter().enumerate() {
-        let id = format!(r#""id":"{SET_UP}{number}""#);
+        let id = format!(r#""id":"{SET_UP}{port}-{number}""#);
         let frame = format!("{{{id},{command}}}");
         let length = u8::try_from(frame.len()).expect("a short frame");
         stream.write_all(&[0x81, 0x80 | length, 0, 0, 0, 0]).expect("a command is sent");
