@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
@@ -31,6 +32,8 @@ pub(crate) enum Work {
     States,
     /// The same, and each connection is subscribed to all sessions, with the interest `related`.
     StatesOfRelated,
+    /// `health_check`; each connection has the interest `own`.
+    HealthOfOwn,
 }
 
 /// Sessions that there are where sessions are asked for.
@@ -73,9 +76,19 @@ pub(crate) fn connect(address: SocketAddr, path: &str) -> (TcpStream, Vec<u8>) {
 pub(crate) fn run(address: SocketAddr, path: &str, greeting: usize, load: Load) -> Measured {
     let mut poll = Poll::new().expect("an event queue");
     let _crowd = crowd(address, path, load);
-    let mut clients: Vec<Client> = (0..load.connections)
-        .map(|number| Client::new(number, address, path, (greeting, load.work), &poll))
-        .collect();
+    let lines: Vec<_> =
+        (0..load.connections).map(|_| prepare(connect(address, path), load.work)).collect();
+    let mut clients = Vec::new();
+    for (number, line) in lines.into_iter().enumerate() {
+        // Only now, or each would be sent what the others did to be prepared.
+        let line = match interest(load.work) {
+            Some(interest) => set_up(line, vec![set_interest(interest)]),
+            None => line,
+        };
+        let greeting =
+            if load.work == Work::Health || load.work == Work::States { greeting } else { 0 };
+        clients.push(Client::new(number, line, (greeting, load.work), &poll));
+    }
     let mut run = Run {
         measured_from: Instant::now() + WARM_UP,
         until: Instant::now() + WARM_UP + load.seconds,
@@ -102,6 +115,95 @@ pub(crate) fn run(address: SocketAddr, path: &str, greeting: usize, load: Load) 
     run.measured()
 }
 
+/// What a client that floods sends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Flood {
+    /// Commands.
+    Commands,
+    /// Commands with an idempotency key each.
+    Keyed,
+    /// What is no command.
+    Malformed,
+}
+
+/// A client that sends as much as it can, and reads what comes, until this is dropped.
+pub(crate) struct Flooder {
+    stream: TcpStream,
+    threads: Vec<JoinHandle<u64>>,
+}
+
+impl Flooder {
+    /// Begins to flood.
+    pub(crate) fn start(address: SocketAddr, path: &str, flood: Flood) -> Flooder {
+        let (stream, _) = connect(address, path);
+        let create = r#""type":"create_session","sessionId":"flooded""#.to_owned();
+        let (stream, _) = set_up((stream, Vec::new()), vec![create]);
+        let clone = || stream.try_clone().expect("a socket can be shared");
+        let (mut reads, mut writes) = (clone(), clone());
+        let reader = std::thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            let mut bytes = 0;
+            while let Ok(read @ 1..) = reads.read(&mut buffer) {
+                bytes += read as u64;
+            }
+            bytes
+        });
+        let writer = std::thread::spawn(move || {
+            let mut sent = 0;
+            loop {
+                let mut bytes = Vec::new();
+                for _ in 0..64 {
+                    sent += 1;
+                    let frame = match flood {
+                        Flood::Commands => format!(r#"{{"id":"f{sent}","type":"health_check"}}"#),
+                        Flood::Keyed => format!(
+                            r#"{{"id":"f{sent}","type":"get_state","sessionId":"flooded","idempotencyKey":"{sent}"}}"#
+                        ),
+                        Flood::Malformed => "{".to_owned(),
+                    };
+                    let length = u8::try_from(frame.len()).expect("a short frame");
+                    bytes.extend_from_slice(&[0x81, 0x80 | length, 0, 0, 0, 0]);
+                    bytes.extend_from_slice(frame.as_bytes());
+                }
+                if writes.write_all(&bytes).is_err() {
+                    return sent;
+                }
+            }
+        });
+        Flooder { stream, threads: vec![writer, reader] }
+    }
+
+    /// Ends the flood and returns how many frames were sent.
+    pub(crate) fn stop(self) -> u64 {
+        self.stream.shutdown(Shutdown::Both).expect("a socket can be shut");
+        let ended = self.threads.into_iter().map(|thread| thread.join().expect("no panic"));
+        ended.collect::<Vec<_>>()[0]
+    }
+}
+
+/// The interest that each connection of a load has, if it is not the one that it has by itself.
+fn interest(work: Work) -> Option<&'static str> {
+    match work {
+        Work::Health | Work::States => None,
+        Work::StatesOfRelated => Some("related"),
+        Work::HealthOfOwn => Some("own"),
+    }
+}
+
+fn set_interest(interest: &str) -> String {
+    format!(r#""type":"set_interest","lifecycle":"{interest}""#)
+}
+
+/// Subscribes a connection to what its load needs.
+fn prepare(line: (TcpStream, Vec<u8>), work: Work) -> (TcpStream, Vec<u8>) {
+    if work != Work::StatesOfRelated {
+        return line;
+    }
+    let subscribe =
+        (0..SESSIONS).map(|number| format!(r#""type":"switch_session","sessionId":"s{number}""#));
+    set_up(line, [set_interest("none")].into_iter().chain(subscribe).collect())
+}
+
 /// Opens the sessions, and the connections that do nothing.
 fn crowd(address: SocketAddr, path: &str, load: Load) -> Vec<TcpStream> {
     let create = (0..SESSIONS)
@@ -113,7 +215,7 @@ fn crowd(address: SocketAddr, path: &str, load: Load) -> Vec<TcpStream> {
     }
     for number in 0..load.crowd {
         let interest = ["own", "related", "none"][number % 3];
-        let mut commands = vec![format!(r#""type":"set_interest","lifecycle":"{interest}""#)];
+        let mut commands = vec![set_interest(interest)];
         // Some are subscribed to a session of which nothing is asked.
         if load.work == Work::Health && number % 2 == 0 {
             let session = number % SESSIONS;
@@ -198,21 +300,12 @@ struct Client {
 impl Client {
     fn new(
         number: usize,
-        address: SocketAddr,
-        path: &str,
-        (mut greeting, work): (usize, Work),
+        (stream, input): (TcpStream, Vec<u8>),
+        (greeting, work): (usize, Work),
         poll: &Poll,
     ) -> Client {
-        let (mut stream, mut input) = connect(address, path);
-        if work == Work::StatesOfRelated {
-            let subscribe = (0..SESSIONS)
-                .map(|number| format!(r#""type":"switch_session","sessionId":"s{number}""#));
-            let interest = r#""type":"set_interest","lifecycle":"related""#.to_owned();
-            (stream, input) = set_up((stream, input), subscribe.chain([interest]).collect());
-            greeting = 0;
-        }
         let command = match work {
-            Work::Health => r#""type":"health_check""#.to_owned(),
+            Work::Health | Work::HealthOfOwn => r#""type":"health_check""#.to_owned(),
             Work::States | Work::StatesOfRelated => {
                 format!(r#""type":"get_state","sessionId":"s{}""#, number % SESSIONS)
             }

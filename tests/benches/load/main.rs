@@ -7,9 +7,9 @@
 //! ```
 //!
 //! `LOAD_SECONDS` is how long each of the runs takes (default 3), `LOAD_ROUNDS` how many there are of
-//! each (default 3, of which the median counts). `LOAD_INTERESTS=1` runs only the part about interests.
-//! Every answer is checked, and at the end of a run
-//! every lifecycle frame has come.
+//! each (default 3, of which the median counts). `LOAD_ONLY=interests` and
+//! `LOAD_ONLY=floods` run one part only. Every answer is checked, and at the end of a run every
+//! lifecycle frame has come.
 
 #![allow(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -21,7 +21,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use driver::{Load, Measured, Work};
+use driver::{Flood, Flooder, Load, Measured, Work};
 use pi_server_tests::{Daemon, Setup, programs};
 
 /// The argument with which this program is the echo.
@@ -42,10 +42,11 @@ fn main() {
         seconds,
     };
     let many = Load { connections: 64, in_flight: 16, fan_out: true, ..single };
-    if std::env::var_os("LOAD_INTERESTS").is_some() {
-        return interests(many, rounds);
+    match std::env::var("LOAD_ONLY").as_deref() {
+        Ok("interests") => return interests(many, rounds),
+        Ok("floods") => return floods(single, rounds),
+        _ => idle(),
     }
-    idle();
     let (mut daemon, mut echo) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         echo.push(Server::echo().run(single));
@@ -68,6 +69,27 @@ fn main() {
     let ours = told("pi-server", &mut daemon);
     println!("  throughput: {:.2} of the transport alone", ours.per_second / fan_out.per_second);
     interests(many, rounds);
+    floods(single, rounds);
+}
+
+/// One client that asks one thing at a time, alone and beside one that floods.
+fn floods(single: Load, rounds: u64) {
+    println!("\none command at a time, beside a client that floods");
+    let load = Load { work: Work::HealthOfOwn, ..single };
+    let mut alone = Vec::new();
+    let mut beside =
+        [Flood::Commands, Flood::Keyed, Flood::Malformed].map(|kind| (kind, Vec::new()));
+    for _ in 0..rounds {
+        alone.push(Server::daemon().run(load));
+        for (flood, runs) in &mut beside {
+            runs.push(Server::daemon().run_beside(load, *flood));
+        }
+    }
+    let alone = told("alone", &mut alone);
+    for (flood, mut runs) in beside {
+        let measured = told(&format!("beside a flood: {flood:?}"), &mut runs);
+        println!("  p99: {:.2} times that of alone", ratio(measured.p99, alone.p99));
+    }
 }
 
 /// The same frames for the same connections, beside others that want nothing of them, and for another
@@ -206,6 +228,14 @@ impl Server {
             .expect("the example can be run");
         pi_server_tests::until("the echo listens", || TcpStream::connect(address).is_ok());
         Server { address, path: "/".into(), greeting: 1, runs: Running::Child(child) }
+    }
+
+    fn run_beside(self, load: Load, flood: Flood) -> Measured {
+        let flooder = Flooder::start(self.address, &self.path, flood);
+        let measured = driver::run(self.address, &self.path, self.greeting, load);
+        let sent = flooder.stop();
+        assert!(sent > 0, "it floods");
+        measured
     }
 
     fn run(self, load: Load) -> Measured {
