@@ -23,6 +23,9 @@ const MALFORMED_BYTES_MAX: usize = 64 << 10;
 /// A deadline that a tick did not move is not tried again before.
 const TICK_PAUSE: Duration = Duration::from_millis(1);
 
+/// Events of a turn for which memory is kept.
+const EVENTS_KEPT: usize = 2 << 10;
+
 /// Everything that a turn needs.
 pub(super) struct Daemon {
     pub(super) machine: Machine,
@@ -117,6 +120,7 @@ impl Daemon {
         for Heard { agent, said, body } in heard.drain(..) {
             self.take(InputKind::Agent { agent, said }, &body)?;
         }
+        heard.shrink_to(EVENTS_KEPT);
         self.turn.heard = heard;
         let answers: Vec<_> = self.hands.queries.drain().collect();
         for answered in answers {
@@ -127,6 +131,7 @@ impl Daemon {
         for what in happened.drain(..) {
             self.arrive(what)?;
         }
+        happened.shrink_to(EVENTS_KEPT);
         self.turn.happened = happened;
         self.bid_farewell()?;
         self.heed_signals()?;
@@ -288,6 +293,7 @@ impl Daemon {
         while let Some((seq, output)) = self.machine.release(durable) {
             self.hands.perform(seq, &output, &self.machine, now);
         }
+        self.hands.hand_out();
     }
 
     /// Counts a turn that began then.

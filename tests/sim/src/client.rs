@@ -192,6 +192,23 @@ impl Client {
         }
     }
 
+    /// Sends so many commands at once that others who read slowly fall behind.
+    pub fn flood(&mut self, entropy: &mut Entropy<'_>) {
+        let Some(line) = self.line.as_mut().filter(|line| !line.half_closed) else { return };
+        let count = 20 + entropy.below(120);
+        let session = entropy.below(3);
+        for _ in 0..count {
+            let id = format!("c{}-{}", self.number, self.next);
+            self.next += 1;
+            let rest = match entropy.below(3) {
+                0 => r#""type":"health_check""#.to_owned(),
+                1 => format!(r#""type":"get_state","sessionId":"s{session}""#),
+                _ => format!(r#""type":"set_session_name","sessionId":"s{session}","name":"n""#),
+            };
+            line.send(format!(r#"{{"id":"{id}",{rest}}}"#).as_bytes());
+        }
+    }
+
     /// Sends an earlier command again.
     pub fn again(&mut self, entropy: &mut Entropy<'_>) -> bool {
         let Some(line) = self.line.as_mut().filter(|line| !line.half_closed) else { return false };

@@ -203,6 +203,9 @@ impl Run {
             if self.peace {
                 continue;
             }
+            if self.entropy.once_in(self.taste.flood) {
+                self.clients[at].flood(&mut self.entropy);
+            }
             if self.entropy.once_in(self.taste.send) {
                 let count = if self.entropy.once_in(12) { 1 + self.entropy.below(12) } else { 1 };
                 for _ in 0..count {
