@@ -8,6 +8,7 @@
 #   sim          the daemon in a faulty world  SEEDS=10000 from seed SEEDS_FROM=0
 #   fuzz         all fuzz targets together  FUZZ_SECONDS=3600
 #   concurrency  many clients at once       ROUNDS=400
+#   ids          a million mutations behind one
 #   crashes      simulated crashes          CRASHES=100000
 #   kills        kill -9 under load         KILLS=1000
 #   planted      every planted fault
@@ -18,7 +19,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 parts=("$@")
-[[ $# -gt 0 ]] || parts=(model sim fuzz concurrency crashes kills planted mutants)
+[[ $# -gt 0 ]] || parts=(model sim fuzz concurrency ids crashes kills planted mutants)
 log=target/campaign
 mkdir -p "$log"
 commit=$(git rev-parse --short HEAD)
@@ -70,6 +71,12 @@ concurrency() {
     grep -E '^[0-9]+ inputs' "$log/concurrency.txt" | while read -r figures; do
         printf '| many clients | %s | clean |\n' "$figures"
     done
+}
+
+ids() {
+    quietly ids cargo test --locked --release -p pi-server-tests --features campaign --test e2e \
+        a_mutation_runs_once_after_a_million_others
+    printf '| a million mutations behind one | %d s | clean |\n' $((SECONDS - start))
 }
 
 crashes() {

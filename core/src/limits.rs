@@ -169,7 +169,7 @@ impl Limits {
 }
 
 /// How many groups of later bounds there are. A number, so that one more group is seen in a review.
-const GROUPS_MAX: u32 = 1;
+const GROUPS_MAX: u32 = 2;
 const _: () =
     assert!(Limits::GROUP_ENDS.len() == GROUPS_MAX as usize + 1, "count the groups again");
 
@@ -207,9 +207,9 @@ limits! {
     lane_waiting_max = 1_000, 1..=1_000_000;
     /// Requests that wait for the answer of one command that is in flight (replays).
     waiters_per_command_max = 100, 1..=100_000;
-    /// Stored outcomes; the oldest is forgotten first, and its id then answers `outcome_expired`.
+    /// Stored outcomes, since rule set 2 of mutations only; older ones are looked up in the journal.
     outcomes_max = 2_000, 1..=1_000_000;
-    /// Forgotten ids that still answer `outcome_expired` and do not run again.
+    /// Forgotten ids that still answer `outcome_expired` and do not run again, under rule set 1.
     forgotten_max = 20_000, 0..=10_000_000;
     /// Live idempotency keys.
     idempotency_keys_max = 10_000, 1..=1_000_000;
@@ -279,4 +279,10 @@ limits! {
     agents_starting_max = 4, 1..=1_000;
     /// How long an agent that has nothing to do is kept, in milliseconds.
     agent_idle_ms = 900_000, 1..=604_800_000;
+    @later
+    /// Stored outcomes of reads; the oldest is forgotten first, and its id is then new.
+    read_outcomes_max = 1_000, 1..=1_000_000;
+    /// Ids of commands that changed something and are neither stored any more nor in an index of the
+    /// journal yet.
+    unindexed_ids_max = 100_000, 10..=250_000;
 }

@@ -73,13 +73,15 @@ fn every_script_does_what_it_says() {
 #[test]
 fn counts_are_what_happened() {
     let text = "\
-t1 boot rate=off outcomes_max=2 forgotten_max=4
+t1 boot rate=off outcomes_max=2 read_outcomes_max=1
 t2 open
-t3 command c2 \"1\" health_check key \"k\"
-t4 command c2 \"2\" health_check
-t5 command c2 \"3\" health_check
-t6 command c2 \"4\" health_check
-t7 command c2 \"5\" health_check
+t3 command c2 \"1\" set_interest own key \"k\"
+t4 command c2 \"2\" set_interest own
+t5 command c2 \"3\" set_interest own
+t6 command c2 \"4\" set_interest own
+t7 command c2 \"5\" set_interest own
+t8 command c2 \"6\" health_check
+t9 command c2 \"7\" health_check
 ";
     let script = parse_script(text).unwrap();
     let (mut state, mut outputs) = (State::new(), Outputs::new());
@@ -87,10 +89,12 @@ t7 command c2 \"5\" health_check
         state.step(&step.input, &mut outputs);
     }
     let metrics = state.metrics();
-    let counts = (metrics.outcomes, metrics.forgotten, metrics.idempotency_keys);
-    // Three ids are forgotten; the outcome of the first can still be asked for by its key.
-    assert_eq!(counts, (3, 3, 1));
+    let counts = (metrics.outcomes, metrics.unindexed, metrics.idempotency_keys);
+    // Three ids wait for an index; the outcome of the first can still be asked for by its key. Of the
+    // two reads one is stored.
+    assert_eq!(counts, (4, 3, 1));
+    assert_eq!(metrics.forgotten, 0);
     let lanes: Vec<_> =
         state.lanes().map(|lane| (lane.name.to_string(), lane.last_sequence)).collect();
-    assert_eq!(lanes, [("server".to_owned(), 5)]);
+    assert_eq!(lanes, [("server".to_owned(), 7)]);
 }

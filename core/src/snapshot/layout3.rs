@@ -286,7 +286,8 @@ impl From<Identity> for layout4::Identity {
         let stored = |(number, old): (CommandNo, Stored)| {
             let Stored { envelope, session, outcome, client, by_id, by_key } = old;
             let by_id = by_id.is_some();
-            layout4::Stored { number, envelope, session, outcome, client, by_id, by_key }
+            let ended = Seq(0);
+            layout4::Stored { number, envelope, session, outcome, client, by_id, by_key, ended }
         };
         let key = |(scope, KeyState { command, expires })| layout4::Key {
             scope,
@@ -297,8 +298,10 @@ impl From<Identity> for layout4::Identity {
         layout4::Identity {
             seed,
             forgotten: ids.forgotten,
+            parked: Vec::new(),
             outcomes: outcomes.into_iter().map(stored).collect(),
             stored_order,
+            read_order: Vec::new(),
             keys: keys.into_iter().map(key).collect(),
             expiring,
             indexed: Seq(0),

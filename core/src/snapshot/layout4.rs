@@ -230,9 +230,15 @@ pub(crate) struct Identity {
     pub(crate) seed: Option<u64>,
     /// Hashes of ids that answer `outcome_expired`, oldest first.
     pub(crate) forgotten: Vec<u64>,
+    /// Ids of commands that changed something, not stored any more and not known to be indexed: the input
+    /// in whose step each ended, and its hash, in that order.
+    pub(crate) parked: Vec<(Seq, u64)>,
     pub(crate) outcomes: Vec<Stored>,
     /// Stored commands that are found by id, in the order of their ends.
     pub(crate) stored_order: Vec<CommandNo>,
+    /// Stored reads that are found by id, in the order of their ends; under rule set 1 they are among
+    /// the others.
+    pub(crate) read_order: Vec<CommandNo>,
     pub(crate) keys: Vec<Key>,
     /// Keys whose commands have ended, soonest expiry first.
     pub(crate) expiring: Vec<(Micros, Scope)>,
@@ -250,6 +256,8 @@ pub(crate) struct Stored {
     pub(crate) client: Text,
     pub(crate) by_id: bool,
     pub(crate) by_key: bool,
+    /// The input in whose step the command ended; 0 under rule set 1.
+    pub(crate) ended: Seq,
 }
 
 /// A live idempotency key.

@@ -16,7 +16,7 @@ use crate::command::{Class, CommandKind, Executor, Plane, Target};
 use crate::failure::{Bucket, Failure};
 use crate::frame::{CommandName, Frame, Outcome, Phase};
 use crate::ids::{BodyRef, CommandNo, ConnId, Text};
-use crate::input::{Details, Earlier, Envelope, Malformed};
+use crate::input::{Details, Earlier, Envelope, Malformed, RuleSet};
 use crate::output::{Audience, Outputs};
 use crate::snapshot::outcome;
 
@@ -94,6 +94,9 @@ impl State {
             }
             Err(failure) => {
                 bump(&mut self.counters.refused);
+                if request.earlier.is_none() && self.is_parked(&request) {
+                    bump(&mut self.counters.impossible);
+                }
                 if let Failure::RateLimited { .. } = failure {
                     bump(&mut self.counters.rate_limited);
                 }
@@ -128,7 +131,16 @@ impl State {
             let Request { client, conn, .. } = request;
             self.identity.check_key_room(self.rules, &self.limits, client, *conn)?;
         }
+        if self.rules == RuleSet::V2 && row.class != Class::Read && request.id.is_some() {
+            self.identity.check_unindexed_room(&self.limits)?;
+        }
         Ok(Verdict::Admit { unmet, lane })
+    }
+
+    /// Whether the shell should have looked for the id of a request.
+    fn is_parked(&self, request: &Request<'_>) -> bool {
+        let is_parked = |hash| self.identity.by_hash(hash) == Found::Parked;
+        self.rules == RuleSet::V2 && request.id.is_some_and(is_parked)
     }
 
     /// A drain waits for what is in flight, so what helps that to its end is taken.
@@ -160,6 +172,12 @@ impl State {
             Found::Unknown => match request.earlier {
                 None => Ok(None),
                 Some(earlier) => answer_of(earlier, envelope, id).map(Some),
+            },
+            Found::Parked => match (self.rules, request.earlier) {
+                (RuleSet::V1, _) => Err(Failure::OutcomeExpired { id: id.clone() }),
+                (RuleSet::V2, Some(earlier)) => answer_of(earlier, envelope, id).map(Some),
+                // The shell has not looked for it. It must not run, and may be asked for again.
+                (RuleSet::V2, None) => Err(Failure::Busy),
             },
             Found::Forgotten => Err(Failure::OutcomeExpired { id: id.clone() }),
             Found::Command(number) => self.same(request, number, |before| Failure::IdConflict {
@@ -294,7 +312,7 @@ impl State {
             }
             let number = match self.known_id(&request.client, id) {
                 Found::Command(number) => number,
-                Found::Forgotten | Found::Unknown => {
+                Found::Parked | Found::Forgotten | Found::Unknown => {
                     return Err(Failure::DependencyUnknown { id: id.clone() });
                 }
             };

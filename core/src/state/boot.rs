@@ -33,6 +33,7 @@ impl State {
             }
         }
         self.identity.seed(boot.entropy);
+        self.identity.adopt(boot.rules, self.seq);
         self.agent_kind = boot.agent;
         self.default_cwd = boot.default_cwd.clone();
         self.life = Life::Running;

@@ -334,7 +334,7 @@ impl State {
         let Details::Cancel { command: id } = command.envelope.details.clone() else { return };
         let target = match self.known_id(&command.client, &id) {
             super::identity::Found::Command(target) if target != number => target,
-            super::identity::Found::Forgotten => {
+            super::identity::Found::Parked | super::identity::Found::Forgotten => {
                 return self.finish_failed(number, Failure::CommandEnded { id }, outputs);
             }
             super::identity::Found::Command(_) | super::identity::Found::Unknown => {
@@ -357,7 +357,7 @@ impl State {
         let Details::Reconcile { command: id, succeeded, note } = details else { return };
         let target = match self.known_id(&command.client, &id) {
             super::identity::Found::Command(target) => target,
-            super::identity::Found::Forgotten => {
+            super::identity::Found::Parked | super::identity::Found::Forgotten => {
                 return self.finish_failed(number, Failure::NothingToReconcile { id }, outputs);
             }
             super::identity::Found::Unknown => {

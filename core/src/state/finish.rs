@@ -207,7 +207,8 @@ impl State {
         let key = key_scope(&client, &envelope);
         let stored =
             Stored::new(envelope.clone(), client, id_hash, session.clone(), outcome.clone());
-        self.identity.store(number, stored, key, self.now, &self.limits);
+        let at = (self.seq, self.now);
+        self.identity.store(number, stored, key, at, self.rules, &self.limits);
 
         let (kind, id) = (envelope.kind, envelope.id.clone());
         let to = Audience::Lifecycle { owner: conn };

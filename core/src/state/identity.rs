@@ -1,16 +1,22 @@
 //! Who a command is: ids, idempotency keys, stored outcomes. PROTOCOL.md section 6.
 //!
-//! An id is in flight, then stored, then forgotten; a forgotten id answers `outcome_expired` and
-//! does not run again. Stored outcomes and forgotten ids are kept up to a number each, oldest out
-//! first; what is in flight is never touched by that.
+//! An id is in flight, then stored. Outcomes are stored up to a number, those of reads apart from all
+//! others, oldest out first; what is in flight is never touched by that. An id of a read is then new
+//! again. Any other id is *parked* until an index of the journal has it, which the shell asks before it
+//! passes a command on: 32 to 80 bytes of memory for each, and at most 20 in a snapshot.
+//!
+//! Under rule set 1 there is one order of outcomes, and an id is then *forgotten*: it answers
+//! `outcome_expired` until the ids that were forgotten after it are too many.
 
 use alloc::collections::btree_map::Entry;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 pub(super) use super::ids::Found;
 use super::ids::Ids;
 use super::shares::{Holder, Shares};
+use crate::command::Class;
 use crate::failure::Failure;
 use crate::frame::{Data, Outcome};
 use crate::ids::{BodyRef, CommandNo, ConnId, Micros, Seq, Text};
@@ -35,8 +41,10 @@ pub(super) struct Identity {
     keys: BTreeMap<KeyScope, KeyState>,
     shares: Shares,
     outcomes: BTreeMap<CommandNo, Stored>,
-    /// Commands whose id is stored, in the order of their ends.
+    /// Commands whose id is stored, in the order of their ends; since rule set 2 without reads.
     stored_order: VecDeque<CommandNo>,
+    /// Reads whose id is stored, in the order of their ends; since rule set 2.
+    read_order: VecDeque<CommandNo>,
     /// Keys whose command has ended, soonest expiry first.
     expiring: VecDeque<(Micros, KeyScope)>,
     /// The last input that the indexes of ids are known to cover.
@@ -52,6 +60,12 @@ struct KeyState {
     expires: Option<Micros>,
 }
 
+/// The ids of a snapshot that lead to no command.
+pub(super) struct LeadingNowhere {
+    forgotten: Vec<u64>,
+    parked: Vec<(Seq, u64)>,
+}
+
 /// An outcome with what is needed to answer for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Stored {
@@ -64,6 +78,14 @@ pub(super) struct Stored {
     by_id: Option<u64>,
     /// A live key still leads here.
     by_key: bool,
+    /// The input in whose step the command ended; 0 under rule set 1, which has no use for it.
+    ended: Seq,
+}
+
+impl Stored {
+    fn is_read(&self) -> bool {
+        self.envelope.kind.row().class == Class::Read
+    }
 }
 
 impl Identity {
@@ -146,13 +168,33 @@ impl Identity {
         }
     }
 
-    /// Stores how a command ended, if anything can lead to it, and forgets the oldest over bound.
+    /// A daemon life begins under these rules, with input `seq`: ids that earlier rules left are as these
+    /// rules have them.
+    pub(super) fn adopt(&mut self, rules: RuleSet, seq: Seq) {
+        let Identity { outcomes, stored_order, read_order, ids, .. } = self;
+        match rules {
+            RuleSet::V1 => stored_order.append(read_order),
+            RuleSet::V2 => {
+                ids.park_forgotten(seq);
+                let is_read =
+                    |number: &CommandNo| outcomes.get(number).is_some_and(Stored::is_read);
+                read_order.extend(stored_order.iter().filter(|number| is_read(number)));
+                stored_order.retain(|number| !is_read(number));
+                for stored in outcomes.values_mut().filter(|stored| stored.ended == Seq(0)) {
+                    stored.ended = seq;
+                }
+            }
+        }
+    }
+
+    /// Stores how a command ended, if anything can lead to it, and lets go of the oldest over bound.
     pub(super) fn store(
         &mut self,
         number: CommandNo,
         mut stored: Stored,
         key: Option<KeyScope>,
-        now: Micros,
+        (seq, now): (Seq, Micros),
+        rules: RuleSet,
         limits: &Limits,
     ) {
         stored.by_key = key.is_some();
@@ -163,30 +205,64 @@ impl Identity {
             }
             self.expiring.push_back((expires, scope));
         }
+        let is_apart = match rules {
+            RuleSet::V1 => false,
+            RuleSet::V2 => {
+                stored.ended = seq;
+                stored.is_read()
+            }
+        };
         if stored.by_id.is_some() {
-            self.stored_order.push_back(number);
+            let order = if is_apart { &mut self.read_order } else { &mut self.stored_order };
+            order.push_back(number);
         }
         if stored.by_id.is_some() || stored.by_key {
             self.outcomes.insert(number, stored);
         }
-        self.trim(limits);
+        self.trim(rules, limits);
     }
 
-    fn trim(&mut self, limits: &Limits) {
+    fn trim(&mut self, rules: RuleSet, limits: &Limits) {
         while count(self.stored_order.len()) > limits.outcomes_max {
             let Some(number) = self.stored_order.pop_front() else { break };
-            self.forget_id(number, limits.forgotten_max);
+            let Some((hash, ended)) = self.unlink_id(number) else { continue };
+            match rules {
+                RuleSet::V1 => self.ids.forget(hash, limits.forgotten_max),
+                RuleSet::V2 if ended <= self.indexed => self.ids.drop_id(hash),
+                RuleSet::V2 => self.ids.park(hash, ended),
+            }
+        }
+        while count(self.read_order.len()) > limits.read_outcomes_max {
+            let Some(number) = self.read_order.pop_front() else { break };
+            let Some((hash, _)) = self.unlink_id(number) else { continue };
+            self.ids.drop_id(hash);
         }
     }
 
-    fn forget_id(&mut self, number: CommandNo, max: u64) {
-        let Entry::Occupied(mut stored) = self.outcomes.entry(number) else { return };
-        if let Some(hash) = stored.get_mut().by_id.take() {
-            self.ids.forget(hash, max);
-        }
+    /// Lets an outcome be found by its id no longer. The id's hash, and when the command ended.
+    fn unlink_id(&mut self, number: CommandNo) -> Option<(u64, Seq)> {
+        let Entry::Occupied(mut stored) = self.outcomes.entry(number) else { return None };
+        let (hash, ended) = (stored.get_mut().by_id.take(), stored.get().ended);
         if !stored.get().by_key {
             stored.remove();
         }
+        Some((hash?, ended))
+    }
+
+    /// Whether one more id of a command that changes something may have to wait for an index.
+    pub(super) fn check_unindexed_room(&self, limits: &Limits) -> Result<(), Failure> {
+        let is_full = self.ids.parked_count() >= limits.unindexed_ids_max;
+        if is_full { Err(Failure::Busy) } else { Ok(()) }
+    }
+
+    /// How many ids of commands that changed something are neither stored nor indexed.
+    pub(super) fn parked_count(&self) -> u64 {
+        self.ids.parked_count()
+    }
+
+    /// The last input that the indexes of ids are known to cover.
+    pub(super) fn indexed(&self) -> Seq {
+        self.indexed
     }
 
     /// Drops the keys whose time has passed. Costs only what it drops: ends are in order of time.
@@ -260,7 +336,8 @@ impl Stored {
         session: Option<Text>,
         outcome: Arc<Outcome>,
     ) -> Stored {
-        Stored { envelope, session, outcome, client, by_id: id, by_key: false }
+        let ended = Seq(0);
+        Stored { envelope, session, outcome, client, by_id: id, by_key: false, ended }
     }
 
     /// Whether this is the outcome of a command with this id.
@@ -273,6 +350,7 @@ impl Identity {
     /// Takes note that the indexes of ids cover the inputs up to this one.
     pub(super) fn index_upto(&mut self, seq: Seq) {
         self.indexed = self.indexed.max(seq);
+        self.ids.drop_parked(self.indexed);
     }
 
     /// What is known of ids and keys, as a snapshot has it.
@@ -285,6 +363,7 @@ impl Identity {
             client: stored.client.clone(),
             by_id: stored.by_id.is_some(),
             by_key: stored.by_key,
+            ended: stored.ended,
         };
         let key = |(scope, state): (&KeyScope, &KeyState)| layout4::Key {
             scope: scope.into(),
@@ -295,8 +374,10 @@ impl Identity {
         layout4::Identity {
             seed: self.seed,
             forgotten: self.ids.forgotten().collect(),
+            parked: self.ids.parked().collect(),
             outcomes: self.outcomes.iter().map(stored).collect(),
             stored_order: self.stored_order.iter().copied().collect(),
+            read_order: self.read_order.iter().copied().collect(),
             keys: self.keys.iter().map(key).collect(),
             expiring: self.expiring.iter().map(|(at, scope)| (*at, scope.into())).collect(),
             indexed: self.indexed,
@@ -308,9 +389,18 @@ impl Identity {
     pub(super) fn restore(
         image: layout4::Identity,
         is_connected: impl Fn(ConnId) -> bool,
-    ) -> (Identity, alloc::vec::Vec<u64>) {
-        let layout4::Identity { seed, forgotten, outcomes, stored_order, keys, expiring, indexed } =
-            image;
+    ) -> (Identity, LeadingNowhere) {
+        let layout4::Identity {
+            seed,
+            forgotten,
+            parked,
+            outcomes,
+            stored_order,
+            read_order,
+            keys,
+            expiring,
+            indexed,
+        } = image;
         let mut identity = Identity {
             seed,
             ids: Ids::default(),
@@ -318,16 +408,25 @@ impl Identity {
             shares: Shares::default(),
             outcomes: BTreeMap::new(),
             stored_order: stored_order.into(),
+            read_order: read_order.into(),
             expiring: expiring.into_iter().map(|(at, scope)| (at, scope.into())).collect(),
             indexed,
         };
         for stored in outcomes {
-            let layout4::Stored { number, envelope, session, outcome, client, by_id, by_key } =
-                stored;
+            let layout4::Stored {
+                number,
+                envelope,
+                session,
+                outcome,
+                client,
+                by_id,
+                by_key,
+                ended,
+            } = stored;
             let id = envelope.id.as_ref().filter(|_| by_id);
             let by_id = id.map(|id| identity.id_hash(&client, id));
             let outcome = outcome::shared(*outcome);
-            let stored = Stored { envelope, session, outcome, client, by_id, by_key };
+            let stored = Stored { envelope, session, outcome, client, by_id, by_key, ended };
             identity.outcomes.insert(number, stored);
         }
         for layout4::Key { scope, conn, command, expires } in keys {
@@ -336,18 +435,18 @@ impl Identity {
             identity.keys.insert(scope, KeyState { command, conn, expires });
         }
         identity.shares.keep(is_connected);
-        (identity, forgotten)
+        (identity, LeadingNowhere { forgotten, parked })
     }
 
     /// Derives what ids lead to: to stored outcomes, to commands in flight, or to nothing any more.
     pub(super) fn restore_ids(
         &mut self,
-        forgotten: alloc::vec::Vec<u64>,
+        LeadingNowhere { forgotten, parked }: LeadingNowhere,
         in_flight: impl Iterator<Item = (u64, CommandNo)>,
     ) {
         let stored = self.outcomes.iter();
         let stored = stored.filter_map(|(number, stored)| Some((stored.by_id?, *number)));
-        self.ids = Ids::restore(forgotten, stored.chain(in_flight));
+        self.ids = Ids::restore(forgotten, parked, stored.chain(in_flight));
     }
 }
 

@@ -11,7 +11,7 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use super::admission::count;
-use crate::ids::CommandNo;
+use crate::ids::{CommandNo, Seq};
 
 /// What an id leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,11 @@ pub(super) enum Found {
     Unknown,
     /// In flight, or stored.
     Command(CommandNo),
+    /// An id of a command that changed something and has ended: it is not stored any more, and no index of
+    /// the journal is known to have it yet.
+    Parked,
+    /// It leads nowhere any more, and its command does not run again (rule set 1), or it cannot be told
+    /// from another one.
     Forgotten,
 }
 
@@ -27,6 +32,8 @@ pub(super) enum Found {
 pub(super) struct Ids {
     /// The forgotten ones, oldest first.
     forgotten: VecDeque<u64>,
+    /// The parked ones with the inputs in whose steps their commands ended, in that order.
+    parked: VecDeque<(Seq, u64)>,
     /// How many lead to a command.
     live: usize,
     /// Empty, or a power of two at least twice as long as there are ids.
@@ -38,17 +45,28 @@ pub(super) struct Ids {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     hash: u64,
-    /// Commands are numbered from one; zero stands for a forgotten id.
+    /// Commands are numbered from one; zero stands for a forgotten id, the largest number for a parked
+    /// one.
     command: CommandNo,
 }
 
 const FORGOTTEN: CommandNo = CommandNo(0);
+const PARKED: CommandNo = CommandNo(u64::MAX);
+/// A table that is this many times as long as there are ids gives memory back.
+const LONG: usize = 16;
+
+impl Place {
+    fn leads_to_command(&self) -> bool {
+        self.command != FORGOTTEN && self.command != PARKED
+    }
+}
 
 impl Ids {
     pub(super) fn find(&self, hash: u64) -> Found {
         match self.seek(hash.max(1)).and_then(|place| self.table.get(place)) {
             None => Found::Unknown,
             Some(place) if place.command == FORGOTTEN => Found::Forgotten,
+            Some(place) if place.command == PARKED => Found::Parked,
             Some(place) => Found::Command(place.command),
         }
     }
@@ -66,7 +84,7 @@ impl Ids {
     pub(super) fn forget(&mut self, hash: u64, max: u64) {
         let hash = hash.max(1);
         let place = self.seek(hash).and_then(|place| self.table.get_mut(place));
-        if let Some(place) = place.filter(|place| place.command != FORGOTTEN) {
+        if let Some(place) = place.filter(|place| place.leads_to_command()) {
             place.command = FORGOTTEN;
             self.live = self.live.saturating_sub(1);
             self.forgotten.push_back(hash);
@@ -75,6 +93,66 @@ impl Ids {
             let Some(oldest) = self.forgotten.pop_front() else { break };
             self.take(oldest);
         }
+    }
+
+    /// The id's outcome is stored no longer, and nothing is to be known of it any more.
+    pub(super) fn drop_id(&mut self, hash: u64) {
+        let hash = hash.max(1);
+        let place = self.seek(hash).and_then(|place| self.table.get(place));
+        if place.is_some_and(|place| place.leads_to_command()) {
+            self.live = self.live.saturating_sub(1);
+            self.take(hash);
+        }
+    }
+
+    /// The id's outcome is stored no longer, and the step of input `ended`, in which its command ended,
+    /// is not known to be indexed.
+    pub(super) fn park(&mut self, hash: u64, ended: Seq) {
+        let hash = hash.max(1);
+        let place = self.seek(hash).and_then(|place| self.table.get_mut(place));
+        if let Some(place) = place.filter(|place| place.leads_to_command()) {
+            place.command = PARKED;
+            self.live = self.live.saturating_sub(1);
+            self.parked.push_back((ended, hash));
+        }
+    }
+
+    /// All forgotten ids are parked, until what is before `seq` is indexed.
+    pub(super) fn park_forgotten(&mut self, seq: Seq) {
+        for hash in core::mem::take(&mut self.forgotten) {
+            let place = self.seek(hash).and_then(|place| self.table.get_mut(place));
+            if let Some(place) = place {
+                place.command = PARKED;
+                self.parked.push_back((seq, hash));
+            }
+        }
+    }
+
+    /// Drops the parked ids whose commands ended by input `seq`. Costs only what it drops: ends are in
+    /// order.
+    pub(super) fn drop_parked(&mut self, seq: Seq) {
+        while self.parked.front().is_some_and(|(ended, _)| *ended <= seq) {
+            let Some((_, hash)) = self.parked.pop_front() else { break };
+            self.take(hash);
+        }
+        if self.table.len() > self.count().saturating_mul(LONG).max(1_024) {
+            self.parked.shrink_to_fit();
+            self.lengthen(self.count());
+        }
+    }
+
+    /// How many ids are parked.
+    pub(super) fn parked_count(&self) -> u64 {
+        count(self.parked.len())
+    }
+
+    /// The parked ids and when their commands ended, oldest first, as a snapshot has them.
+    pub(super) fn parked(&self) -> impl Iterator<Item = (Seq, u64)> + '_ {
+        self.parked.iter().copied()
+    }
+
+    fn count(&self) -> usize {
+        self.live.saturating_add(self.forgotten.len()).saturating_add(self.parked.len())
     }
 
     pub(super) fn forgotten_count(&self) -> u64 {
@@ -104,14 +182,20 @@ impl Ids {
 
     /// Puts in an id that is not there, and makes room before it is needed.
     fn put(&mut self, id: Place) {
-        let ids = self.live.saturating_add(self.forgotten.len()).saturating_add(1);
+        let ids = self.count().saturating_add(1);
         if ids.saturating_mul(2) > self.table.len() {
-            let length = ids.saturating_mul(2).next_power_of_two().max(64);
-            let before = core::mem::take(&mut self.table);
-            self.table.resize(length, Place::default());
-            before.into_iter().filter(|known| known.hash != 0).for_each(|known| self.lay(known));
+            self.lengthen(ids);
         }
         self.lay(id);
+    }
+
+    /// Makes the table as long as so many ids want it.
+    fn lengthen(&mut self, ids: usize) {
+        let length = ids.saturating_mul(2).next_power_of_two().max(64);
+        let mut table = Vec::with_capacity(length);
+        table.resize(length, Place::default());
+        let before = core::mem::replace(&mut self.table, table);
+        before.into_iter().filter(|known| known.hash != 0).for_each(|known| self.lay(known));
     }
 
     fn lay(&mut self, id: Place) {
@@ -148,7 +232,7 @@ impl Ids {
 
     /// The ids that lead to a command, by hash.
     fn sorted(&self) -> Vec<Place> {
-        let is_live = |place: &&Place| place.command != FORGOTTEN;
+        let is_live = |place: &&Place| place.leads_to_command();
         let mut live: Vec<Place> = self.table.iter().filter(is_live).copied().collect();
         live.sort_unstable();
         live
@@ -158,7 +242,9 @@ impl Ids {
 /// Equal are those that give the same answers; how long their tables are is history.
 impl PartialEq for Ids {
     fn eq(&self, other: &Ids) -> bool {
-        self.forgotten == other.forgotten && self.sorted() == other.sorted()
+        self.forgotten == other.forgotten
+            && self.parked == other.parked
+            && self.sorted() == other.sorted()
     }
 }
 
@@ -170,10 +256,12 @@ impl Ids {
         self.forgotten.iter().copied()
     }
 
-    /// The ids of a snapshot: the forgotten ones, oldest first, and those that lead to a command.
+    /// The ids of a snapshot: the forgotten and the parked ones, oldest first, and those that lead to a
+    /// command.
     /// Of a hash that comes twice, which no daemon writes, the first counts.
     pub(super) fn restore(
         forgotten: impl IntoIterator<Item = u64>,
+        parked: impl IntoIterator<Item = (Seq, u64)>,
         live: impl IntoIterator<Item = (u64, CommandNo)>,
     ) -> Ids {
         let mut ids = Ids::default();
@@ -183,8 +271,17 @@ impl Ids {
                 ids.forgotten.push_back(hash);
             }
         }
-        for (hash, command) in live.into_iter().filter(|(_, command)| *command != FORGOTTEN) {
-            ids.admit(hash, command);
+        for (ended, hash) in parked.into_iter().map(|(ended, hash)| (ended, hash.max(1))) {
+            if ids.seek(hash).is_none() {
+                ids.put(Place { hash, command: PARKED });
+                ids.parked.push_back((ended, hash));
+            }
+        }
+        for (hash, command) in live {
+            let place = Place { hash, command };
+            if place.leads_to_command() {
+                ids.admit(hash, command);
+            }
         }
         ids
     }

@@ -16,6 +16,7 @@ mod finish;
 mod identity;
 mod ids;
 mod image;
+mod known;
 mod lane;
 mod lives;
 mod pool;
@@ -46,6 +47,7 @@ use lane::{Hold, Lane, LaneKey};
 use lives::Lives;
 use session::Session;
 
+pub use known::{IdPlace, KnownId};
 pub use lives::{LIVES_MAX, epoch_of};
 pub use view::{CommandView, LaneView, Metrics, SessionView};
 

@@ -51,6 +51,8 @@ pub struct Metrics {
     pub outcomes: u64,
     /// Ids that answer `outcome_expired`.
     pub forgotten: u64,
+    /// Ids of commands that changed something, neither stored nor known to be indexed.
+    pub unindexed: u64,
     /// Live idempotency keys.
     pub idempotency_keys: u64,
     /// Open dialogs.
@@ -139,6 +141,7 @@ impl State {
             lanes: count(self.lanes.values().filter(|lane| !lane.is_idle()).count()),
             outcomes: self.identity.outcome_count(),
             forgotten: self.identity.forgotten_count(),
+            unindexed: self.identity.parked_count(),
             idempotency_keys: self.identity.key_count(),
             dialogs: count(self.sessions.values().map(|session| session.dialogs.len()).sum()),
             unknown_outcomes: self.unknown_outcomes,

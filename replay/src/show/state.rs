@@ -93,7 +93,7 @@ impl Picture {
 }
 
 /// The counters by name, in the order in which they are shown.
-fn numbers(metrics: &Metrics) -> [(&'static str, u64); 22] {
+fn numbers(metrics: &Metrics) -> [(&'static str, u64); 23] {
     let Metrics {
         inputs,
         admitted,
@@ -114,6 +114,7 @@ fn numbers(metrics: &Metrics) -> [(&'static str, u64); 22] {
         lanes,
         outcomes,
         forgotten,
+        unindexed,
         idempotency_keys,
         dialogs,
         unknown_outcomes,
@@ -139,6 +140,7 @@ fn numbers(metrics: &Metrics) -> [(&'static str, u64); 22] {
         ("lanes", *lanes),
         ("outcomes", *outcomes),
         ("forgotten", *forgotten),
+        ("unindexed", *unindexed),
         ("idempotencyKeys", *idempotency_keys),
         ("dialogs", *dialogs),
         ("unknownOutcomes", *unknown_outcomes),

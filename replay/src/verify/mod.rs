@@ -8,6 +8,7 @@
 mod checkers;
 mod checks;
 mod difference;
+mod identity;
 mod report;
 mod tiers;
 
@@ -27,6 +28,8 @@ use checkers::Checkers;
 pub use checks::{Altered, Checks};
 use checks::{Mismatch, Step, Stepped, Trail};
 pub use difference::{Difference, Divergence, Hint};
+use identity::Identity;
+pub use identity::RanAgain;
 pub use tiers::{Bodies, Tier, Tiers};
 
 /// How often a damaged journal is read again, in case a daemon was writing what was being read.
@@ -43,6 +46,8 @@ pub struct Report {
     pub checks: Checks,
     /// The first step or frame that differs.
     pub divergence: Option<Divergence>,
+    /// The first mutation that ran again under an id that the journal holds.
+    pub ran_again: Option<RanAgain>,
     /// The first input that this build cannot decode: newer, or forged with all checksums.
     pub unreadable: Option<Unreadable>,
     /// Whether the key file could be used: `read`, `missing` or `foreign`.
@@ -124,6 +129,7 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
         checks: found.checks,
         // An altered input differs as a frame and then in its outputs: the frame is the cause.
         divergence: [found.frame, outputs].into_iter().flatten().min_by_key(|found| found.seq),
+        ran_again: state.identity.again,
         unreadable: state.unreadable,
         key: key.name(),
         elapsed,
@@ -159,6 +165,7 @@ struct Stepper {
     state: State,
     outputs: Outputs,
     inputs: u64,
+    identity: Identity,
     unreadable: Option<Unreadable>,
     /// The bounds in force.
     limits: Arc<Limits>,
@@ -171,7 +178,8 @@ impl Stepper {
         let limits = Arc::new(start.state.limits().clone());
         let last = Some((start.seq, start.outputs));
         let (state, outputs) = (start.state, Outputs::new());
-        Stepper { state, outputs, inputs: 0, unreadable: None, limits, last }
+        let identity = Identity::new(&state);
+        Stepper { state, outputs, inputs: 0, identity, unreadable: None, limits, last }
     }
 
     /// Steps a batch. `trail` is empty memory for what comes of it.
@@ -188,6 +196,7 @@ impl Stepper {
                     let (seq, at, body) = (header.seq, header.at, header.body_ref());
                     let input = Input { seq, at, body, kind };
                     self.state.step(&input, &mut self.outputs);
+                    self.identity.note(&input, self.outputs.as_slice(), &self.state);
                     last = Some((seq, trail.encoded.len()));
                     encode_outputs(self.outputs.as_slice(), &mut trail.encoded);
                     let step = Step::of(&input.kind, trail.encoded.len());

@@ -6,7 +6,7 @@ use pi_server_core::Seq;
 use pi_server_core::record::{Tail, Verdict};
 use serde_json::{Value, json};
 
-use super::{Altered, Difference, Divergence, Report, Unreadable};
+use super::{Altered, Difference, Divergence, RanAgain, Report, Unreadable};
 use crate::status::Status;
 
 impl Report {
@@ -17,7 +17,7 @@ impl Report {
             reading
         } else if self.checks.altered.is_some() || self.unreadable.is_some() {
             Status::Damaged
-        } else if self.divergence.is_some() {
+        } else if self.divergence.is_some() || self.ran_again.is_some() {
             Status::Diverged
         } else {
             Status::Good
@@ -68,6 +68,7 @@ impl Report {
             "tail": self.reading.verdict.as_ref().ok().map(|verdict| tail_name(&verdict.tail)),
             "damage": self.damage(),
             "divergence": self.divergence.as_ref().map(divergence_json),
+            "ranAgain": self.ran_again.as_ref().map(|again| json!({ "seq": again.seq.0, "id": again.id })),
             "elapsedMs": u64::try_from(self.elapsed.as_millis()).unwrap_or(u64::MAX),
             "inputsPerSecond": self.inputs_per_second(),
         })
@@ -132,6 +133,13 @@ impl fmt::Display for Report {
         }
         if let Some(damage) = self.damage() {
             writeln!(f, "  damage    {damage}")?;
+        }
+        if let Some(RanAgain { seq, id }) = &self.ran_again {
+            writeln!(
+                f,
+                "input #{seq} ran again under the id {id:?} of a command that the journal holds \
+                 (PROTOCOL.md 6.2)"
+            )?;
         }
         if let Some(divergence) = &self.divergence {
             write!(f, "{divergence}")?;

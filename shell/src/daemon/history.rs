@@ -7,7 +7,7 @@
 
 mod entry;
 mod index;
-mod pages;
+pub(super) mod pages;
 pub(super) mod search;
 
 use std::cmp::Reverse;
@@ -224,6 +224,15 @@ impl History {
         });
         History { open: open.collect(), ..History::new() }
     }
+}
+
+/// Whether the index of a segment says that no command with this id ended in it, whosever it is.
+pub(super) fn denies_id(archive: &crate::journal::Archive, segment: u64, id: &str) -> bool {
+    let filter = HistoryFilter { command: Some(id.into()), ..HistoryFilter::default() };
+    let mut found = Vec::new();
+    let searched = index::Index::open(archive, segment)
+        .and_then(|index| index.search(&filter, 1, 0, &mut found));
+    searched.is_ok() && found.is_empty()
 }
 
 /// Checks every byte of the index of a segment.

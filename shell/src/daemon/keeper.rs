@@ -11,6 +11,7 @@
 
 mod age;
 mod compress;
+mod filter;
 mod mend;
 mod retain;
 mod room;
@@ -31,6 +32,7 @@ use pi_server_core::walls::{Change, Walls};
 use pi_server_core::{Micros, Seq};
 
 use super::history::{self, Covered};
+use super::identity::{self, IdFilter};
 use super::past::{Divergence, Past};
 use crate::journal::{Archive, HISTORY_DIR, Journal, ReadError, SNAPSHOT_DIR, SnapshotError};
 pub(super) use age::Ages;
@@ -51,8 +53,12 @@ pub(super) struct Report {
     pub(super) verified: Seq,
     /// The last input of the newest snapshot that was written.
     pub(super) snapshot: Option<Seq>,
-    /// How far indexes of the history were written.
+    /// How far indexes of the history, and files of ids, were written.
     pub(super) indexed: Covered,
+    /// The last segment whose ids are in the newest filter.
+    pub(super) filter: u64,
+    /// How many filters there were; 0 if there is none.
+    pub(super) filters: u64,
     /// Inputs that did something else when they were fed again.
     pub(super) divergences: u64,
     /// Snapshots and indexes that could not be read or written, segments that could not be read or
@@ -72,10 +78,12 @@ enum Told {
     Settled(u64),
     /// The loop reads nothing any more of the segments up to this one.
     LetGo(u64),
-    /// The index of this segment cannot be used.
+    /// The index of this segment, or the file of its ids, cannot be used.
     Damaged(u64),
     /// What time it is, and was.
     Times(Box<Times>),
+    /// The filter of ids cannot be used.
+    DamagedFilter,
 }
 
 /// What the thread asks of the loop.
@@ -144,6 +152,10 @@ impl Keeper {
         let (tell, told) = mpsc::channel();
         let (asking, asked) = mpsc::channel();
         let shared = Arc::new(Shared::default());
+        if let Some(filter) = IdFilter::open_newest(&journal.archive()) {
+            let mut report = shared.report();
+            (report.filter, report.filters) = (filter.last(), 1);
+        }
         let worker = Worker {
             archive: journal.archive(),
             retention,
@@ -151,6 +163,7 @@ impl Keeper {
             bad,
             bad_indexes: BTreeSet::new(),
             given_up: BTreeSet::new(),
+            bad_filter: false,
             stuck: None,
             compressed: 0,
             times: None,
@@ -222,6 +235,11 @@ impl Keeper {
         self.tell(Told::Times(Box::new(Times { at, wall, walls: walls.clone(), read })));
     }
 
+    /// Tells the thread that the filter of ids cannot be used.
+    pub(super) fn complain_of_filter(&self) {
+        self.tell(Told::DamagedFilter);
+    }
+
     /// What the thread has done.
     pub(super) fn report(&self) -> Report {
         *self.shared.report()
@@ -258,6 +276,8 @@ struct Worker {
     bad_indexes: BTreeSet<u64>,
     /// Segments that there is no way to index, which has been said.
     given_up: BTreeSet<u64>,
+    /// The newest filter of ids cannot be used.
+    bad_filter: bool,
     /// A segment of which no bodies can be erased, which has been said.
     stuck: Option<u64>,
     /// The segments up to this one are compressed, or do not get shorter, or are damaged.
@@ -307,6 +327,7 @@ impl Worker {
                 Told::Settled(segment) => self.settled = segment,
                 Told::LetGo(segment) => self.drop_up_to(segment),
                 Told::Damaged(segment) => drop(self.bad_indexes.insert(segment)),
+                Told::DamagedFilter => self.bad_filter = true,
             }
         }
         self.tend();
@@ -319,7 +340,8 @@ impl Worker {
             let last = self.settled - 1;
             self.doubtful = 0;
             let kept = self.keep(last).and_then(|()| self.retain());
-            let kept = kept.and_then(|()| self.mend(last)).and_then(|()| self.age());
+            let kept = kept.and_then(|()| self.mend_ids(last));
+            let kept = kept.and_then(|()| self.age());
             let kept = kept.and_then(|()| self.compress());
             kept.unwrap_or_else(|trouble| self.complain(&trouble));
             self.doubt();

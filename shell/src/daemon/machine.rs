@@ -13,6 +13,7 @@ use super::authors::Authors;
 use super::clock::{Clock, SystemClocks, Time};
 use super::held::Held;
 use super::history::{Covered, History};
+use super::identity::RecentIds;
 use super::past::Past;
 use super::redactor::Redactor;
 use crate::journal::{AppendError, Durable, Journal, JournalError};
@@ -33,6 +34,7 @@ pub(super) struct Machine {
     held: Held,
     history: History,
     authors: Authors,
+    ids: RecentIds,
     redactor: Redactor,
 }
 
@@ -44,7 +46,7 @@ impl Machine {
 
     /// The same, with clocks of the caller's choice.
     pub(super) fn with_time(journal: Journal, past: Past, time: Rc<dyn Time>) -> Machine {
-        let Past { state, outputs, digest, scratch, history, authors, at, clean: _ } = past;
+        let Past { state, outputs, digest, scratch, history, authors, ids, at, clean: _ } = past;
         Machine {
             journal,
             state,
@@ -55,6 +57,7 @@ impl Machine {
             held: Held::new(),
             history,
             authors,
+            ids,
             redactor: Redactor::new(Policy::default()),
         }
     }
@@ -107,6 +110,7 @@ impl Machine {
         let outputs = self.outputs.as_slice();
         self.digest = digest_outputs(outputs, &mut self.scratch);
         self.history.note(input.seq, self.state.wall(input.at), outputs);
+        self.ids.note(input.seq, outputs, &self.state);
         self.authors.note(&input, outputs);
         self.held.hold(input.seq, self.outputs.drain());
         Ok(input.seq)
@@ -186,6 +190,12 @@ impl Machine {
     /// There are indexes of the history up to here.
     pub(super) fn cover(&mut self, covered: Covered) {
         self.history.cover(covered);
+        self.ids.cover(covered);
+    }
+
+    /// The ids of mutations that ended behind the last segment that is indexed.
+    pub(super) fn ids(&self) -> &RecentIds {
+        &self.ids
     }
 
     pub(super) fn authors(&self) -> &Authors {

@@ -14,6 +14,7 @@ mod greeting;
 mod hands;
 mod held;
 mod history;
+mod identity;
 mod keeper;
 mod links;
 mod machine;

@@ -9,6 +9,7 @@ use pi_server_core::{Digest, Micros, Outputs, Seq, State};
 
 use super::authors::Authors;
 use super::history::{Covered, History};
+use super::identity::RecentIds;
 use crate::journal::SnapshotError;
 use rest::Rest;
 pub(super) use rest::{Agent as RestAgent, Open as RestOpen};
@@ -23,6 +24,7 @@ pub(super) struct Past {
     pub(super) scratch: Vec<u8>,
     pub(super) history: History,
     pub(super) authors: Authors,
+    pub(super) ids: RecentIds,
     /// Time of the last input.
     pub(super) at: Micros,
     pub(super) clean: bool,
@@ -49,6 +51,7 @@ impl Past {
             scratch: Vec::new(),
             history: History::new(),
             authors: Authors::new(),
+            ids: RecentIds::new(),
             at: Micros(0),
             // There was no life before the first one that could have ended badly.
             clean: true,
@@ -67,8 +70,10 @@ impl Past {
         let (mut history, authors) = (History::restore(open), Authors::restore(agents));
         let Cursor { segment, seq, .. } = snapshot.cursor;
         history.cover(Covered { segment, seq });
+        let ids = RecentIds::of_snapshot(&state, Covered { segment, seq });
         Ok(Past {
             state,
+            ids,
             history,
             authors,
             clean,
@@ -88,6 +93,7 @@ impl Past {
     /// Holds whatever ends, until it is taken for an index.
     pub(super) fn unbounded(mut self) -> Past {
         self.history = self.history.unbounded();
+        self.ids = self.ids.unbounded();
         self
     }
 
@@ -102,6 +108,7 @@ impl Past {
         let outputs = self.outputs.as_slice();
         self.digest = digest_outputs(outputs, &mut self.scratch);
         self.history.note(input.seq, self.state.wall(input.at), outputs);
+        self.ids.note(input.seq, outputs, &self.state);
         self.authors.note(input, outputs);
         self.at = input.at;
         self.clean = input.kind == InputKind::Stop;

@@ -17,6 +17,7 @@ use super::error::Error;
 use super::event_loop::{AGENTS, CLIENTS, EVENTS, EventLoop, SIGNALS, WAKER};
 use super::greeting::Greeting;
 use super::hands::Hands;
+use super::identity::{Ids, Search};
 use super::keeper::{self, Ages, Keeper, Retention};
 use super::machine::Machine;
 use super::options::Options;
@@ -85,6 +86,11 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         Keeper::start(&journal, retention, bad, move || wake(&waker))
             .map_err(system("start a thread"))?
     };
+    let ids = {
+        let (waker, archive) = (Arc::clone(&waker), journal.archive());
+        let search = Search::start(archive.clone(), move || wake(&waker));
+        Ids::new(search.map_err(system("start a thread"))?, archive)
+    };
     let mut machine = Machine::new(journal, past).with_policy(options.redact.clone());
     machine.begin(boot)?;
     machine.commit()?;
@@ -110,6 +116,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         daemon: Daemon {
             machine,
             keeper,
+            ids,
             hands: Hands::new(net, agents, queries),
             only_stdio: options.stdio && options.listen.is_none() && options.unix.is_none(),
             turn: Turn::new(),

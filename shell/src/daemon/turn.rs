@@ -12,6 +12,7 @@ use pi_server_core::{ConnId, Text};
 use super::clock::Time;
 use super::error::Error;
 use super::hands::Hands;
+use super::identity::{Ids, LookUp, Searched};
 use super::keeper::Keeper;
 use super::machine::Machine;
 use crate::agent::Heard;
@@ -31,6 +32,7 @@ pub(super) struct Daemon {
     pub(super) machine: Machine,
     pub(super) hands: Hands,
     pub(super) keeper: Keeper,
+    pub(super) ids: Ids,
     /// Standard input is the only way in: its end is the end.
     pub(super) only_stdio: bool,
     pub(super) turn: Turn,
@@ -85,7 +87,8 @@ impl Daemon {
             .machine
             .patience()
             .map(|patience| if self.turn.ticked { patience.max(TICK_PAUSE) } else { patience });
-        let others = [net.deadline().map(until), agents.deadline().map(until)];
+        let ids = self.ids.deadline();
+        let others = [net.deadline().map(until), agents.deadline().map(until), ids.map(until)];
         others.into_iter().flatten().chain(ticks).min()
     }
 
@@ -103,7 +106,7 @@ impl Daemon {
         self.turn.inputs = 0;
         self.machine.journal_mut().poll()?;
         self.hands.stats.keeper = self.keeper.report();
-        self.machine.cover(self.hands.stats.keeper.indexed);
+        self.take_indexed()?;
         let writable = self.machine.journal().writable();
         if writable != self.turn.writable {
             self.turn.writable = writable;
@@ -127,6 +130,7 @@ impl Daemon {
             let (kind, body) = answered.into_input();
             self.take(kind, &body)?;
         }
+        self.resume()?;
         let mut happened = std::mem::take(&mut self.turn.happened);
         for what in happened.drain(..) {
             self.arrive(what)?;
@@ -138,13 +142,15 @@ impl Daemon {
         Ok(())
     }
 
-    fn take(&mut self, kind: InputKind, body: &[u8]) -> Result<(), AppendError> {
+    pub(super) fn take(&mut self, kind: InputKind, body: &[u8]) -> Result<(), AppendError> {
         self.turn.inputs += 1;
         self.machine.take(kind, body).map(drop)
     }
 
     /// Something that a client did.
-    fn arrive(&mut self, happened: Happened) -> Result<(), Error> {
+    pub(super) fn arrive(&mut self, happened: Happened) -> Result<(), Error> {
+        // Behind a frame that waits for a search, its client's next ones wait too.
+        let Some(happened) = self.ids.keep(happened) else { return Ok(()) };
         match happened {
             Happened::Opened { link, transport, client } => {
                 let client = client.map(Text::from);
@@ -157,7 +163,7 @@ impl Daemon {
                     Err(error) => return Err(error.into()),
                 }
             }
-            Happened::Frame { link, bytes } => self.frame(link, &bytes)?,
+            Happened::Frame { link, bytes } => self.frame(link, bytes, Searched::default())?,
             Happened::TooLarge { link, size, head } => {
                 let max = self.machine.state().limits().frame_bytes_max;
                 self.malformed(link, Malformed::TooLarge { size, max }, &head)?;
@@ -167,17 +173,36 @@ impl Daemon {
         Ok(())
     }
 
-    fn frame(&mut self, link: Link, bytes: &[u8]) -> Result<(), Error> {
+    /// A frame came, with what a search for its id has come to if it waited for one.
+    pub(super) fn frame(
+        &mut self,
+        link: Link,
+        bytes: Vec<u8>,
+        searched: Searched,
+    ) -> Result<(), Error> {
         let secret = self.machine.journal().secret();
-        match decode(bytes, self.machine.state().limits(), secret) {
+        match decode(&bytes, self.machine.state().limits(), secret) {
             Ok(envelope) => {
                 let Some(conn) = self.hands.links.conn(link) else { return Ok(()) };
+                let earlier = match self.look_up(conn, &envelope, searched) {
+                    LookUp::Done(earlier) => earlier,
+                    LookUp::Search(job) => {
+                        self.pause(link, job, bytes);
+                        return Ok(());
+                    }
+                };
                 let asked = (Some(CommandName::Known(envelope.kind)), envelope.id.clone());
-                let input = InputKind::Command { conn, envelope: envelope.into() };
-                self.ask(link, conn, input, bytes, asked)
+                let envelope = envelope.into();
+                let input = match earlier {
+                    None => InputKind::Command { conn, envelope },
+                    Some(earlier) => {
+                        InputKind::Repeated { conn, envelope, earlier: Box::new(earlier) }
+                    }
+                };
+                self.ask(link, conn, input, &bytes, asked)
             }
             Err(malformed) => {
-                let body = bytes.get(..MALFORMED_BYTES_MAX).unwrap_or(bytes);
+                let body = bytes.get(..MALFORMED_BYTES_MAX).unwrap_or(&bytes);
                 self.malformed(link, malformed, body)
             }
         }
@@ -282,8 +307,10 @@ impl Daemon {
         self.hands.net.flush();
         let state = self.machine.state();
         self.keeper.tell_time(state.now(), state.walls(), || self.time.wall());
+        self.roll_for_ids()?;
         let held = self.machine.first_held();
-        self.keeper.attend(self.machine.journal_mut(), held, self.hands.queries.damaged());
+        let damaged = self.hands.queries.damaged().chain(self.ids.damaged());
+        self.keeper.attend(self.machine.journal_mut(), held, damaged);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use pi_server_core::{ConnId, Limits, Seq, State, WallOffset};
 
 use super::event_loop::CLIENTS;
 use super::hands::Hands;
+use super::identity::{Ids, Search};
 use super::keeper::{Keeper, Retention};
 use super::machine::Machine;
 use super::past::Past;
@@ -130,8 +131,10 @@ impl Daemon {
         machine.begin(boot)?;
         machine.commit()?;
         let hands = Hands::new(net, agents, queries);
+        let archive = machine.journal().archive();
+        let ids = Ids::new(Search::stepped(archive.clone()), archive);
         let turn = Turn::new();
-        let turns = Turns { machine, hands, keeper, only_stdio: false, turn, time };
+        let turns = Turns { machine, hands, keeper, ids, only_stdio: false, turn, time };
         Ok(Daemon { turns, facts })
     }
 
@@ -218,7 +221,7 @@ impl Daemon {
 
     /// One look-up. Whether there was anything.
     pub fn look_up(&mut self) -> bool {
-        self.turns.hands.queries.step()
+        self.turns.hands.queries.step() || self.turns.ids.step()
     }
 
     /// The state.
@@ -261,3 +264,6 @@ impl Daemon {
         self.turns.hands.net.kept_bytes()
     }
 }
+
+#[cfg(test)]
+mod tests;

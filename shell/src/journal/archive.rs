@@ -152,6 +152,63 @@ impl Archive {
         self.disk.keep(Shelf::History, segment, &mut |file| file.write_all(bytes))
     }
 
+    /// Numbers of the files of ids that are there, ascending: those of their segments.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn ids(&self) -> io::Result<Vec<u64>> {
+        self.disk.kept(Shelf::Ids)
+    }
+
+    /// Opens the file of the ids of a segment.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn open_ids(&self, segment: u64) -> io::Result<Box<dyn Kept>> {
+        self.disk.open_kept(Shelf::Ids, segment)
+    }
+
+    /// Writes the file of the ids of a segment; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// There is none then.
+    pub fn save_ids(&self, segment: u64, bytes: &[u8]) -> io::Result<()> {
+        self.disk.keep(Shelf::Ids, segment, &mut |file| file.write_all(bytes))
+    }
+
+    /// Numbers of the filters of ids that are there, ascending: that of the last segment of each.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn filters(&self) -> io::Result<Vec<u64>> {
+        self.disk.kept(Shelf::Filters)
+    }
+
+    /// Opens a filter of ids.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn open_filter(&self, segment: u64) -> io::Result<Box<dyn Kept>> {
+        self.disk.open_kept(Shelf::Filters, segment)
+    }
+
+    /// Writes the filter of the ids in the segments up to `segment`; it is on disk when this returns,
+    /// and the only one. Whoever has another open goes on reading it.
+    ///
+    /// # Errors
+    /// An older one may be there.
+    pub fn save_filter(&self, segment: u64, parts: [&[u8]; 2]) -> io::Result<()> {
+        self.disk.keep(Shelf::Filters, segment, &mut |file| {
+            parts.into_iter().try_for_each(|part| file.write_all(part))
+        })?;
+        for number in self.filters()? {
+            if number != segment {
+                self.disk.discard(Shelf::Filters, number)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The chain tag at the end of a segment, as the segment behind it tells.
     ///
     /// # Errors
@@ -484,9 +541,11 @@ impl Archive {
                 self.disk.drop_segment(number)?;
             }
         }
-        for number in self.disk.kept(Shelf::History)? {
-            if number <= segment {
-                self.disk.discard(Shelf::History, number)?;
+        for shelf in [Shelf::History, Shelf::Ids] {
+            for number in self.disk.kept(shelf)? {
+                if number <= segment {
+                    self.disk.discard(shelf, number)?;
+                }
             }
         }
         for shelf in [Shelf::Snapshots, Shelf::Bodies] {

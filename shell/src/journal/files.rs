@@ -45,6 +45,8 @@ pub const HISTORY_DIR: &str = "history";
 /// The folder of torn tails that were set aside.
 pub const QUARANTINE_DIR: &str = "quarantine";
 const TIERS_DIR: &str = "tiers";
+const IDS_DIR: &str = "ids";
+const FILTER_DIR: &str = "filters";
 
 /// Name of a segment's file.
 pub fn segment_file(number: u64) -> String {
@@ -65,6 +67,8 @@ impl Shelf {
             Shelf::Bodies => (BODIES_DIR, ".pack"),
             Shelf::History => (HISTORY_DIR, ".idx"),
             Shelf::Tiers => (TIERS_DIR, ".tier"),
+            Shelf::Ids => (IDS_DIR, ".ids"),
+            Shelf::Filters => (FILTER_DIR, ".filter"),
         }
     }
 
@@ -109,7 +113,7 @@ impl FileDisk {
         // Left by a life that ended while it built a segment.
         let _ = std::fs::remove_file(disk.temporary());
         let _ = std::fs::remove_file(disk.replacement());
-        for shelf in [Shelf::Snapshots, Shelf::Bodies, Shelf::History, Shelf::Tiers] {
+        for shelf in Shelf::ALL {
             let _ = std::fs::remove_file(disk.shelf_temporary(shelf));
         }
         Ok(disk)
@@ -409,7 +413,7 @@ impl Disk for FileDisk {
                 None => usage.add_other(length),
             }
         }
-        for shelf in [Shelf::Snapshots, Shelf::Bodies, Shelf::History, Shelf::Tiers] {
+        for shelf in Shelf::ALL {
             for (name, length) in files_in(&self.dir.join(shelf.dir_and_suffix().0))? {
                 match shelf.number(&name) {
                     Some(number) => usage.add_kept(shelf, number, length),

@@ -318,6 +318,24 @@ impl Journal {
         Archive::new(self.disk.clone(), self.cursor.journal, self.settings.segment_bytes)
     }
 
+    /// Seals the segment between two turns, so that it can be settled before it is full. Returns false
+    /// if there is nothing in it, or no next one to go on in.
+    ///
+    /// # Errors
+    /// A record could not be written: the process should end.
+    pub fn seal_early(&mut self) -> Result<bool, JournalError> {
+        self.check()?;
+        let is_used = self.index.first_of(self.cursor.segment) <= Some(self.cursor.seq);
+        if self.pending || !is_used || !self.writable() {
+            return Ok(false);
+        }
+        match self.roll(RESERVE) {
+            Ok(()) => Ok(true),
+            Err(JournalError::Full(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Forgets the segments up to `segment`, before they are dropped: from here on their bodies are
     /// those of the pack of that number.
     ///

@@ -146,6 +146,16 @@ pub enum Shelf {
     History,
     /// `tiers/NNNNNNNN.tier`: how far bodies were erased.
     Tiers,
+    /// `ids/NNNNNNNN.ids`: ids of mutations that ended in that segment.
+    Ids,
+    /// `filters/NNNNNNNN.filter`: which ids are in none of the segments up to that one.
+    Filters,
+}
+
+impl Shelf {
+    /// All of them.
+    pub const ALL: [Shelf; 6] =
+        [Shelf::Snapshots, Shelf::Bodies, Shelf::History, Shelf::Tiers, Shelf::Ids, Shelf::Filters];
 }
 
 /// A file of which parts are read.

@@ -81,8 +81,8 @@ impl Usage {
         let segments = self.segments.range(segment + 1..).map(|(_, room)| room);
         let kept = self.kept.iter().filter(|((shelf, number), _)| match shelf {
             Shelf::Snapshots => *number >= segment,
-            Shelf::Bodies | Shelf::History => *number > segment,
-            Shelf::Tiers => true,
+            Shelf::Bodies | Shelf::History | Shelf::Ids => *number > segment,
+            Shelf::Tiers | Shelf::Filters => true,
         });
         let set_aside = self.set_aside.range(segment + 1..).map(|(_, room)| room);
         segments.sum::<u64>()

@@ -60,6 +60,8 @@ pub(super) struct Peer {
     pub(super) is_behind: bool,
     /// It has followed the log.
     pub(super) is_member: bool,
+    /// It is not read until what it has said is dealt with.
+    is_paused: bool,
 }
 
 #[derive(Debug)]
@@ -147,6 +149,7 @@ impl Peer {
             is_listed: false,
             is_behind: false,
             is_member: false,
+            is_paused: false,
         }
     }
 
@@ -171,6 +174,11 @@ impl Peer {
             Phase::Talking(_) | Phase::Listening | Phase::Leaving(_) => true,
             Phase::Upgrading(_) | Phase::Greeting(_) | Phase::Ending | Phase::Draining => false,
         }
+    }
+
+    /// Reads nothing from it, or goes on reading.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
     }
 
     /// Whether its last bytes are on their way.
@@ -208,7 +216,8 @@ impl Peer {
             self.due = Some(scene.now + *pong_within);
             return Fate::Stays;
         }
-        if self.heard {
+        // What it says is not read while it is paused.
+        if self.heard || self.is_paused {
             self.due = Some(scene.now + ping_every.saturating_sub(*pong_within));
             return Fate::Stays;
         }

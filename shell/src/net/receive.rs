@@ -138,6 +138,21 @@ impl Net {
         doors.chain(self.peers.deadline()).min()
     }
 
+    /// Reads nothing from a client until [`Net::resume`]. What was read before still comes.
+    pub fn pause(&mut self, link: Link) {
+        if let Some(peer) = self.peers.get_mut(link) {
+            peer.pause(true);
+        }
+    }
+
+    /// Goes on reading from a client.
+    pub fn resume(&mut self, link: Link) {
+        if let Some(peer) = self.peers.get_mut(link) {
+            peer.pause(false);
+            self.list(link.slot);
+        }
+    }
+
     /// Whether something is left to do that no readiness event will announce, such as more input
     /// than a share, or a lagging client that has room: the loop must not wait then.
     pub fn has_backlog(&self) -> bool {

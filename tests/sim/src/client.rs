@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use pi_server::world::Link;
 use pi_server_core::ConnId;
+use pi_server_core::command::{Class, CommandKind};
 use pi_server_core::input::Transport;
 use pi_server_model::entropy::Entropy;
 use serde_json::Value;
@@ -69,6 +70,8 @@ pub struct Client {
     /// Its connection.
     pub line: Option<Line>,
     sent: VecDeque<(String, String)>,
+    /// What it sent long ago: late duplicates are of these.
+    long_ago: Vec<String>,
     next: u64,
     /// The newest event of each session, and the epoch in which it came.
     cursors: BTreeMap<String, (u64, String)>,
@@ -77,7 +80,7 @@ pub struct Client {
     /// Of ids, in the namespace of the client's name or in the one that all share.
     outcomes: BTreeMap<(bool, String), String>,
     dialogs: Vec<(String, String)>,
-    /// The daemon forgets outcomes early, and may then run a command again that is sent again.
+    /// Parts of the journal are dropped, and a mutation of these runs again when it is sent again.
     pub is_forgotten_early: bool,
     /// What it found wrong.
     pub complaint: Option<String>,
@@ -102,6 +105,7 @@ impl Client {
             transport,
             line: None,
             sent: VecDeque::new(),
+            long_ago: Vec::new(),
             next: 0,
             cursors: BTreeMap::new(),
             believed: BTreeMap::new(),
@@ -187,8 +191,10 @@ impl Client {
         let frame = format!(r#"{{"id":"{id}",{rest}}}"#);
         line.send(frame.as_bytes());
         self.sent.push_back((id, frame));
-        if self.sent.len() > REMEMBERED {
-            self.sent.pop_front();
+        if self.sent.len() > REMEMBERED
+            && let Some((_, frame)) = self.sent.pop_front()
+        {
+            self.long_ago.push(frame);
         }
     }
 
@@ -212,10 +218,13 @@ impl Client {
     /// Sends an earlier command again.
     pub fn again(&mut self, entropy: &mut Entropy<'_>) -> bool {
         let Some(line) = self.line.as_mut().filter(|line| !line.half_closed) else { return false };
+        let late = !self.long_ago.is_empty() && entropy.once_in(2);
+        let recent = self.sent.iter().map(|(_, frame)| frame).filter(|_| !late);
         let frames: Vec<&String> = self
-            .sent
+            .long_ago
             .iter()
-            .map(|(_, frame)| frame)
+            .filter(|_| late)
+            .chain(recent)
             .filter(|frame| !frame.contains("switch_session"))
             .collect();
         if frames.is_empty() {
@@ -342,7 +351,7 @@ fn cursor((place, epoch): &(u64, String), tells_epoch: bool) -> String {
     }
 }
 
-/// Section 6.2: the same id has the same answer, for ever. Says what is wrong.
+/// Section 6.2: the id of a mutation has the same answer, for ever. Says what is wrong.
 fn response(
     outcomes: &mut BTreeMap<(bool, String), String>,
     is_named: bool,
@@ -359,8 +368,18 @@ fn response(
     if object.get("data").is_some_and(|data| data.get("erased").is_some()) {
         return None;
     }
+    let kind = object.get("command").and_then(Value::as_str).and_then(CommandKind::from_name);
+    if kind.is_none_or(|kind| kind.row().class == Class::Read) {
+        // A late duplicate of a read runs again.
+        return None;
+    }
     let text = frame.to_string();
     let known = outcomes.entry((is_named, id.clone())).or_insert_with(|| text.clone());
+    if known.contains("outcome_unknown") {
+        // An operator may have found out since; what that said stays.
+        *known = text;
+        return None;
+    }
     (*known != text).then(|| format!("{id} was answered twice: {known} and {text}"))
 }
 

@@ -310,7 +310,7 @@ impl FaultyDisk {
                 Shelf::Snapshots => (names::SNAPSHOT_DIR, "snap"),
                 Shelf::Bodies => (names::BODIES_DIR, "pack"),
                 // The offline tool has no use for what is made from the journal.
-                Shelf::History | Shelf::Tiers => continue,
+                Shelf::History | Shelf::Tiers | Shelf::Ids | Shelf::Filters => continue,
             };
             std::fs::write(dir.join(folder).join(format!("{number:08}.{suffix}")), bytes)?;
         }

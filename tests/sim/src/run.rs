@@ -162,7 +162,7 @@ impl Run {
             taste,
         };
         for client in &mut run.clients {
-            client.is_forgotten_early = run.taste.limits.outcomes_max < 1_000;
+            client.is_forgotten_early = run.taste.retain_bytes > 0;
         }
         let taste = format!("{:?}", run.taste);
         run.say(|| taste);

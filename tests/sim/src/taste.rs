@@ -45,8 +45,9 @@ impl Taste {
     pub fn new(entropy: &mut Entropy<'_>) -> Taste {
         let mut limits = Limits::default();
         if entropy.once_in(3) {
-            limits.outcomes_max = 4 + entropy.below(20);
-            limits.forgotten_max = 8;
+            limits.outcomes_max = 1 + entropy.below(20);
+            limits.read_outcomes_max = 1 + limits.outcomes_max / 3;
+            limits.unindexed_ids_max = 10 * limits.outcomes_max;
         }
         if entropy.once_in(3) {
             limits.commands_in_flight_max = 4 + entropy.below(30);

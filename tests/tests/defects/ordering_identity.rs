@@ -95,7 +95,7 @@ fn w14_a_conflict_says_what_differs() {
 }
 
 #[test]
-fn w15_a_forgotten_id_says_so_and_does_not_run_again() {
+fn w15_an_id_that_is_not_stored_any_more_has_its_answer_and_does_not_run_again() {
     let daemon = Setup::new().limit("outcomes_max", 5).start();
     let mut client = daemon.websocket();
     session(&mut client, "s");
@@ -103,11 +103,15 @@ fn w15_a_forgotten_id_says_so_and_does_not_run_again() {
     client.send(&old);
     succeeded(&client.response("old"));
     for number in 0..6 {
-        client.send(&get_state(&format!("n{number}"), "s"));
+        client.send(
+            &json!({ "id": format!("n{number}"), "type": "set_interest", "lifecycle": "all" }),
+        );
         client.response(&format!("n{number}"));
     }
     client.send(&old);
-    refused(&client.response("old"), "outcome_expired");
+    let again = client.response("old");
+    succeeded(&again);
+    assert_eq!((&again["replayed"], &again["sessionVersion"]), (&json!(true), &json!(1)));
     let dependent = with(rename("dependent", "s", "twice"), "dependsOn", json!(["old"]));
     client.send(&dependent);
     refused(&client.response("dependent"), "dependency_invalid");
@@ -124,21 +128,22 @@ fn w16_outcomes_are_forgotten_in_the_order_in_which_commands_ended() {
     let long = json!({ "id": "long", "type": "bash", "sessionId": "s", "command": "[stall]" });
     client.send(&long);
     client.lifecycle("long", "started");
+    let short = |id: &str| json!({ "id": id, "type": "set_interest", "lifecycle": "all" });
     for id in ["s1", "s2"] {
-        client.send(&get_state(id, "s"));
+        client.send(&short(id));
         client.response(id);
     }
     client.send(&json!({ "type": "abort_bash", "sessionId": "s" }));
     client.response("long");
     for id in ["s3", "s4"] {
-        client.send(&get_state(id, "s"));
+        client.send(&short(id));
         client.response(id);
     }
-    // The oldest command is not the oldest outcome.
-    client.send(&long);
-    assert_eq!(client.response("long")["replayed"], true);
-    client.send(&get_state("s2", "s"));
-    refused(&client.response("s2"), "outcome_expired");
+    // The oldest command is not the oldest outcome: others may still depend on it.
+    client.send(&with(short("d1"), "dependsOn", json!(["long"])));
+    refused(&client.response("d1"), "dependency_failed");
+    client.send(&with(short("d2"), "dependsOn", json!(["s2"])));
+    refused(&client.response("d2"), "dependency_invalid");
     daemon.verify();
 }
 

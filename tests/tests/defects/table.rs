@@ -91,7 +91,7 @@ const TABLE: [Defect; 87] = [
     shown(
         15,
         &[
-            "w15_a_forgotten_id_says_so_and_does_not_run_again",
+            "w15_an_id_that_is_not_stored_any_more_has_its_answer_and_does_not_run_again",
             "core/tests/scripts/19-forgotten.txt",
         ],
     ),

@@ -6,6 +6,7 @@ mod dependencies;
 mod drop_key;
 mod epochs;
 mod erase;
+mod exactly_once;
 mod formats;
 mod identity;
 mod key_shares;

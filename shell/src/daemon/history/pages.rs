@@ -14,9 +14,9 @@ use pi_server_core::record::JournalId;
 use crate::journal::storage::Kept;
 
 /// Bytes of a page.
-pub(super) const PAGE_BYTES: usize = 4096;
+pub(in crate::daemon) const PAGE_BYTES: usize = 4096;
 /// Bytes of a page that are content: a multiple of 4, 12 and 24, so that no item is split.
-pub(super) const CONTENT_BYTES: usize = 4080;
+pub(in crate::daemon) const CONTENT_BYTES: usize = 4080;
 const CRC_AT: usize = PAGE_BYTES - 4;
 
 /// Why a file cannot be used.
@@ -42,13 +42,13 @@ impl fmt::Display for Damage {
 
 /// Which file a page belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
-    pub(super) journal: JournalId,
-    pub(super) segment: u64,
+pub(in crate::daemon) struct Owner {
+    pub(in crate::daemon) journal: JournalId,
+    pub(in crate::daemon) segment: u64,
 }
 
 /// Appends pages with this content.
-pub(super) fn write(owner: Owner, content: &[u8], file: &mut Vec<u8>) {
+pub(in crate::daemon) fn write(owner: Owner, content: &[u8], file: &mut Vec<u8>) {
     for part in content.chunks(CONTENT_BYTES) {
         let number = u32::try_from(file.len() / PAGE_BYTES).unwrap_or(u32::MAX);
         let begin = file.len();
@@ -62,7 +62,7 @@ pub(super) fn write(owner: Owner, content: &[u8], file: &mut Vec<u8>) {
 }
 
 /// How many pages this much content takes.
-pub(super) fn pages_of(bytes: u64) -> u64 {
+pub(in crate::daemon) fn pages_of(bytes: u64) -> u64 {
     bytes.div_ceil(CONTENT_BYTES as u64)
 }
 
@@ -75,14 +75,14 @@ fn checksum(journal: JournalId, page: &[u8]) -> u32 {
 
 /// A part of a file: its first page, and its length in bytes of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Region {
-    pub(super) page: u64,
-    pub(super) bytes: u64,
+pub(in crate::daemon) struct Region {
+    pub(in crate::daemon) page: u64,
+    pub(in crate::daemon) bytes: u64,
 }
 
 /// An open file. The last page of each region that was read is kept, as the next read wants it
 /// more often than not.
-pub(super) struct Pages {
+pub(in crate::daemon) struct Pages {
     file: Box<dyn Kept>,
     owner: Owner,
     recent: RefCell<Vec<(u64, Vec<u8>)>>,
@@ -92,7 +92,7 @@ pub(super) struct Pages {
 const RECENT_MAX: usize = 8;
 
 impl Pages {
-    pub(super) fn new(file: Box<dyn Kept>, owner: Owner) -> Pages {
+    pub(in crate::daemon) fn new(file: Box<dyn Kept>, owner: Owner) -> Pages {
         Pages { file, owner, recent: RefCell::new(Vec::new()) }
     }
 
@@ -100,7 +100,7 @@ impl Pages {
     ///
     /// # Errors
     /// The file does not end with a page.
-    pub(super) fn count(&self) -> Result<u64, Damage> {
+    pub(in crate::daemon) fn count(&self) -> Result<u64, Damage> {
         let page = PAGE_BYTES as u64;
         let length = self.file.length();
         if length.is_multiple_of(page) { Ok(length / page) } else { Err(Damage::Content) }
@@ -110,7 +110,12 @@ impl Pages {
     ///
     /// # Errors
     /// It is not there, or not what was written.
-    pub(super) fn read(&self, region: Region, at: u64, bytes: &mut [u8]) -> Result<(), Damage> {
+    pub(in crate::daemon) fn read(
+        &self,
+        region: Region,
+        at: u64,
+        bytes: &mut [u8],
+    ) -> Result<(), Damage> {
         let end = at.checked_add(bytes.len() as u64).ok_or(Damage::Content)?;
         if end > region.bytes {
             return Err(Damage::Content);
@@ -134,7 +139,7 @@ impl Pages {
     /// # Errors
     /// One is not what was written.
     #[cfg(test)]
-    pub(super) fn check(&self) -> Result<(), Damage> {
+    pub(in crate::daemon) fn check(&self) -> Result<(), Damage> {
         (0..self.count()?).try_for_each(|page| self.with_page(page, |_| ()))
     }
 

@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 
 use pi_server_core::record::Cursor;
 
-use super::{Covered, HISTORY_DIR, Past, Trouble, Worker, history};
+use super::{Covered, HISTORY_DIR, Past, Trouble, Worker, history, identity};
 
 impl Worker {
-    /// Writes the index of the segment that was fed last.
+    /// Writes the index of the segment that was fed last, and the file of its ids; then the filter
+    /// may say of the ids in it that they are in none.
     pub(super) fn index(&mut self, cursor: &Cursor, past: &mut Past) -> Result<(), Trouble> {
         self.write_index(cursor, past)?;
+        self.extend_filter(cursor.segment)?;
         let Cursor { segment, seq, .. } = *cursor;
         self.shared.report().indexed = Covered { segment, seq };
         Ok(())
@@ -20,6 +22,9 @@ impl Worker {
         let bytes = history::build(cursor, past.history.take_finished());
         let saved = self.archive.save_index(cursor.segment, &bytes);
         saved.map_err(|error| Trouble::Io("write an index of the history", error))?;
+        let bytes = identity::build(cursor, past.ids.take());
+        let saved = self.archive.save_ids(cursor.segment, &bytes);
+        saved.map_err(|error| Trouble::Io("write a file of ids", error))?;
         self.bad_indexes.remove(&cursor.segment);
         Ok(())
     }
@@ -28,7 +33,10 @@ impl Worker {
     pub(super) fn mend(&mut self, upto: u64) -> Result<(), Trouble> {
         let failed = |error| Trouble::Io("list the indexes of the history", error);
         let segments = self.archive.segments().map_err(failed)?;
-        let there: BTreeSet<u64> = self.archive.indexes().map_err(failed)?.into_iter().collect();
+        let mut there: BTreeSet<u64> =
+            self.archive.indexes().map_err(failed)?.into_iter().collect();
+        let ids: BTreeSet<u64> = self.archive.ids().map_err(failed)?.into_iter().collect();
+        there.retain(|segment| ids.contains(segment));
         self.bad_indexes.retain(|segment| segments.contains(segment));
         let mut wanted: BTreeSet<u64> = segments
             .into_iter()
@@ -51,6 +59,7 @@ impl Worker {
                     self.write_index(&cursor, &mut past)?;
                 } else {
                     past.history.take_finished();
+                    past.ids.take();
                 }
             }
         }
@@ -62,6 +71,7 @@ impl Worker {
         if matches!(trouble, Trouble::Read(_)) {
             self.given_up.insert(segment);
             eprintln!("pi-server: {HISTORY_DIR}/{segment:08}.idx cannot be made");
+            self.give_up_ids(segment);
         }
     }
 }

@@ -124,7 +124,10 @@ impl Worker {
 
     /// What comes if the keeper is as far behind the loop as it always may be.
     fn next(&self, usage: &Usage) -> u64 {
-        let with_segment = usage.largest(Shelf::History) + usage.largest(Shelf::Snapshots);
+        let with_segment = usage.largest(Shelf::History)
+            + usage.largest(Shelf::Ids)
+            + usage.largest(Shelf::Filters)
+            + usage.largest(Shelf::Snapshots);
         AHEAD * (u64::from(self.archive.segment_bytes()) + with_segment)
     }
 

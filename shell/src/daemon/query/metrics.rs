@@ -76,6 +76,7 @@ pub(super) fn render(machine: &Machine, stats: &LoopStats, journal_path: &str) -
                 "inFlightCount": core.in_flight,
                 "outcomeCount": core.outcomes,
                 "forgottenCount": core.forgotten,
+                "unindexedCount": core.unindexed,
                 "idempotencyCacheSize": core.idempotency_keys,
                 "maxInFlightCommands": limits.commands_in_flight_max,
                 "maxCommandOutcomes": limits.outcomes_max,

@@ -142,7 +142,7 @@ fn a_flipped_bit_in_any_byte_of_any_file_is_found_or_harmless() {
             });
             match shelf {
                 // The snapshot before it serves, or the one behind it; a start reads no other.
-                Shelf::Snapshots | Shelf::History | Shelf::Tiers => {
+                Shelf::Snapshots | Shelf::History | Shelf::Tiers | Shelf::Ids | Shelf::Filters => {
                     assert!(found.is_none(), "{what}: {found:?}");
                 }
                 Shelf::Bodies => {

@@ -29,7 +29,10 @@ impl Peer {
 
     /// Whether there is anything to read, and it may be read.
     pub(in crate::net) fn wants_reading(&self) -> bool {
-        self.has_more && !self.is_read && (self.is_hung_up || !self.outbox.is_choked())
+        self.has_more
+            && !self.is_read
+            && !self.is_paused
+            && (self.is_hung_up || !self.outbox.is_choked())
     }
 
     /// Reads a bounded share.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pi_server_core::command::{Class, Target};
 use pi_server_core::failure::ErrorCode;
 use pi_server_core::frame::{Frame, Outcome, Phase};
-use pi_server_core::input::{Details, Envelope, InputKind};
+use pi_server_core::input::{Details, Earlier, Envelope, InputKind};
 use pi_server_core::output::Audience;
 use pi_server_core::{CommandNo, ConnId, Input, Seq, Text};
 
@@ -70,9 +70,14 @@ fn accepted(
     session: Option<&Text>,
     lane_sequence: u64,
 ) -> Rule {
-    let InputKind::Command { conn, .. } = &input.kind else {
+    let Some((conn, _)) = &input.kind.command() else {
         return Err("a command is accepted that nobody sent".into());
     };
+    if let InputKind::Repeated { earlier, .. } = &input.kind
+        && envelope.id.is_some()
+    {
+        return Err(format!("6.2: a command runs again of which is known: {earlier:?}"));
+    }
     let no = CommandNo(input.seq.0);
     let lane = Ledger::lane_of(envelope, session);
     let empty = ledger.in_lane(&lane).next().is_none();
@@ -266,10 +271,17 @@ fn response(
         command.answered = true;
         return Ok(());
     }
-    let content = match &input.kind {
-        InputKind::Command { conn: sender, envelope } if *sender == conn => Some(envelope),
-        _ => None,
-    };
+    let content = input.kind.command().filter(|(sender, _)| *sender == conn);
+    let content = content.map(|(_, envelope)| envelope);
+    if let InputKind::Repeated { earlier, .. } = &input.kind
+        && let Earlier::Answer { outcome: found, fingerprint, .. } = &**earlier
+        && content.is_some_and(|content| content.fingerprint == *fingerprint)
+        && Outcome::from(found.clone()) == **outcome
+    {
+        // What was looked up.
+        step.refused = true;
+        return Ok(());
+    }
     // Two commands may have equal outcomes; the one that is repeated, or waited for, is meant.
     let earlier = ledger.commands.values_mut().rev().find(|command| {
         let waited = command.waiters.iter().any(|w| w.0 == conn && w.1.as_ref() == id);
@@ -291,7 +303,9 @@ fn response(
 /// Section 6.1: a refusal answers the request at hand and is all that it gets.
 fn refusal(input: &Input, conn: ConnId, outcome: &Outcome, step: &mut Step) -> Rule {
     let sender = match &input.kind {
-        InputKind::Command { conn, .. } | InputKind::Malformed { conn, .. } => *conn,
+        InputKind::Command { conn, .. }
+        | InputKind::Repeated { conn, .. }
+        | InputKind::Malformed { conn, .. } => *conn,
         _ => return Err("6.1: a refusal that nobody asked for".into()),
     };
     if sender != conn || step.refused || step.accepted || outcome.result.is_ok() {
@@ -303,7 +317,10 @@ fn refusal(input: &Input, conn: ConnId, outcome: &Outcome, step: &mut Step) -> R
 
 /// Section 6.1: every request of a live connection is accepted, answered, or waits.
 pub(super) fn every_request_is_answered(ledger: &Ledger, input: &Input, step: &Step) -> Rule {
-    let (InputKind::Command { conn, .. } | InputKind::Malformed { conn, .. }) = &input.kind else {
+    let (InputKind::Command { conn, .. }
+    | InputKind::Repeated { conn, .. }
+    | InputKind::Malformed { conn, .. }) = &input.kind
+    else {
         return Ok(());
     };
     if !ledger.alive || !ledger.conns.contains_key(conn) {

@@ -44,11 +44,11 @@ impl Watch {
             order::note_subscriptions(&mut self.ledger, output);
         }
         order::subscriptions_are_to_sessions(&self.ledger)?;
-        if let InputKind::Command { conn, envelope } = &input.kind
+        if let Some((conn, envelope)) = input.kind.command()
             && !step.accepted
             && !step.refused
         {
-            step.waits_for = answers::waits_for(&self.ledger, envelope, *conn);
+            step.waits_for = answers::waits_for(&self.ledger, envelope, conn);
         }
         answers::every_request_is_answered(&self.ledger, input, &step)?;
         answers::nothing_is_left_unanswered(&mut self.ledger)?;
@@ -84,10 +84,10 @@ impl Watch {
 
     /// A command that was neither accepted nor answered waits for another's outcome.
     fn note_waiter(&mut self, input: &Input, step: &Step) {
-        if let (InputKind::Command { conn, envelope }, Some(no)) = (&input.kind, step.waits_for)
+        if let (Some((conn, envelope)), Some(no)) = (input.kind.command(), step.waits_for)
             && let Some(command) = self.ledger.commands.get_mut(&no)
         {
-            command.waiters.push((*conn, envelope.id.clone()));
+            command.waiters.push((conn, envelope.id.clone()));
         }
     }
 }

@@ -3,7 +3,7 @@
 use pi_server_core::command::{Class, CommandKind, Plane, Target};
 use pi_server_core::failure::{Bucket as Whose, Failure};
 use pi_server_core::frame::{CommandName, Frame, Outcome, Phase};
-use pi_server_core::input::{Envelope, RuleSet};
+use pi_server_core::input::{Earlier, Envelope, RuleSet};
 use pi_server_core::{CommandNo, ConnId, Input, Text};
 use std::sync::Arc;
 
@@ -12,7 +12,13 @@ use super::lane::is_abort;
 use super::types::{Bucket, Command, Key, Lane, Namespace, Needs, Place};
 
 impl Model {
-    pub(super) fn command(&mut self, input: &Input, conn: ConnId, envelope: &Arc<Envelope>) {
+    pub(super) fn command(
+        &mut self,
+        input: &Input,
+        conn: ConnId,
+        envelope: &Arc<Envelope>,
+        earlier: Option<&Earlier>,
+    ) {
         let now = self.now;
         self.keys.retain(|key| key.ended.as_ref().is_none_or(|(_, end)| *end > now));
         let Some(client) = self.conns.iter().find(|c| c.no == conn).map(|c| c.client.clone())
@@ -22,7 +28,9 @@ impl Model {
         if self.drain_until.is_some() && (self.exited || !helps_a_drain(envelope.kind)) {
             return self.refuse(conn, envelope, Failure::ShuttingDown);
         }
-        if self.replayed(conn, &client, envelope) {
+        if self.replayed(conn, &client, envelope)
+            || self.looked_up(conn, &client, envelope, earlier)
+        {
             return;
         }
         match self.gates(conn, &client, envelope) {
@@ -87,6 +95,39 @@ impl Model {
         true
     }
 
+    /// Gates 3 and 4: the id is not in flight and not stored, and the shell has looked for it where it
+    /// could be.
+    fn looked_up(
+        &mut self,
+        conn: ConnId,
+        client: &Namespace,
+        envelope: &Envelope,
+        earlier: Option<&Earlier>,
+    ) -> bool {
+        let Some(id) = &envelope.id else { return false };
+        let is_parked = self.parked.iter().any(|(c, parked, _)| c == client && parked == id);
+        match earlier {
+            Some(Earlier::Answer { fingerprint, outcome, .. })
+                if *fingerprint == envelope.fingerprint =>
+            {
+                let outcome = Arc::new(Outcome::from(outcome.clone()));
+                self.respond(conn, Some(id.clone()), envelope, &outcome, true);
+            }
+            Some(Earlier::Answer { kind, .. }) => {
+                let (before, now) = (*kind, envelope.kind);
+                self.refuse(conn, envelope, Failure::IdConflict { id: id.clone(), before, now });
+            }
+            Some(Earlier::Expired) => {
+                self.refuse(conn, envelope, Failure::OutcomeExpired { id: id.clone() });
+            }
+            Some(Earlier::Unavailable) => self.refuse(conn, envelope, Failure::Busy),
+            // An id that should have been looked for does not run.
+            None if is_parked => self.refuse(conn, envelope, Failure::Busy),
+            None => return false,
+        }
+        true
+    }
+
     fn repeat(
         &mut self,
         conn: ConnId,
@@ -124,7 +165,7 @@ impl Model {
         self.commands.iter().map(of).sum()
     }
 
-    /// Gates 4 to 11.
+    /// Gates 5 to 12.
     fn gates(
         &mut self,
         conn: ConnId,
@@ -132,11 +173,6 @@ impl Model {
         envelope: &Envelope,
     ) -> Result<(), Failure> {
         let (limits, row) = (self.limits.clone(), envelope.kind.row());
-        if let Some(id) = &envelope.id
-            && self.forgotten.iter().any(|(c, forgotten)| c == client && forgotten == id)
-        {
-            return Err(Failure::OutcomeExpired { id: id.clone() });
-        }
         if !self.writable && row.class != Class::Read {
             return Err(Failure::StorageFull);
         }
@@ -172,6 +208,10 @@ impl Model {
         }
         if envelope.idempotency_key.is_some() && !self.has_share(conn, client) {
             return Err(Failure::TooManyKeys { max });
+        }
+        let is_mutation = row.class != Class::Read && envelope.id.is_some();
+        if is_mutation && self.parked.len() as u64 >= limits.unindexed_ids_max {
+            return Err(Failure::Busy);
         }
         Ok(())
     }

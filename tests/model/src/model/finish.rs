@@ -6,7 +6,7 @@ use pi_server_core::command::{CommandKind, Target};
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{Data, Frame, Outcome, Phase};
 use pi_server_core::input::Interest;
-use pi_server_core::{CommandNo, Text};
+use pi_server_core::{CommandNo, Seq, Text};
 
 use super::Model;
 use super::types::{Command, Ending, Namespace, Stored};
@@ -125,21 +125,29 @@ impl Model {
             fingerprint: command.envelope.fingerprint,
             session: command.session.clone(),
             outcome: outcome.clone(),
+            ended: self.seq,
         };
         self.ended.push(stored.clone());
         self.remember(stored);
     }
 
-    /// Stores an outcome, and forgets the oldest over bound.
+    /// Stores an outcome; of mutations and of reads the oldest over their bounds are stored no longer.
     fn remember(&mut self, stored: Stored) {
         self.stored.push(stored);
-        while self.stored.len() as u64 > self.limits.outcomes_max {
-            let oldest = self.stored.remove(0);
-            self.forgotten.push((oldest.client, oldest.id));
+        let (mutations, reads) = (self.limits.outcomes_max, self.limits.read_outcomes_max);
+        while let Some(oldest) = self.take_oldest_over(mutations, Stored::is_mutation) {
+            if oldest.ended > self.indexed {
+                self.parked.push((oldest.client, oldest.id, oldest.ended));
+            }
         }
-        while self.forgotten.len() as u64 > self.limits.forgotten_max {
-            self.forgotten.remove(0);
-        }
+        while self.take_oldest_over(reads, |stored| !stored.is_mutation()).is_some() {}
+    }
+
+    /// Takes out the oldest of such outcomes, if there are more than `max` of them.
+    fn take_oldest_over(&mut self, max: u64, which: impl Fn(&Stored) -> bool) -> Option<Stored> {
+        let count = self.stored.iter().filter(|stored| which(stored)).count();
+        let oldest = self.stored.iter().position(which)?;
+        (count as u64 > max).then(|| self.stored.remove(oldest))
     }
 
     /// Outcomes are stored in the order in which commands ended, and which of several lanes goes
@@ -153,7 +161,7 @@ impl Model {
         ended.sort_by_key(|stored| self.choices.end(stored.no));
         // What was settled in this very step stays settled.
         let after = std::mem::replace(&mut self.stored, before.stored);
-        self.forgotten = before.forgotten;
+        self.parked = before.parked;
         for stored in ended {
             self.remember(stored);
         }
@@ -167,12 +175,12 @@ impl Model {
     /// What ids lead to now, if it may be asked for after the step: of one end there is one order.
     pub(super) fn ids(&self) -> Option<Ids> {
         let matters = self.choices.has_several_ends();
-        matters.then(|| Ids { stored: self.stored.clone(), forgotten: self.forgotten.clone() })
+        matters.then(|| Ids { stored: self.stored.clone(), parked: self.parked.clone() })
     }
 }
 
 /// What ids led to before a step.
 pub(super) struct Ids {
     stored: Vec<Stored>,
-    forgotten: Vec<(Namespace, Text)>,
+    parked: Vec<(Namespace, Text, Seq)>,
 }

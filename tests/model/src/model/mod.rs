@@ -73,8 +73,11 @@ pub struct Model {
     sequences: BTreeMap<Lane, u64>,
     /// Oldest first.
     stored: Vec<Stored>,
-    /// Oldest first.
-    forgotten: Vec<(Namespace, Text)>,
+    /// Ids of mutations that are neither stored nor known to be indexed, and when they ended; oldest
+    /// first.
+    parked: Vec<(Namespace, Text, Seq)>,
+    /// The last input whose ids are known to be indexed.
+    indexed: Seq,
     /// Outcomes of commands with an id that ended in this step, in the model's order.
     ended: Vec<Stored>,
     keys: Vec<Key>,
@@ -124,7 +127,8 @@ impl Model {
             commands: Vec::new(),
             sequences: BTreeMap::new(),
             stored: Vec::new(),
-            forgotten: Vec::new(),
+            parked: Vec::new(),
+            indexed: Seq(0),
             ended: Vec::new(),
             keys: Vec::new(),
             dialogs: Vec::new(),
@@ -167,9 +171,9 @@ impl Model {
             InputKind::Boot(_) => unreachable!("handled by the caller"),
             InputKind::Opened(opened) => self.opened(opened),
             InputKind::Closed { conn } => self.closed(*conn),
-            InputKind::Command { conn, envelope }
-            | InputKind::Repeated { conn, envelope, earlier: _ } => {
-                self.command(input, *conn, envelope);
+            InputKind::Command { conn, envelope } => self.command(input, *conn, envelope, None),
+            InputKind::Repeated { conn, envelope, earlier } => {
+                self.command(input, *conn, envelope, Some(earlier));
             }
             InputKind::Malformed { conn, malformed } => self.malformed(*conn, malformed),
             InputKind::Agent { agent, said } => self.agent_said(*agent, said),
@@ -177,7 +181,10 @@ impl Model {
             InputKind::Storage { writable } => self.writable = *writable,
             InputKind::Tick => self.overdue(),
             InputKind::Wall { offset } => self.wall = *offset,
-            InputKind::Indexed { .. } => {}
+            InputKind::Indexed { seq } => {
+                self.indexed = self.indexed.max(*seq);
+                self.parked.retain(|(_, _, ended)| ended > seq);
+            }
             InputKind::Drain => self.drain(),
             InputKind::Stop => {
                 self.alive = false;

@@ -241,7 +241,7 @@ impl Model {
         }
         let same = |client: &Namespace, id: &Text| *client == command.client && id == target;
         let ended = self.stored.iter().any(|s| same(&s.client, &s.id))
-            || self.forgotten.iter().any(|(client, id)| same(client, id));
+            || self.parked.iter().any(|(client, id, _)| same(client, id));
         Err(if ended { Failure::CommandEnded { id } } else { Failure::CommandNotFound { id } })
     }
 
@@ -259,9 +259,9 @@ impl Model {
             .commands
             .iter()
             .any(|c| c.envelope.id.as_ref().is_some_and(|id| same(&c.client, id)));
-        let forgotten = self.forgotten.iter().any(|(client, id)| same(client, id));
+        let parked = self.parked.iter().any(|(client, id, _)| same(client, id));
         let Some(place) = self.stored.iter().position(|s| same(&s.client, &s.id)) else {
-            return Err(if in_flight || forgotten {
+            return Err(if in_flight || parked {
                 Failure::NothingToReconcile { id }
             } else {
                 Failure::CommandNotFound { id }

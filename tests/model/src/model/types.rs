@@ -199,6 +199,14 @@ pub(super) struct Stored {
     pub(super) fingerprint: Digest,
     pub(super) session: Option<Text>,
     pub(super) outcome: Arc<Outcome>,
+    /// The input in whose step it ended.
+    pub(super) ended: Seq,
+}
+
+impl Stored {
+    pub(super) fn is_mutation(&self) -> bool {
+        self.kind.row().class != Class::Read
+    }
 }
 
 /// A live idempotency key: section 6.2.

@@ -8,15 +8,18 @@ pub mod agents;
 mod clients;
 mod swarm;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
-use pi_server_core::command::CommandKind;
+use pi_server_core::command::{Class, CommandKind};
+use pi_server_core::failure::Failure;
+use pi_server_core::frame::{Frame, Phase};
 use pi_server_core::input::{
-    AgentKind, Answer, Boot, Envelope, InputKind, JournalFacts, Malformed, Opened, RecoveryPolicy,
-    RuleSet, Transport,
+    AgentKind, Answer, Boot, Earlier, Envelope, InputKind, JournalFacts, Malformed, Opened,
+    RecoveryPolicy, RuleSet, Transport,
 };
 use pi_server_core::notation::parse_script;
-use pi_server_core::output::Query;
+use pi_server_core::output::{Audience, Query};
+use pi_server_core::snapshot::outcome::{Data, Outcome};
 use pi_server_core::{
     BodyRef, CommandNo, ConnId, Digest, Input, Micros, Output, Seq, Text, WallOffset,
 };
@@ -42,6 +45,12 @@ pub struct World<'a> {
     life: Life,
     conns: Vec<ConnId>,
     sent: Vec<Envelope>,
+    /// The namespace of each connection of this life.
+    clients: BTreeMap<ConnId, Text>,
+    /// Namespaces of the mutations with an id that have not ended.
+    owners: BTreeMap<CommandNo, Text>,
+    /// What the shell would find of ids of mutations, by namespace and id.
+    ended: BTreeMap<(Text, Text), (CommandKind, Digest, Outcome)>,
     recent: Vec<Text>,
     commands: Vec<CommandNo>,
     queries: Vec<(CommandNo, Query)>,
@@ -76,6 +85,9 @@ impl<'a> World<'a> {
             life: Life::Down { clean: false },
             conns: Vec::new(),
             sent: Vec::new(),
+            clients: BTreeMap::new(),
+            owners: BTreeMap::new(),
+            ended: BTreeMap::new(),
             recent: Vec::new(),
             commands: Vec::new(),
             queries: Vec::new(),
@@ -95,13 +107,15 @@ impl<'a> World<'a> {
     pub fn next(&mut self, deadline: Option<Micros>) -> Input {
         let kind = self.next_kind(deadline);
         self.seq = Seq(self.seq.0 + 1);
-        if let InputKind::Tick | InputKind::Wall { .. } = kind {
+        match kind {
             // The choice of the tick has set the time.
-        } else {
-            self.pass_time();
+            InputKind::Tick | InputKind::Wall { .. } => {}
+            // Comes beside all others, and costs no choice.
+            InputKind::Indexed { .. } => self.now = Micros(self.now.0 + 1),
+            _ => self.pass_time(),
         }
         let len = match &kind {
-            InputKind::Command { .. } => 1,
+            InputKind::Command { .. } | InputKind::Repeated { .. } => 1,
             InputKind::Agent { .. } | InputKind::Answered { .. } => {
                 u32::try_from(self.entropy.below(3)).unwrap_or(0)
             }
@@ -127,6 +141,10 @@ impl<'a> World<'a> {
                 }
                 Output::Query { query, what } => self.queries.push((*query, what.clone())),
                 Output::Exit => self.life = Life::Draining,
+                Output::Deliver {
+                    to: Audience::Lifecycle { owner },
+                    frame: Frame::Lifecycle { command, envelope, phase, .. },
+                } => self.saw_phase(*owner, *command, envelope, phase),
                 Output::Deliver { .. }
                 | Output::Admit { .. }
                 | Output::Leave { .. }
@@ -138,10 +156,72 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Remembers how mutations with ids ended, as the indexes of a journal do.
+    fn saw_phase(
+        &mut self,
+        owner: Option<ConnId>,
+        command: CommandNo,
+        envelope: &Envelope,
+        phase: &Phase,
+    ) {
+        let Some(id) = envelope.id.clone() else { return };
+        if envelope.kind.row().class == Class::Read {
+            return;
+        }
+        match phase {
+            Phase::Accepted => {
+                let client = owner.and_then(|conn| self.clients.get(&conn)).cloned();
+                self.owners.extend(client.map(|client| (command, client)));
+            }
+            Phase::Started => {}
+            Phase::Finished(outcome) => {
+                let Some(client) = self.owners.remove(&command) else { return };
+                // As the notation has outcomes.
+                let result = match outcome.result {
+                    Ok(_) => Ok(Data::None),
+                    Err(_) => Err(Failure::OutcomeUnknown),
+                };
+                let (session_version, lane_sequence) =
+                    (outcome.session_version, outcome.lane_sequence);
+                let outcome = Outcome { result, session_version, lane_sequence, at: Micros(0) };
+                let known = (envelope.kind, envelope.fingerprint, outcome);
+                self.ended.insert((client, id), known);
+            }
+        }
+    }
+
+    /// A command as the shell passes it on: with what it finds of an earlier one, as often as not, so
+    /// that what the state knows by itself is met with and without. Costs no choice.
+    fn passed_on(&self, conn: ConnId, envelope: Envelope) -> InputKind {
+        let kind = command(conn, envelope);
+        let InputKind::Command { conn, envelope } = kind else { return kind };
+        let client = self.clients.get(&conn).cloned().unwrap_or_else(|| Text::from(""));
+        let found = envelope.id.as_ref().and_then(|id| self.ended.get(&(client, id.clone())));
+        let earlier = match (found, self.seq.0 % 8) {
+            (Some((kind, fingerprint, outcome)), 0..=3) => Earlier::Answer {
+                kind: *kind,
+                fingerprint: if *fingerprint == envelope.fingerprint {
+                    envelope.fingerprint
+                } else {
+                    Digest::default()
+                },
+                outcome: outcome.clone(),
+            },
+            (Some(_), 4) => Earlier::Expired,
+            (_, 5) if envelope.id.is_some() && self.seq.0.is_multiple_of(5) => Earlier::Unavailable,
+            _ => return InputKind::Command { conn, envelope },
+        };
+        InputKind::Repeated { conn, envelope, earlier: Box::new(earlier) }
+    }
+
     fn note_input(&mut self, input: &Input) {
         match &input.kind {
             InputKind::Boot(_) => self.life = Life::Up,
-            InputKind::Opened(_) => self.conns.push(ConnId(input.seq.0)),
+            InputKind::Opened(opened) => {
+                let conn = ConnId(input.seq.0);
+                self.conns.push(conn);
+                self.clients.insert(conn, opened.client.clone().unwrap_or_else(|| Text::from("")));
+            }
             InputKind::Closed { conn } => self.conns.retain(|open| open != conn),
             InputKind::Command { conn: _, envelope }
             | InputKind::Repeated { conn: _, envelope, earlier: _ } => {
@@ -199,6 +279,11 @@ impl<'a> World<'a> {
         {
             return kind;
         }
+        if self.seq.0 % 32 == 31 {
+            // Indexes are made some time behind; now and then one is reported again.
+            let behind = self.seq.0 / 32 % 4 * 9;
+            return InputKind::Indexed { seq: Seq(self.seq.0.saturating_sub(behind)) };
+        }
         // Most choices are possible most of the time; where none is, a tick always is.
         for _ in 0..16 {
             let act = self.swarm.act(&mut self.entropy);
@@ -224,20 +309,18 @@ impl<'a> World<'a> {
                     boots: self.boots,
                 };
                 let envelope = clients::fresh(&self.swarm, &known, &mut self.entropy);
-                Some(command(conn, envelope))
+                Some(self.passed_on(conn, envelope))
             }
             Act::Again | Act::Altered => {
                 let conn = self.conn()?;
                 let from = self.sent.len().saturating_sub(12);
                 let earlier = self.sent.get(from..).filter(|list| !list.is_empty())?;
                 let envelope = self.entropy.pick(earlier).clone();
-                Some(command(
-                    conn,
-                    match act {
-                        Act::Altered => clients::altered(&envelope, &mut self.entropy),
-                        _ => envelope,
-                    },
-                ))
+                let envelope = match act {
+                    Act::Altered => clients::altered(&envelope, &mut self.entropy),
+                    _ => envelope,
+                };
+                Some(self.passed_on(conn, envelope))
             }
             Act::Obey => {
                 let (agent, said) = self.agents.say(&mut self.entropy)?;

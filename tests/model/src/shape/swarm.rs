@@ -180,7 +180,7 @@ fn limits(entropy: &mut Entropy<'_>) -> Limits {
         ("lane_waiting_max", &[1, 3]),
         ("waiters_per_command_max", &[1]),
         ("outcomes_max", &[1, 3]),
-        ("forgotten_max", &[0, 1, 2]),
+        ("unindexed_ids_max", &[10, 11, 12]),
         ("idempotency_keys_max", &[1, 4]),
         ("idempotency_ttl_ms", &[1, 10]),
         ("dialogs_max", &[1, 2]),
@@ -203,6 +203,10 @@ fn limits(entropy: &mut Entropy<'_>) -> Limits {
                 limits.set(name, *entropy.pick(values)).expect("tiny bounds are within range");
             }
         }
+    }
+    if limits.outcomes_max < 10 {
+        // Costs no choice.
+        limits.read_outcomes_max = 4 - limits.outcomes_max;
     }
     if entropy.once_in(2) {
         let times = [

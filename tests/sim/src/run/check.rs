@@ -8,7 +8,7 @@ use pi_server_model::shrink::shrink;
 use super::{Options, Run};
 use crate::client::Transcript;
 use crate::matrix::Sometimes;
-use crate::oracle::{events, judge};
+use crate::oracle::{events, judge, runs_once};
 
 /// Inputs between the snapshots that the check takes for itself. The daemon's own are beside them: of
 /// each segment, verified by the keeper and gone on from by starts.
@@ -92,6 +92,9 @@ impl Run {
             .filter(|transcript| !self.excused.get(transcript.life).copied().unwrap_or(false))
             .cloned()
             .collect();
+        if self.taste.retain_bytes == 0 {
+            runs_once(&self.history)?;
+        }
         judge(&self.history, &self.lives, &accountable)
     }
 

@@ -438,6 +438,7 @@ fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<
         bad,
         bad_indexes: BTreeSet::new(),
         given_up: BTreeSet::new(),
+        bad_filter: false,
         stuck: None,
         compressed: 0,
         times: Some(Box::new(times())),
@@ -485,7 +486,7 @@ pub(super) fn boot() -> InputKind {
     InputKind::Boot(Box::new(Boot {
         rules: RuleSet::default(),
         server_version: "test".into(),
-        limits: Limits { rate: false, ..Limits::default() },
+        limits: Limits { rate: false, read_outcomes_max: 10_000, ..Limits::default() },
         entropy: [3; 16],
         clean: false,
         recovery: RecoveryPolicy::Resume,

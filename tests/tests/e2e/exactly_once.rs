@@ -1,0 +1,133 @@
+//! Exactly once, as long as the journal remembers: PROTOCOL.md 6.2.
+
+use std::time::{Duration, Instant};
+
+use pi_server_tests::{Client, Daemon, Setup};
+use serde_json::{Value, json};
+
+use crate::session;
+
+fn name() -> Value {
+    json!({ "id": "name", "type": "set_session_name", "sessionId": "s", "name": "once" })
+}
+
+/// Sends commands that are made of their numbers, and waits for all responses.
+fn send_many(client: &mut Client, count: u32, frame: impl Fn(u32) -> Value) {
+    const BATCH: u32 = 90;
+    for from in (0..count).step_by(BATCH as usize) {
+        let to = count.min(from + BATCH);
+        (from..to).for_each(|number| client.send(&frame(number)));
+        for number in from..to {
+            let id = frame(number)["id"].as_str().expect("an id").to_owned();
+            let response = client.response(&id);
+            assert_eq!(response["success"], true, "{response}");
+            assert!(response.get("replayed").is_none(), "{response}");
+        }
+    }
+}
+
+fn mutation(prefix: &str, number: u32) -> Value {
+    json!({ "id": format!("{prefix}{number}"), "type": "set_interest", "lifecycle": "none" })
+}
+
+/// The name has been given once, and the same command says so.
+fn assert_once(client: &mut Client) {
+    client.send(&name());
+    let again = client.response("name");
+    assert_eq!((&again["success"], &again["replayed"]), (&json!(true), &json!(true)), "{again}");
+    assert_eq!(again["sessionVersion"], 1, "{again}");
+    let state = client.ok(json!({ "type": "get_state", "sessionId": "s" }));
+    assert_eq!(state["sessionVersion"], 1, "it ran again: {state}");
+}
+
+/// The number of ids that no index has yet, and how many files of ids there are.
+fn unindexed(client: &mut Client) -> u64 {
+    let metrics = client.ok(json!({ "type": "get_metrics" }));
+    let count = &metrics["data"]["stores"]["replay"]["unindexedCount"];
+    count.as_u64().unwrap_or_else(|| panic!("{metrics}"))
+}
+
+fn files_of_ids(daemon: &Daemon) -> usize {
+    std::fs::read_dir(daemon.dir().join("ids")).map_or(0, Iterator::count)
+}
+
+#[test]
+fn a_mutation_runs_once_after_25000_reads_with_ids() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket_as("page");
+    client.ok(json!({ "type": "set_interest", "lifecycle": "none" }));
+    session(&mut client, "s");
+    client.send(&name());
+    assert_eq!(client.response("name")["sessionVersion"], 1);
+    send_many(
+        &mut client,
+        25_000,
+        |number| json!({ "id": format!("h{number}"), "type": "health_check" }),
+    );
+    assert_once(&mut client);
+    daemon.verify();
+}
+
+#[test]
+fn a_mutation_runs_once_after_many_others_a_kill_and_a_clean_restart() {
+    let setup = Setup::new().arg("--segment-bytes").arg("65536");
+    let mut daemon = setup.limit("outcomes_max", 50).limit("unindexed_ids_max", 1_000).start();
+    let mut client = daemon.websocket_as("page");
+    client.ok(json!({ "type": "set_interest", "lifecycle": "none" }));
+    session(&mut client, "s");
+    client.send(&name());
+    assert_eq!(client.response("name")["sessionVersion"], 1);
+    // A client that is refused because the keeper is behind sends again.
+    send_many(&mut client, 800, |number| mutation("m", number));
+    assert_once(&mut client);
+    daemon.kill9();
+    daemon.restart();
+    let mut client = daemon.websocket_as("page");
+    assert_once(&mut client);
+    let until = Instant::now() + Duration::from_secs(60);
+    while unindexed(&mut client) > 200 || files_of_ids(&daemon) < 2 {
+        assert!(Instant::now() < until, "nothing is indexed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_once(&mut client);
+    assert!(daemon.stop().success());
+    daemon.restart();
+    let mut client = daemon.websocket_as("page");
+    assert_once(&mut client);
+    let mut other = daemon.websocket_as("somebody else");
+    other.send(&name());
+    assert_eq!(other.response("name")["sessionVersion"], 2, "ids of another name are other ids");
+    assert!(daemon.stop().success());
+    daemon.verify();
+}
+
+/// `scripts/campaign.sh ids`.
+#[cfg(feature = "campaign")]
+#[test]
+fn a_mutation_runs_once_after_a_million_others_a_restart_and_a_compaction() {
+    let setup = Setup::new().arg("--segment-bytes").arg("8388608").arg("--retain-bytes").arg("8G");
+    let mut daemon = setup.start();
+    let mut client = daemon.websocket_as("page");
+    client.ok(json!({ "type": "set_interest", "lifecycle": "none" }));
+    session(&mut client, "s");
+    client.send(&name());
+    assert_eq!(client.response("name")["sessionVersion"], 1);
+    send_many(&mut client, 1_000_000, |number| mutation("m", number));
+    assert_once(&mut client);
+    assert!(daemon.stop().success());
+    daemon.restart();
+    let mut client = daemon.websocket_as("page");
+    let until = Instant::now() + Duration::from_secs(600);
+    while unindexed(&mut client) > 100_000 {
+        assert!(Instant::now() < until, "nothing is indexed");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    assert_once(&mut client);
+    for number in [0, 1, 499_999, 999_999] {
+        client.send(&mutation("m", number));
+        let again = client.response(&format!("m{number}"));
+        assert_eq!(again["replayed"], true, "{again}");
+    }
+    assert!(daemon.stop().success());
+    daemon.verify();
+}
