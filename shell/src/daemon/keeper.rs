@@ -45,6 +45,8 @@ use times::Times;
 const STACK_BYTES: usize = 2 << 20;
 /// How much the thread steps back behind the loop where both want a processor.
 const NICE: i32 = 10;
+/// How often a worker without clocks is told the time, in milliseconds.
+const STEPPED_CLOCK_MS: u64 = 60_000;
 
 /// What the keeper has done since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -107,6 +109,8 @@ pub(super) struct Keeper {
     settled: u64,
     /// The newest offset of the clock on the wall that the thread knows.
     known: Option<Change>,
+    /// When it was told the time last.
+    told_at: Micros,
 }
 
 #[derive(Default)]
@@ -175,7 +179,16 @@ impl Keeper {
             wake: Box::new(wake),
         };
         let aside = Some((worker, told));
-        Keeper { tell: Some(tell), asked, shared, thread: None, aside, settled: 0, known: None }
+        Keeper {
+            tell: Some(tell),
+            asked,
+            shared,
+            thread: None,
+            aside,
+            settled: 0,
+            known: None,
+            told_at: Micros(0),
+        }
     }
 
     /// Does what it was told since the last step, on this thread. Whether there was anything.
@@ -223,13 +236,18 @@ impl Keeper {
     /// what the clock on the wall shows, since the Unix epoch.
     pub(super) fn tell_time(&mut self, at: Micros, walls: &Walls, wall: impl FnOnce() -> Duration) {
         let newest = walls.changes().next_back();
-        // A thread has clocks of its own, and one that has nothing to do needs none.
         let knows = self.known.is_some() && newest == self.known;
-        let spared = if self.thread.is_some() { knows } else { self.settled <= 1 };
+        // A thread has clocks of its own. A worker that is stepped has not: it is told each minute,
+        // and not before there is something to do.
+        let spared = if self.thread.is_some() {
+            knows
+        } else {
+            self.settled <= 1 || knows && at < self.told_at.plus_ms(STEPPED_CLOCK_MS)
+        };
         if spared {
             return;
         }
-        self.known = newest;
+        (self.known, self.told_at) = (newest, at);
         let read = self.thread.is_some().then(Instant::now);
         let wall = Micros(u64::try_from(wall().as_micros()).unwrap_or(u64::MAX));
         self.tell(Told::Times(Box::new(Times { at, wall, walls: walls.clone(), read })));
