@@ -73,6 +73,24 @@ pub enum Frame {
         /// It is the answer of an earlier execution.
         replayed: bool,
     },
+    /// `server_ready` since rule set 2.
+    ServerReadyIn {
+        /// Version of the daemon.
+        server_version: Text,
+        /// The epoch of cursors.
+        epoch: Text,
+    },
+    /// `gap` of kind `events` for a client whose cursor lies in a future that was lost.
+    Lost {
+        /// The session.
+        session: Text,
+        /// The first place from which on events follow.
+        from: Seq,
+        /// The client's cursor.
+        to: Seq,
+        /// What the client was told of places before `from` has happened.
+        exact: bool,
+    },
 }
 
 impl Frame {
@@ -82,9 +100,11 @@ impl Frame {
             Frame::SessionCreated(info) => Some(&info.id),
             Frame::SessionDeleted { session }
             | Frame::Event { session, .. }
-            | Frame::DialogClosed { session, .. } => Some(session),
+            | Frame::DialogClosed { session, .. }
+            | Frame::Lost { session, .. } => Some(session),
             Frame::Lifecycle { session, .. } => session.as_ref(),
             Frame::ServerReady { .. }
+            | Frame::ServerReadyIn { .. }
             | Frame::RecoverySummary(_)
             | Frame::ServerShutdown { .. }
             | Frame::Response { .. } => None,
@@ -100,6 +120,8 @@ impl Frame {
                 Ok(_) | Err(_) => None,
             },
             Frame::ServerReady { .. }
+            | Frame::ServerReadyIn { .. }
+            | Frame::Lost { .. }
             | Frame::RecoverySummary(_)
             | Frame::ServerShutdown { .. }
             | Frame::SessionCreated(_)
@@ -175,6 +197,15 @@ pub enum Data {
     Cancelled {
         /// It had started.
         started: bool,
+    },
+    /// `switch_session` since rule set 2: `{sessionInfo, cursor, epoch}`.
+    SwitchedIn {
+        /// The session.
+        info: Arc<SessionInfo>,
+        /// Place of the session's newest event.
+        cursor: Seq,
+        /// The epoch of cursors.
+        epoch: Text,
     },
 }
 

@@ -356,6 +356,13 @@ pub enum Details {
     Interest(Interest),
     /// `get_command_history`.
     History(HistoryFilter),
+    /// `switch_session` with an epoch.
+    SwitchIn {
+        /// Deliver the session's events after this cursor first.
+        cursor: Option<Seq>,
+        /// The epoch in which the client was given it.
+        epoch: Text,
+    },
 }
 
 /// Which lifecycle frames a connection wants. PROTOCOL.md section 8.

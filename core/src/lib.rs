@@ -23,6 +23,7 @@ pub mod output;
 pub mod record;
 pub mod snapshot;
 pub mod state;
+pub mod walls;
 pub mod wire;
 
 pub use ids::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Micros, Seq, Text, WallOffset};

@@ -9,6 +9,8 @@ use bincode::{Decode, Encode};
 
 /// Longest command id, idempotency key, client name, request id or session id, in UTF-16 units.
 pub const ID_CHARS_MAX: usize = 256;
+/// Longest epoch of a cursor, in characters.
+pub const EPOCH_CHARS_MAX: usize = 64;
 /// Longest prompt, steering or follow-up message, in UTF-16 units.
 pub const MESSAGE_CHARS_MAX: usize = 200_000;
 /// Longest `bash` command line, in UTF-16 units.

@@ -143,6 +143,7 @@ impl Pseudonyms {
             Details::None
             | Details::Prompt { .. }
             | Details::Switch { .. }
+            | Details::SwitchIn { .. }
             | Details::Interest(_) => {}
         }
     }

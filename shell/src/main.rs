@@ -4,6 +4,11 @@ use std::env;
 use std::process::ExitCode;
 
 use pi_server::agent::{CHILD_COMMAND, child_main};
+use tikv_jemallocator::Jemalloc;
+
+/// Threads of its own give back what a burst has left behind; the system's allocator keeps it.
+#[global_allocator]
+static ALLOCATOR: Jemalloc = Jemalloc;
 
 fn main() -> ExitCode {
     let mut arguments = env::args_os().skip(1);

@@ -17,6 +17,7 @@ use crate::programs::program;
 #[derive(Clone, Debug)]
 pub struct Setup {
     args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
     /// The real agent's program, and the user's agent folder that it is to have.
     pi: Option<(PathBuf, PathBuf)>,
     programs: Option<PathBuf>,
@@ -27,7 +28,15 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Setup {
-        Setup { args: Vec::new(), pi: None, programs: None, tcp: true, unix: true, stdio: false }
+        Setup {
+            args: Vec::new(),
+            env: Vec::new(),
+            pi: None,
+            programs: None,
+            tcp: true,
+            unix: true,
+            stdio: false,
+        }
     }
 }
 
@@ -41,6 +50,13 @@ impl Setup {
     #[must_use]
     pub fn arg(mut self, arg: impl Into<OsString>) -> Setup {
         self.args.push(arg.into());
+        self
+    }
+
+    /// One more variable of the environment of `pi-server serve`.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Setup {
+        self.env.push((name.into(), value.into()));
         self
     }
 
@@ -117,6 +133,7 @@ impl Setup {
             command.arg("--stdio");
         }
         command.args(&self.args);
+        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -341,6 +358,27 @@ impl Daemon {
             .and_then(|number| number.parse().ok())
             .expect("a number of KiB");
         kib * 1024
+    }
+
+    /// Waits until it says a line that fits.
+    ///
+    /// # Panics
+    /// It does not.
+    pub fn says(&mut self, what: &str, fits: impl Fn(&str) -> bool) -> String {
+        let until = Instant::now() + PATIENCE;
+        let mut looked = 0;
+        loop {
+            if let Some(line) = self.log.iter().skip(looked).find(|line| fits(line)) {
+                return line.clone();
+            }
+            looked = self.log.len();
+            match self.said.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(line) => self.log.push(line),
+                Err(error) => {
+                    panic!("the daemon never says {what} ({error}):\n{}", self.log.join("\n"))
+                }
+            }
+        }
     }
 
     fn wait_until_up(&mut self) {

@@ -57,25 +57,50 @@ fn to(audiences: &Audiences, audience: &Audience, frame: &Frame) -> Vec<u64> {
 }
 
 #[test]
-fn a_frame_is_for_everyone_only_while_nobody_is_choosy() {
-    let of = Audience::Lifecycle { owner: Some(ONE) };
-    let mut audiences = after(&[admit(ONE), admit(TWO)]);
-    assert!(audiences.is_everyone(&Audience::Everyone) && audiences.is_everyone(&of));
-    assert!(!audiences.is_everyone(&Audience::Conn(ONE)));
-    assert!(!audiences.is_everyone(&Audience::Subscribers("a".into())));
-    // Whoever is choosy twice counts once, and not at all when it wants everything again.
-    for (output, everyone) in [
-        (interest(ONE, Interest::Own), false),
-        (interest(ONE, Interest::Nothing), false),
-        (interest(ONE, Interest::All), true),
-        (interest(ONE, Interest::All), true),
-        (interest(TWO, Interest::Related), false),
-        (Output::Leave { conn: ONE }, false),
-        (Output::Leave { conn: TWO }, true),
+fn connections_are_kept_by_what_they_want() {
+    let mut audiences = after(&[admit(ONE), admit(TWO), subscribe(ONE), subscribe(TWO)]);
+    assert!(audiences.has_all() && !audiences.is_empty());
+    for (output, all, choosy, related) in [
+        (interest(ONE, Interest::Own), true, &[1][..], &[][..]),
+        (interest(ONE, Interest::Related), true, &[1], &[1]),
+        (interest(ONE, Interest::Related), true, &[1], &[1]),
+        (interest(TWO, Interest::Related), false, &[1, 2], &[1, 2]),
+        (interest(ONE, Interest::All), true, &[2], &[2]),
+        (Output::Unsubscribe { conn: TWO, session: "a".into() }, true, &[2], &[]),
+        (subscribe(TWO), true, &[2], &[2]),
+        (interest(TWO, Interest::Nothing), true, &[2], &[]),
+        (interest(TWO, Interest::Related), true, &[2], &[2]),
+        (Output::Unlist { session: "a".into() }, true, &[2], &[]),
+        (subscribe(TWO), true, &[2], &[2]),
+        (Output::Leave { conn: ONE }, false, &[2], &[2]),
+        (Output::Leave { conn: TWO }, false, &[], &[]),
     ] {
         audiences.apply(&output);
-        assert_eq!(audiences.is_everyone(&of), everyone, "{output}");
-        assert!(audiences.is_everyone(&Audience::Everyone), "{output}");
+        let numbers = |conn: ConnId| conn.0;
+        assert_eq!(audiences.has_all(), all, "{output}");
+        assert_eq!(audiences.choosy().map(numbers).collect::<Vec<_>>(), choosy, "{output}");
+        assert_eq!(audiences.related("a").map(numbers).collect::<Vec<_>>(), related, "{output}");
+    }
+    assert!(audiences.is_empty());
+}
+
+#[test]
+fn a_lifecycle_frame_goes_to_each_once_and_in_order() {
+    let conns = [1, 2, 3, 4, 5].map(ConnId);
+    let mut audiences = after(&conns.map(admit));
+    for (conn, wants) in [(1, Interest::Related), (3, Interest::Own), (4, Interest::Related)] {
+        audiences.apply(&subscribe(ConnId(conn)));
+        audiences.apply(&interest(ConnId(conn), wants));
+    }
+    for (owner, gets) in [
+        (None, &[1, 2, 4, 5][..]),
+        (Some(1), &[1, 2, 4, 5]),
+        (Some(2), &[1, 2, 4, 5]),
+        (Some(3), &[1, 2, 3, 4, 5]),
+        (Some(6), &[1, 2, 4, 5]),
+    ] {
+        let audience = Audience::Lifecycle { owner: owner.map(ConnId) };
+        assert_eq!(to(&audiences, &audience, &lifecycle(Some("a"))), gets, "{owner:?}");
     }
 }
 
@@ -140,5 +165,6 @@ fn nobody_is_left_when_a_daemon_life_has_ended() {
     let mut audiences = after(&[admit(ONE), subscribe(ONE), interest(ONE, Interest::Own)]);
     audiences.clear();
     assert_eq!(to(&audiences, &Audience::Everyone, &lifecycle(None)), [0_u64; 0]);
-    assert!(audiences.is_everyone(&Audience::Lifecycle { owner: None }));
+    assert!(audiences.is_empty() && !audiences.has_all());
+    assert_eq!((audiences.choosy().count(), audiences.related("a").count()), (0, 0));
 }

@@ -341,12 +341,19 @@ pub(super) fn plain_history() -> HistoryFilter {
 }
 
 fn parse_detail(word: &str, words: &mut Words, details: &mut Details) -> Parsed<()> {
+    if let ("epoch", Details::Switch { cursor }) = (word, &*details) {
+        let epoch = words.quoted().ok_or("an epoch in quotes")?;
+        *details = Details::SwitchIn { cursor: *cursor, epoch };
+        return Ok(());
+    }
     match (word, details) {
         ("streaming", Details::Prompt { streaming, .. }) => *streaming = true,
         ("slash", Details::Prompt { slash, .. }) => *slash = true,
         ("cwd", Details::Create { cwd }) => *cwd = Some(words.quoted().ok_or("a path")?),
         ("path", Details::Load { path }) => *path = words.quoted().ok_or("a path")?,
-        ("cursor", Details::Switch { cursor }) => *cursor = Some(Seq(words.plain()?)),
+        ("cursor", Details::Switch { cursor } | Details::SwitchIn { cursor, epoch: _ }) => {
+            *cursor = Some(Seq(words.plain()?));
+        }
         ("answer", Details::DialogAnswer { request, method }) => {
             *request = words.quoted().ok_or("a dialog in quotes")?;
             *method = parse_method(words)?;

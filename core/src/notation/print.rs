@@ -181,6 +181,10 @@ fn write_details(f: &mut Formatter<'_>, details: &Details) -> fmt::Result {
         Details::Create { cwd } => optional(f, "cwd", cwd.as_ref()),
         Details::Load { path } => write!(f, " path {}", Quoted(path)),
         Details::Switch { cursor } => cursor.map_or(Ok(()), |cursor| write!(f, " cursor {cursor}")),
+        Details::SwitchIn { cursor, epoch } => {
+            cursor.map_or(Ok(()), |cursor| write!(f, " cursor {cursor}"))?;
+            write!(f, " epoch {epoch:?}")
+        }
         Details::DialogAnswer { request, method } => {
             write!(f, " answer {} {}", Quoted(request), method.name())
         }
@@ -356,7 +360,8 @@ fn write_audience(f: &mut Formatter<'_>, audience: &Audience, frame: &Frame) -> 
 
 fn write_frame(f: &mut Formatter<'_>, frame: &Frame) -> fmt::Result {
     match frame {
-        Frame::ServerReady { .. } => f.write_str("server_ready"),
+        Frame::ServerReady { .. } | Frame::ServerReadyIn { .. } => f.write_str("server_ready"),
+        Frame::Lost { session, from, to, exact: _ } => write!(f, "lost s:{session} {from}..{to}"),
         Frame::RecoverySummary(report) => write!(
             f,
             "startup_recovery_summary boot {} recoverable {} failed {}",
@@ -434,7 +439,9 @@ fn write_data(f: &mut Formatter<'_>, data: &Data) -> fmt::Result {
         }
         Data::Created(info) => write!(f, " created s:{}", info.id),
         Data::Deleted => f.write_str(" deleted"),
-        Data::Switched { info, cursor } => write!(f, " switched s:{} @{cursor}", info.id),
+        Data::Switched { info, cursor } | Data::SwitchedIn { info, cursor, epoch: _ } => {
+            write!(f, " switched s:{} @{cursor}", info.id)
+        }
         Data::State(info) => {
             write!(f, " state s:{} version {}", info.id, info.version)?;
             f.write_str(if info.streaming { " streaming" } else { "" })?;

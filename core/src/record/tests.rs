@@ -490,14 +490,15 @@ fn two_copies_of_a_header_must_agree() {
 
 #[test]
 fn a_newer_format_is_told_apart_from_damage() {
+    let newer = FORMAT_VERSION + 1;
     let writer = sample();
     let mut segments = writer.segments.clone();
     for at in [0, 2048] {
-        segments[0][at + 8] = 3;
+        segments[0][at + 8] = u8::try_from(newer).unwrap();
         let sum = crc32fast::hash(&segments[0][at..at + 76]);
         segments[0][at + 76..at + 80].copy_from_slice(&sum.to_le_bytes());
     }
-    let fault = SegmentFault::Version { found: 3 };
+    let fault = SegmentFault::Version { found: newer };
     assert_eq!(survey(head(0), &segments).unwrap_err(), Damage::Segment { segment: 1, fault });
 }
 

@@ -10,7 +10,7 @@ use super::layout4;
 use super::outcome::{Outcome, Recovery, SessionInfo};
 use crate::command::{Class, CommandKind};
 use crate::failure::Failure;
-use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Seq, Text, WallOffset};
+use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Seq, Text};
 use crate::input::{AgentInfo, AgentKind, Envelope, Interest, RuleSet};
 use crate::limits::Limits;
 
@@ -194,10 +194,11 @@ impl From<State> for layout4::State {
             agent_kind: old.agent_kind,
             default_cwd: old.default_cwd,
             // Times were those of the wall.
-            wall: WallOffset(0),
+            walls: Vec::new(),
             now: old.now,
             seq: old.seq,
             boots: old.boots,
+            lives: Vec::new(),
             writable: old.writable,
             drain_by: drain.map(|(at, _)| *at),
             conns: old.conns.into_iter().map(conn).collect(),
@@ -231,6 +232,7 @@ impl From<Session> for layout4::Session {
             id: old.id,
             cwd: old.cwd,
             created_at: old.created_at,
+            created_wall: old.created_at,
             version: old.version,
             creating: old.creating,
             agent: old.agent,
@@ -287,7 +289,12 @@ impl From<Identity> for layout4::Identity {
             let ended = Seq(0);
             layout4::Stored { number, envelope, session, outcome, client, by_id, by_key, ended }
         };
-        let key = |(scope, KeyState { command, expires })| layout4::Key { scope, command, expires };
+        let key = |(scope, KeyState { command, expires })| layout4::Key {
+            scope,
+            conn: None,
+            command,
+            expires,
+        };
         layout4::Identity {
             seed,
             forgotten: ids.forgotten,

@@ -11,9 +11,10 @@ use bincode::{Decode, Encode};
 
 use super::outcome::{Outcome, Recovery};
 use crate::command::CommandKind;
-use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Seq, Text, WallOffset};
+use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Seq, Text};
 use crate::input::{AgentInfo, AgentKind, DialogMethod, Envelope, Interest, RuleSet};
 use crate::limits::Limits;
+use crate::walls::Change;
 
 /// The state after one input.
 #[derive(Debug, Encode, Decode)]
@@ -25,10 +26,13 @@ pub(crate) struct State {
     pub(crate) entropy: [u8; 16],
     pub(crate) agent_kind: AgentKind,
     pub(crate) default_cwd: Text,
-    pub(crate) wall: WallOffset,
+    /// The offsets of the clock on the wall, oldest first.
+    pub(crate) walls: Vec<Change>,
     pub(crate) now: Micros,
     pub(crate) seq: Seq,
     pub(crate) boots: u64,
+    /// Number, mark and first input of the newest lives, oldest first.
+    pub(crate) lives: Vec<(u64, u64, Seq)>,
     pub(crate) writable: bool,
     pub(crate) drain_by: Option<Micros>,
     pub(crate) conns: Vec<Conn>,
@@ -85,6 +89,8 @@ pub(crate) struct Session {
     pub(crate) id: Text,
     pub(crate) cwd: Text,
     pub(crate) created_at: Micros,
+    /// The same on the wall.
+    pub(crate) created_wall: Micros,
     pub(crate) version: u64,
     pub(crate) creating: Option<CommandNo>,
     pub(crate) agent: Agent,
@@ -258,6 +264,8 @@ pub(crate) struct Stored {
 #[derive(Debug, Encode, Decode)]
 pub(crate) struct Key {
     pub(crate) scope: Scope,
+    /// The connection that took it, if it has no name.
+    pub(crate) conn: Option<ConnId>,
     pub(crate) command: CommandNo,
     pub(crate) expires: Option<Micros>,
 }

@@ -61,6 +61,15 @@ pub enum Data {
         /// It had started.
         started: bool,
     },
+    /// `switch_session` since rule set 2.
+    SwitchedIn {
+        /// The session.
+        info: SessionInfo,
+        /// Place of its newest event.
+        cursor: Seq,
+        /// The epoch of cursors.
+        epoch: Text,
+    },
 }
 
 /// What clients see of a session.
@@ -244,6 +253,9 @@ impl Keep<Data> for frame::Data {
             frame::Data::Recovery(recovery) => Data::Recovery(of_shared(recovery)),
             frame::Data::Capabilities(known) => Data::Capabilities(Box::new((*known).into())),
             frame::Data::Cancelled { started } => Data::Cancelled { started },
+            frame::Data::SwitchedIn { info, cursor, epoch } => {
+                Data::SwitchedIn { info: of_shared(info), cursor, epoch }
+            }
         }
     }
 
@@ -260,6 +272,9 @@ impl Keep<Data> for frame::Data {
             Data::Recovery(recovery) => frame::Data::Recovery(shared(recovery)),
             Data::Capabilities(known) => frame::Data::Capabilities(Box::new((*known).into())),
             Data::Cancelled { started } => frame::Data::Cancelled { started },
+            Data::SwitchedIn { info, cursor, epoch } => {
+                frame::Data::SwitchedIn { info: shared(info), cursor, epoch }
+            }
         }
     }
 }

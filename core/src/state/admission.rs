@@ -128,7 +128,8 @@ impl State {
             return Err(Failure::LaneFull { max });
         }
         if request.key.is_some() {
-            self.identity.check_key_room(&self.limits)?;
+            let Request { client, conn, .. } = request;
+            self.identity.check_key_room(self.rules, &self.limits, client, *conn)?;
         }
         if self.rules == RuleSet::V2 && row.class != Class::Read && request.id.is_some() {
             self.identity.check_unindexed_room(&self.limits)?;
@@ -348,7 +349,7 @@ impl State {
         if let Some(Conn { pending, .. }) = self.conns.get_mut(&conn) {
             bump(pending);
         }
-        self.identity.admit(number, id, key);
+        self.identity.admit(number, conn, id, key);
         let failed = self.failed_dependency(&client, envelope);
         for dependency in &unmet {
             if let Some(command) = self.commands.get_mut(dependency) {

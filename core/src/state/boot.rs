@@ -12,7 +12,7 @@ use crate::command::Class;
 use crate::failure::Failure;
 use crate::frame::{Fate, RecoveredCommand, Recovery};
 use crate::ids::{CommandNo, Text};
-use crate::input::{Boot, RecoveryPolicy};
+use crate::input::{Boot, RecoveryPolicy, RuleSet};
 use crate::output::Outputs;
 
 /// Recovered commands that the report lists; the counts cover all.
@@ -25,7 +25,13 @@ impl State {
         self.limits = boot.limits.clone();
         self.server_version = boot.server_version.clone();
         self.entropy = boot.entropy;
-        self.wall = boot.wall;
+        match boot.rules {
+            RuleSet::V1 => {}
+            RuleSet::V2 => {
+                self.walls.started(self.now, boot.wall, self.boots == 1);
+                self.lives.begin(super::lives::Life::new(self.boots, &boot.entropy, self.seq));
+            }
+        }
         self.identity.seed(boot.entropy);
         self.identity.adopt(boot.rules, self.seq);
         self.agent_kind = boot.agent;
@@ -43,6 +49,7 @@ impl State {
         self.doomed.clear();
         self.bash.recall();
         self.providers.values_mut().for_each(super::breaker::Breaker::recall);
+        self.identity.leave_all();
         self.identity.expire_keys(self.now);
         let outcomes = self.identity.outcome_count();
         self.reset_sessions();

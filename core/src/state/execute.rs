@@ -15,7 +15,7 @@ use crate::command::{CommandKind, Executor, Target, TimeoutClass};
 use crate::failure::Failure;
 use crate::frame::{Capabilities, Data, Frame, Health, HealthIssue, Outcome, Phase};
 use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Seq, Text};
-use crate::input::{Answer, Details, HistoryFilter};
+use crate::input::{Answer, Details, HistoryFilter, RuleSet};
 use crate::output::{Ask, Audience, Output, Outputs, Query};
 
 impl State {
@@ -284,14 +284,34 @@ impl State {
             }
             known.subscriptions.insert(id.clone());
         }
-        let after = self.commands.get(&number).and_then(|command| match command.envelope.details {
-            Details::Switch { cursor } => cursor,
-            _ => None,
-        });
-        self.finish_done(number, Data::Switched { info, cursor }, outputs);
+        let (mut after, epoch) = self.place_of(number);
+        let data = match self.epoch() {
+            None => Data::Switched { info, cursor },
+            Some(epoch) => Data::SwitchedIn { info, cursor, epoch },
+        };
+        self.finish_done(number, data, outputs);
         if let Some(conn) = conn.filter(|conn| self.conns.contains_key(conn)) {
+            if let (RuleSet::V2, Some(place)) = (self.rules, after)
+                && let Some(fork) = self.lives.fork(place, epoch.as_deref(), self.seq)
+            {
+                let from = Seq(fork.after.0.saturating_add(1));
+                let (session, exact) = (id.clone(), fork.exact);
+                let lost = Frame::Lost { session, from, to: place, exact };
+                outputs.deliver(Audience::Conn(conn), lost);
+                after = Some(fork.after);
+            }
             outputs.push(Output::Subscribe { conn, session: id.clone(), after });
             self.offer_dialogs(conn, id, after, outputs);
+        }
+    }
+
+    /// The cursor that a `switch_session` has, and the epoch in which it was given.
+    fn place_of(&self, number: CommandNo) -> (Option<Seq>, Option<Text>) {
+        let details = self.commands.get(&number).map(|command| &command.envelope.details);
+        match details {
+            Some(Details::Switch { cursor }) => (*cursor, None),
+            Some(Details::SwitchIn { cursor, epoch }) => (*cursor, Some(epoch.clone())),
+            Some(_) | None => (None, None),
         }
     }
 
@@ -460,7 +480,8 @@ impl State {
         let Some(command) = self.commands.get_mut(&number) else { return };
         let Some(id) = command.session.clone() else { return };
         command.stage = Stage::Starting;
-        let mut session = Session::new(id.clone(), cwd.clone(), self.now, number);
+        let times = (self.now, self.wall(self.now));
+        let mut session = Session::new(id.clone(), cwd.clone(), times, number);
         session.info.file = file.cloned();
         session.info.name = name;
         if file.is_some() {

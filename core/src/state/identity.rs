@@ -15,10 +15,11 @@ use alloc::vec::Vec;
 
 pub(super) use super::ids::Found;
 use super::ids::Ids;
+use super::shares::{Holder, Shares};
 use crate::command::Class;
 use crate::failure::Failure;
 use crate::frame::{Data, Outcome};
-use crate::ids::{BodyRef, CommandNo, Micros, Seq, Text};
+use crate::ids::{BodyRef, CommandNo, ConnId, Micros, Seq, Text};
 use crate::input::{Envelope, RuleSet};
 use crate::limits::Limits;
 use crate::snapshot::{layout4, outcome};
@@ -38,6 +39,7 @@ pub(super) struct Identity {
     seed: Option<u64>,
     ids: Ids,
     keys: BTreeMap<KeyScope, KeyState>,
+    shares: Shares,
     outcomes: BTreeMap<CommandNo, Stored>,
     /// Commands whose id is stored, in the order of their ends; since rule set 2 without reads.
     stored_order: VecDeque<CommandNo>,
@@ -52,6 +54,8 @@ pub(super) struct Identity {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct KeyState {
     command: CommandNo,
+    /// The connection that took it, if it has no name.
+    conn: Option<ConnId>,
     /// Set when the command has ended.
     expires: Option<Micros>,
 }
@@ -116,19 +120,51 @@ impl Identity {
         self.outcomes.get(&number)
     }
 
-    /// Whether another key fits (after the expired ones have gone).
-    pub(super) fn check_key_room(&self, limits: &Limits) -> Result<(), Failure> {
+    /// Whether this client gets another key on this connection (after the expired ones have gone).
+    pub(super) fn check_key_room(
+        &self,
+        rules: RuleSet,
+        limits: &Limits,
+        client: &Text,
+        conn: ConnId,
+    ) -> Result<(), Failure> {
         let max = limits.idempotency_keys_max;
-        if count(self.keys.len()) >= max { Err(Failure::TooManyKeys { max }) } else { Ok(()) }
+        let free = max.saturating_sub(count(self.keys.len()));
+        let has_room = match rules {
+            RuleSet::V1 => free > 0,
+            RuleSet::V2 => self.shares.has_room(&Holder::of(client, conn), free),
+        };
+        if has_room { Ok(()) } else { Err(Failure::TooManyKeys { max }) }
+    }
+
+    /// A connection is gone.
+    pub(super) fn leave(&mut self, conn: ConnId) {
+        self.shares.leave(conn);
+    }
+
+    /// All connections are gone.
+    pub(super) fn leave_all(&mut self) {
+        self.shares.leave_all();
     }
 
     /// Takes note of a command that has been admitted.
-    pub(super) fn admit(&mut self, number: CommandNo, id: Option<u64>, key: Option<KeyScope>) {
+    pub(super) fn admit(
+        &mut self,
+        number: CommandNo,
+        conn: ConnId,
+        id: Option<u64>,
+        key: Option<KeyScope>,
+    ) {
         if let Some(hash) = id {
             self.ids.admit(hash, number);
         }
         if let Some(scope) = key {
-            self.keys.insert(scope, KeyState { command: number, expires: None });
+            let conn = scope.client.is_empty().then_some(conn);
+            self.shares.take(holder(&scope, conn));
+            let state = KeyState { command: number, conn, expires: None };
+            if let Some(before) = self.keys.insert(scope.clone(), state) {
+                self.shares.give_back(&holder(&scope, before.conn));
+            }
         }
     }
 
@@ -239,6 +275,7 @@ impl Identity {
                 continue;
             }
             let number = state.command;
+            self.shares.give_back(&holder(&scope, state.conn));
             self.keys.remove(&scope);
             if let Some(stored) = self.outcomes.get_mut(&number) {
                 stored.by_key = false;
@@ -266,6 +303,7 @@ impl Identity {
                 | Data::Created(_)
                 | Data::Deleted
                 | Data::Switched { .. }
+                | Data::SwitchedIn { .. }
                 | Data::State(_)
                 | Data::Health(_)
                 | Data::Recovery(_)
@@ -329,6 +367,7 @@ impl Identity {
         };
         let key = |(scope, state): (&KeyScope, &KeyState)| layout4::Key {
             scope: scope.into(),
+            conn: state.conn,
             command: state.command,
             expires: state.expires,
         };
@@ -346,7 +385,11 @@ impl Identity {
     }
 
     /// What a snapshot has of ids and keys, before [`Identity::restore_ids`].
-    pub(super) fn restore(image: layout4::Identity) -> (Identity, LeadingNowhere) {
+    /// `is_connected` tells the connections that are there.
+    pub(super) fn restore(
+        image: layout4::Identity,
+        is_connected: impl Fn(ConnId) -> bool,
+    ) -> (Identity, LeadingNowhere) {
         let layout4::Identity {
             seed,
             forgotten,
@@ -362,6 +405,7 @@ impl Identity {
             seed,
             ids: Ids::default(),
             keys: BTreeMap::new(),
+            shares: Shares::default(),
             outcomes: BTreeMap::new(),
             stored_order: stored_order.into(),
             read_order: read_order.into(),
@@ -385,9 +429,12 @@ impl Identity {
             let stored = Stored { envelope, session, outcome, client, by_id, by_key, ended };
             identity.outcomes.insert(number, stored);
         }
-        for layout4::Key { scope, command, expires } in keys {
-            identity.keys.insert(scope.into(), KeyState { command, expires });
+        for layout4::Key { scope, conn, command, expires } in keys {
+            let scope = KeyScope::from(scope);
+            identity.shares.take(holder(&scope, conn));
+            identity.keys.insert(scope, KeyState { command, conn, expires });
         }
+        identity.shares.keep(is_connected);
         (identity, LeadingNowhere { forgotten, parked })
     }
 
@@ -401,6 +448,12 @@ impl Identity {
         let stored = stored.filter_map(|(number, stored)| Some((stored.by_id?, *number)));
         self.ids = Ids::restore(forgotten, parked, stored.chain(in_flight));
     }
+}
+
+/// Who answers for a key. One that is older than such notes is nobody's in particular, as if a
+/// connection without a name had left it behind.
+fn holder(scope: &KeyScope, conn: Option<ConnId>) -> Holder {
+    Holder::of(&scope.client, conn.unwrap_or(ConnId(0)))
 }
 
 impl From<&KeyScope> for layout4::Scope {

@@ -99,7 +99,7 @@ impl Ids {
     pub(super) fn drop_id(&mut self, hash: u64) {
         let hash = hash.max(1);
         let place = self.seek(hash).and_then(|place| self.table.get(place));
-        if place.is_some_and(|place| place.leads_to_command()) {
+        if place.is_some_and(Place::leads_to_command) {
             self.live = self.live.saturating_sub(1);
             self.take(hash);
         }

@@ -10,10 +10,12 @@ use super::breaker::Probe;
 use super::due::{Due, Wake};
 use super::identity::Identity;
 use super::lane::{Lane, LaneKey};
+use super::lives::{Life as Past, Lives};
 use super::session::{Agent, Run};
 use super::{Charge, Command, Conn, Counters, Dirty, Life, Stage, State, Waiter};
 use crate::ids::CommandNo;
 use crate::snapshot::{self, SnapshotError, layout4, outcome};
+use crate::walls::Walls;
 
 impl State {
     /// The state as bytes, in the layout that this build writes: [`snapshot::LAYOUT`].
@@ -44,10 +46,11 @@ impl State {
             entropy: self.entropy,
             agent_kind: self.agent_kind,
             default_cwd: self.default_cwd.clone(),
-            wall: self.wall,
+            walls: self.walls.changes().collect(),
             now: self.now,
             seq: self.seq,
             boots: self.boots,
+            lives: self.lives.known().map(|it| (it.boot, it.mark, it.first)).collect(),
             writable: self.writable,
             drain_by: self.due.drain_by(),
             conns: self.conns.iter().map(|(conn, known)| known.image(*conn)).collect(),
@@ -70,7 +73,8 @@ impl State {
     }
 
     fn restore(image: layout4::State) -> Result<State, SnapshotError> {
-        let (mut identity, forgotten) = Identity::restore(image.identity);
+        let is_connected = |conn| image.conns.iter().any(|known| known.conn == conn);
+        let (mut identity, forgotten) = Identity::restore(image.identity, is_connected);
         let commands = image.commands.into_iter();
         let mut commands: alloc::collections::BTreeMap<CommandNo, Box<Command>> =
             commands.map(|image| restore_command(image, &identity)).collect();
@@ -92,6 +96,7 @@ impl State {
         };
         let lanes = image.lanes.into_iter().map(|image| Lane::restore(image, entry));
         let lanes = lanes.collect::<Option<_>>().ok_or(SnapshotError)?;
+        let lives = image.lives.into_iter().map(|(boot, mark, first)| Past { boot, mark, first });
         let mut state = State {
             rules: image.rules,
             life: match image.life {
@@ -105,10 +110,11 @@ impl State {
             entropy: image.entropy,
             agent_kind: image.agent_kind,
             default_cwd: image.default_cwd,
-            wall: image.wall,
+            walls: Walls::of(image.walls),
             now: image.now,
             seq: image.seq,
             boots: image.boots,
+            lives: Lives::of(lives),
             writable: image.writable,
             conns: image.conns.into_iter().map(|image| (image.conn, image.into())).collect(),
             sessions: image.sessions.into_iter().map(|it| (it.id.clone(), it.into())).collect(),

@@ -18,8 +18,10 @@ mod ids;
 mod image;
 mod known;
 mod lane;
+mod lives;
 mod pool;
 mod session;
+mod shares;
 mod turn;
 mod view;
 
@@ -31,19 +33,22 @@ use alloc::vec::Vec;
 use crate::command::CommandKind;
 use crate::failure::Failure;
 use crate::frame::{Frame, Phase, Recovery};
-use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Seq, Text, WallOffset};
+use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Seq, Text};
 use crate::input::{AgentKind, Envelope, Input, InputKind, Interest, Opened, RuleSet};
 use crate::limits::Limits;
 use crate::output::{Audience, Output, Outputs};
+use crate::walls::Walls;
 
 use breaker::{Breaker, Probe};
 use bucket::TokenBucket;
 use due::{Due, Wake};
 use identity::Identity;
 use lane::{Hold, Lane, LaneKey};
+use lives::Lives;
 use session::Session;
 
 pub use known::{IdPlace, KnownId};
+pub use lives::{LIVES_MAX, epoch_of};
 pub use view::{CommandView, LaneView, Metrics, SessionView};
 
 /// Everything the machine knows.
@@ -56,11 +61,12 @@ pub struct State {
     entropy: [u8; 16],
     agent_kind: AgentKind,
     default_cwd: Text,
-    /// How far the wall clock is ahead of `now`.
-    wall: WallOffset,
+    /// How far the wall clock is ahead of `now`, and was.
+    walls: Walls,
     now: Micros,
     seq: Seq,
     boots: u64,
+    lives: Lives,
     writable: bool,
     conns: BTreeMap<ConnId, Conn>,
     sessions: BTreeMap<Text, Session>,
@@ -218,10 +224,11 @@ impl State {
             entropy: [0; 16],
             agent_kind: AgentKind::Demo,
             default_cwd: Text::from("/"),
-            wall: WallOffset(0),
+            walls: Walls::new(),
             now: Micros(0),
             seq: Seq(0),
             boots: 0,
+            lives: Lives::default(),
             writable: true,
             conns: BTreeMap::new(),
             sessions: BTreeMap::new(),
@@ -293,7 +300,7 @@ impl State {
             InputKind::Tick => self.tick(outputs),
             InputKind::Drain => self.drain(outputs),
             InputKind::Stop => self.life = Life::Down,
-            InputKind::Wall { offset } => self.wall = *offset,
+            InputKind::Wall { offset } => self.walls.moved(self.now, *offset),
             InputKind::Indexed { seq } => self.identity.index_upto(*seq),
         }
         self.settle(outputs);
@@ -314,9 +321,22 @@ impl State {
         self.agents.get(&agent)
     }
 
-    /// The wall time of a journal time, as this state's clocks stand.
+    /// The wall time of a journal time: what the clock on the wall showed then.
     pub fn wall(&self, at: Micros) -> Micros {
-        self.wall.wall(at)
+        self.walls.wall(at)
+    }
+
+    /// How far the clock on the wall is ahead of journal time, and was.
+    pub fn walls(&self) -> &Walls {
+        &self.walls
+    }
+
+    /// The epoch of cursors: the name of this life, as clients are told it. `None` before rule set 2.
+    pub fn epoch(&self) -> Option<Text> {
+        match self.rules {
+            RuleSet::V1 => None,
+            RuleSet::V2 => self.lives.current().map(lives::Life::epoch),
+        }
     }
 
     fn opened(&mut self, conn: ConnId, opened: &Opened, outputs: &mut Outputs) {
@@ -331,16 +351,19 @@ impl State {
                 subscriptions: BTreeSet::new(),
             },
         );
-        outputs.deliver(
-            Audience::Conn(conn),
-            Frame::ServerReady { server_version: self.server_version.clone() },
-        );
+        let server_version = self.server_version.clone();
+        let greeting = match self.epoch() {
+            None => Frame::ServerReady { server_version },
+            Some(epoch) => Frame::ServerReadyIn { server_version, epoch },
+        };
+        outputs.deliver(Audience::Conn(conn), greeting);
         let summary = Frame::RecoverySummary(self.recovery.clone());
         outputs.deliver(Audience::Conn(conn), summary);
         outputs.push(Output::Admit { conn });
     }
 
     fn closed(&mut self, conn: ConnId, outputs: &mut Outputs) {
+        self.identity.leave(conn);
         match self.conns.remove(&conn) {
             // Its commands go on; their outcomes are found again by id.
             Some(_) => outputs.push(Output::Leave { conn }),

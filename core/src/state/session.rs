@@ -21,6 +21,8 @@ pub(super) struct Session {
     pub(super) id: Text,
     pub(super) cwd: Text,
     pub(super) created_at: Micros,
+    /// The same on the wall, as it was then.
+    created_wall: Micros,
     pub(super) version: u64,
     /// The command that is bringing it into being; nobody sees it until that has succeeded.
     pub(super) creating: Option<CommandNo>,
@@ -108,11 +110,18 @@ pub(super) enum Run {
 }
 
 impl Session {
-    pub(super) fn new(id: Text, cwd: Text, at: Micros, creating: CommandNo) -> Session {
+    /// A session that a command begins to create, at this time of inputs and on the wall.
+    pub(super) fn new(
+        id: Text,
+        cwd: Text,
+        (at, wall): (Micros, Micros),
+        creating: CommandNo,
+    ) -> Session {
         Session {
             id,
             cwd,
             created_at: at,
+            created_wall: wall,
             version: 0,
             creating: Some(creating),
             agent: Agent::Down,
@@ -159,7 +168,7 @@ impl Session {
             compacting: self.compacting,
             messages: self.info.messages,
             queued: self.info.queued,
-            created_at: self.created_at,
+            created_at: self.created_wall,
             cwd: self.cwd.clone(),
             version: self.version,
             dialogs: u64::try_from(self.dialogs.len()).unwrap_or(u64::MAX),
@@ -288,6 +297,7 @@ impl From<&Session> for layout4::Session {
             id: session.id.clone(),
             cwd: session.cwd.clone(),
             created_at: session.created_at,
+            created_wall: session.created_wall,
             version: session.version,
             creating: session.creating,
             agent: match session.agent {
@@ -338,6 +348,7 @@ impl From<layout4::Session> for Session {
             id: image.id,
             cwd: image.cwd,
             created_at: image.created_at,
+            created_wall: image.created_wall,
             version: image.version,
             creating: image.creating,
             agent: match image.agent {

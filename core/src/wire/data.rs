@@ -41,6 +41,7 @@ pub(super) fn push_data(data: &Data, bodies: &dyn Bodies, json: &mut Vec<u8>) {
         | Data::Created(_)
         | Data::Deleted
         | Data::Switched { .. }
+        | Data::SwitchedIn { .. }
         | Data::State(_)
         | Data::Health(_)
         | Data::Recovery(_)
@@ -74,6 +75,13 @@ pub(super) fn push_data(data: &Data, bodies: &dyn Bodies, json: &mut Vec<u8>) {
             let mut members = Members::open(json);
             push_session(info, members.key("sessionInfo"));
             members.number("cursor", cursor.0);
+            members.close();
+        }
+        Data::SwitchedIn { info, cursor, epoch } => {
+            let mut members = Members::open(json);
+            push_session(info, members.key("sessionInfo"));
+            members.number("cursor", cursor.0);
+            members.string("epoch", epoch);
             members.close();
         }
         Data::State(info) => push_session(info, json),

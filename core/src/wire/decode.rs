@@ -184,7 +184,13 @@ fn details(kind: CommandKind, command: &Object<'_>) -> Details {
         C::LoadSession | C::SwitchSessionFile => {
             Details::Load { path: checked(command, "sessionPath") }
         }
-        C::SwitchSession => Details::Switch { cursor: number(command, "cursor").map(Seq) },
+        C::SwitchSession => {
+            let cursor = number(command, "cursor").map(Seq);
+            match optional(command, "epoch") {
+                None => Details::Switch { cursor },
+                Some(epoch) => Details::SwitchIn { cursor, epoch },
+            }
+        }
         C::ExtensionUiResponse => Details::DialogAnswer {
             request: checked(command, "requestId"),
             method: dialog_method(command),

@@ -10,7 +10,8 @@ use super::text::{is_blank, is_longer};
 use crate::command::CommandKind;
 use crate::input::{DialogMethod, Interest, OneOf, Rule};
 use crate::limits::{
-    BASH_CHARS_MAX, ERROR_TEXT_MAX, ID_CHARS_MAX, MESSAGE_CHARS_MAX, PATH_CHARS_MAX,
+    BASH_CHARS_MAX, EPOCH_CHARS_MAX, ERROR_TEXT_MAX, ID_CHARS_MAX, MESSAGE_CHARS_MAX,
+    PATH_CHARS_MAX,
 };
 
 /// Most entries that one page of the history has.
@@ -101,7 +102,11 @@ const HISTORY: &[Field] = &[
 const CREATE: &[Field] =
     &[optional("sessionId", Check::SessionId), optional("cwd", Check::Directory)];
 const LOAD: &[Field] = &[SESSION_PATH, optional("sessionId", Check::SessionId)];
-const SWITCH: &[Field] = &[SESSION, optional("cursor", Check::Count)];
+const SWITCH: &[Field] = &[
+    SESSION,
+    optional("cursor", Check::Count),
+    optional("epoch", Check::NotBlank(EPOCH_CHARS_MAX)),
+];
 const INTEREST: &[Field] = &[required("lifecycle", Check::OneOf(OneOf::Interest))];
 const RECONCILE: &[Field] = &[
     COMMAND_ID,

@@ -23,7 +23,11 @@ pub const PROTOCOL_VERSION: &str = "1.1.0";
 /// Appends a frame as JSON text, without a line end.
 pub fn render(frame: &Frame, bodies: &dyn Bodies, json: &mut Vec<u8>) {
     match frame {
-        Frame::ServerReady { server_version } => push_ready(server_version, json),
+        Frame::ServerReady { server_version } => push_ready(server_version, None, json),
+        Frame::ServerReadyIn { server_version, epoch } => {
+            push_ready(server_version, Some(epoch), json);
+        }
+        Frame::Lost { session, from, to, exact } => push_lost(session, (*from, *to), *exact, json),
         Frame::RecoverySummary(recovery) => {
             json.extend_from_slice(br#"{"type":"startup_recovery_summary","data":"#);
             push_summary(recovery, json);
@@ -62,12 +66,30 @@ pub fn render(frame: &Frame, bodies: &dyn Bodies, json: &mut Vec<u8>) {
     }
 }
 
-fn push_ready(server_version: &str, json: &mut Vec<u8>) {
+fn push_ready(server_version: &str, epoch: Option<&str>, json: &mut Vec<u8>) {
     json.extend_from_slice(br#"{"type":"server_ready","data":{"serverVersion":"#);
     push_string(json, server_version);
     json.extend_from_slice(br#","protocolVersion":"#);
     push_string(json, PROTOCOL_VERSION);
-    json.extend_from_slice(br#","transports":["websocket","unix","stdio"]}}"#);
+    json.extend_from_slice(br#","transports":["websocket","unix","stdio"]"#);
+    if let Some(epoch) = epoch {
+        json.extend_from_slice(br#","epoch":"#);
+        push_string(json, epoch);
+    }
+    json.extend_from_slice(b"}}");
+}
+
+fn push_lost(session: &str, (from, to): (Seq, Seq), exact: bool, json: &mut Vec<u8>) {
+    json.extend_from_slice(br#"{"type":"gap","data":"#);
+    let mut data = Members::open(json);
+    data.string("kind", "events");
+    data.string("sessionId", session);
+    data.number("fromSeq", from.0);
+    data.number("toSeq", to.0);
+    data.bool("lost", true);
+    data.bool("exact", exact);
+    data.close();
+    json.push(b'}');
 }
 
 fn push_session_created(info: &SessionInfo, json: &mut Vec<u8>) {

@@ -253,6 +253,8 @@ impl Builder {
             }
             Frame::Response { .. }
             | Frame::ServerReady { .. }
+            | Frame::ServerReadyIn { .. }
+            | Frame::Lost { .. }
             | Frame::RecoverySummary(_)
             | Frame::ServerShutdown { .. }
             | Frame::SessionCreated(_)

@@ -214,10 +214,11 @@ fn follow(
         InputKind::Command { conn, envelope }
         | InputKind::Repeated { conn, envelope, earlier: _ } => {
             to_conn(conn);
-            if let Details::Switch { cursor: Some(cursor) } = envelope.details {
-                let mut moved = (**envelope).clone();
-                let cursor = Some(Seq(renumbered(cursor.0).unwrap_or(cursor.0)));
-                moved.details = Details::Switch { cursor };
+            let mut moved = (**envelope).clone();
+            if let Details::Switch { cursor: Some(cursor) }
+            | Details::SwitchIn { cursor: Some(cursor), epoch: _ } = &mut moved.details
+            {
+                *cursor = Seq(renumbered(cursor.0).unwrap_or(cursor.0));
                 *envelope = moved.into();
             }
         }

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use pi_server_core::Micros;
 use serde_json::json;
 
 use super::{Complaint, DataDir, Status};
 use crate::daemon::Error;
-use crate::daemon::erase::{Erasure, Selection, erase};
+use crate::daemon::erase::{Erasure, Moment, Selection, erase};
 use crate::journal::{HEAD_FILE, drop_key};
 
 #[derive(Debug, Subcommand)]
@@ -57,7 +56,7 @@ pub(super) struct Erase {
     /// Texts from before a moment: 2026-02-22, 2026-02-22T16:09:11Z (UTC), or t1771776551130 in
     /// milliseconds as `pi-replay show` prints it.
     #[arg(long, value_name = "TIME", value_parser = moment)]
-    before: Option<Micros>,
+    before: Option<Moment>,
     /// Also stored answers that outlived their segments, of which it is not known any more whose
     /// they are.
     #[arg(long)]
@@ -73,7 +72,7 @@ pub(super) struct Erase {
     json: bool,
 }
 
-fn moment(text: &str) -> Result<Micros, String> {
+fn moment(text: &str) -> Result<Moment, String> {
     let wrong = "a moment such as 2026-02-22, 2026-02-22T16:09:11Z or t1771776551130";
     Selection::moment(text).ok_or_else(|| wrong.to_owned())
 }

@@ -1,14 +1,19 @@
-//! The clock of the journal: microseconds since the Unix epoch, strictly increasing.
+//! The clocks of the daemon. Inputs carry *elapsed awake* time, in microseconds, which goes on where
+//! the last life's last input left it; the time *on the wall* is that plus an offset, which is an
+//! input itself. PROTOCOL.md section 9.1.
 
 use std::fmt;
 use std::rc::Rc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use pi_server_core::Micros;
+use pi_server_core::{Micros, WallOffset};
+
+/// How far the clock on the wall is from where it was, at least, when that is worth an input.
+const OFF: Duration = Duration::from_secs(1);
 
 /// Where time comes from.
 pub trait Time: fmt::Debug {
-    /// The monotonic clock.
+    /// The monotonic clock, which stands still while the machine is suspended.
     fn now(&self) -> Instant;
 
     /// The clock on the wall, since the Unix epoch; zero before it.
@@ -29,41 +34,58 @@ impl Time for SystemClocks {
     }
 }
 
-/// Tells the time of inputs. Two readings are never equal, so equal times are the same reading.
-///
-/// A system clock that is set back does not hold deadlines up: time goes on at the speed of the
-/// monotonic clock until the system clock is ahead again.
+/// Tells the time of inputs, by the monotonic clock alone. Two readings are never equal, so equal
+/// times are the same reading.
 #[derive(Debug)]
 pub(super) struct Clock {
     time: Rc<dyn Time>,
+    /// The time of inputs at `origin`. Only the whole distance is rounded, so that nothing adds up.
+    base: Micros,
+    origin: Instant,
     last: Micros,
-    read: Instant,
 }
 
 impl Clock {
-    /// A clock that goes on after `last`, the time of the journal's last input.
+    /// A clock that goes on after `last`, the time of the journal's last input. The first input of
+    /// all is given the time on the wall, so that times look like times; from then on only what
+    /// passes counts.
     pub(super) fn after(last: Micros, time: Rc<dyn Time>) -> Clock {
-        let read = time.now();
-        Clock { time, last, read }
+        let last = if last == Micros(0) { Micros(micros(time.wall())) } else { last };
+        let origin = time.now();
+        Clock { time, base: last, origin, last }
     }
 
     /// The time of the next input.
     pub(super) fn tick(&mut self) -> Micros {
-        let now = self.time.now();
-        self.last = self.reading(now, micros(self.time.wall()));
-        self.read = now;
+        self.last = self.reading(self.time.now());
         self.last
     }
 
     /// How long it is until `deadline`; zero if it has passed.
     pub(super) fn until(&self, deadline: Micros) -> Duration {
-        let now = self.reading(self.time.now(), micros(self.time.wall()));
+        let now = self.reading(self.time.now());
         Duration::from_micros(deadline.0.saturating_sub(now.0))
     }
 
-    fn reading(&self, now: Instant, wall: u64) -> Micros {
-        let passed = micros(now.saturating_duration_since(self.read)).max(1);
-        Micros(wall.max(self.last.0.saturating_add(passed)))
+    /// What has to be added to the time of inputs to get the time on the wall, by now.
+    pub(super) fn offset(&self) -> WallOffset {
+        let (now, wall) = (self.reading(self.time.now()).0, micros(self.time.wall()));
+        let apart = i64::try_from(wall.abs_diff(now)).unwrap_or(i64::MAX);
+        WallOffset(if wall < now { -apart } else { apart })
+    }
+
+    /// The offset, if the one in force is off by a second or more: the clock on the wall was set, or
+    /// the machine was suspended.
+    pub(super) fn moved(&self, in_force: WallOffset) -> Option<WallOffset> {
+        let offset = self.offset();
+        let off = Duration::from_micros(offset.0.abs_diff(in_force.0));
+        (off >= OFF).then_some(offset)
+    }
+
+    fn reading(&self, now: Instant) -> Micros {
+        let passed = micros(now.saturating_duration_since(self.origin));
+        let next = Micros(self.last.0.saturating_add(1));
+        Micros(self.base.0.saturating_add(passed)).max(next)
     }
 }
 
@@ -72,38 +94,4 @@ fn micros(duration: Duration) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn no_two_readings_are_equal() {
-        let mut clock = Clock::after(Micros(0), Rc::new(SystemClocks));
-        let mut last = clock.tick();
-        for _ in 0..10_000 {
-            let next = clock.tick();
-            assert!(next > last);
-            last = next;
-        }
-    }
-
-    #[test]
-    fn a_system_clock_that_was_set_back_does_not_stop_time() {
-        let hour = 3_600_000_000;
-        let wall = || micros(SystemClocks.wall());
-        let mut clock = Clock::after(Micros(wall() + hour), Rc::new(SystemClocks));
-        let before = clock.last;
-        let read = clock.read;
-        assert_eq!(
-            clock.reading(read + Duration::from_millis(5), wall()),
-            Micros(before.0 + 5_000)
-        );
-        assert!(clock.tick() > before);
-        assert!(clock.until(Micros(before.0 + hour)) > Duration::from_secs(3_500));
-    }
-
-    #[test]
-    fn a_deadline_that_has_passed_is_due() {
-        let clock = Clock::after(Micros(0), Rc::new(SystemClocks));
-        assert_eq!(clock.until(Micros(1)), Duration::ZERO);
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use pi_server_core::command::Class;
 use pi_server_core::frame::{Frame, Phase};
 use pi_server_core::input::{AgentSaid, Details, InputKind};
 use pi_server_core::record::{Cursor, Record, decode_kind};
+use pi_server_core::walls::Walls;
 use pi_server_core::{AgentNo, BodyRef, CommandNo, Digest, Input, Micros, Output, Seq, Text};
 
 use super::error::Error;
@@ -30,7 +31,7 @@ pub struct Selection {
     /// all if there are none.
     pub commands: Vec<String>,
     /// Those from before this moment.
-    pub before: Option<Micros>,
+    pub before: Option<Moment>,
     /// Also every text of which the journal does not tell any more whose it was: answers that
     /// outlived their segments.
     pub dropped: bool,
@@ -38,15 +39,33 @@ pub struct Selection {
     pub quarantine: bool,
 }
 
+/// A moment as a person gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// On the wall, in microseconds since the Unix epoch: `2026-02-22`, `2026-02-22T16:09:11Z`.
+    Wall(Micros),
+    /// In the time of inputs: `t1771776551130`, as `pi-replay` prints it.
+    Journal(Micros),
+}
+
+impl Moment {
+    /// Whether an input came before this, by its own time and by that on the wall.
+    fn is_after(self, at: Micros, wall: Micros) -> bool {
+        match self {
+            Moment::Wall(moment) => wall < moment,
+            Moment::Journal(moment) => at < moment,
+        }
+    }
+}
+
 impl Selection {
-    /// A moment as a person writes it: `2026-02-22`, `2026-02-22T16:09:11Z`, or `t1771776551130` as
-    /// `pi-replay` prints it.
-    pub fn moment(text: &str) -> Option<Micros> {
-        let ms = match text.strip_prefix('t') {
-            Some(digits) => digits.parse().ok()?,
-            None => date::of_iso(text)?,
-        };
-        ms.checked_mul(1_000).map(Micros)
+    /// A moment in either form.
+    pub fn moment(text: &str) -> Option<Moment> {
+        let us = |ms: u64| ms.checked_mul(1_000).map(Micros);
+        match text.strip_prefix('t') {
+            Some(digits) => us(digits.parse().ok()?).map(Moment::Journal),
+            None => us(date::of_iso(text)?).map(Moment::Wall),
+        }
     }
 }
 
@@ -101,7 +120,7 @@ pub fn erase(dir: &Path, selection: &Selection, really: bool) -> Result<Erasure,
     // Holds the lock of the directory for as long as it is there.
     let archive = journal.archive();
     let search = Search::new(selection, &journal);
-    let Found { chosen, working } = search.run(&archive, dir)?;
+    let Found { chosen, working, walls } = search.run(&archive, dir)?;
     journal.close().map_err(Error::Journal)?;
     let mut erasure = Erasure::default();
     for (segment, chosen) in &chosen {
@@ -125,7 +144,7 @@ pub fn erase(dir: &Path, selection: &Selection, really: bool) -> Result<Erasure,
         erasure.segments += u64::from(erased.bodies > 0);
         erasure.bytes += erased.bytes;
     }
-    packs(&archive, selection, &working, really, &mut erasure)?;
+    packs(&archive, selection, (&working, &walls), really, &mut erasure)?;
     quarantine(&dir.join(QUARANTINE_DIR), selection, really, &mut erasure)?;
     Ok(erasure)
 }
@@ -134,7 +153,7 @@ pub fn erase(dir: &Path, selection: &Selection, really: bool) -> Result<Erasure,
 fn packs(
     archive: &Archive,
     selection: &Selection,
-    working: &BTreeMap<CommandNo, String>,
+    (working, walls): (&BTreeMap<CommandNo, String>, &Walls),
     really: bool,
     erasure: &mut Erasure,
 ) -> Result<(), Error> {
@@ -145,7 +164,8 @@ fn packs(
     };
     let (_, newest) = archive.facts(first).map_err(failed("read a segment"))?;
     let of_all = selection.sessions.is_empty() && selection.commands.is_empty();
-    let old = of_all && selection.before.is_some_and(|before| newest < before);
+    let old = of_all
+        && selection.before.is_some_and(|before| before.is_after(newest, walls.wall(newest)));
     let may_go = |body: &BodyRef| !working.contains_key(&CommandNo(body.seq.0));
     let count = packed.iter().filter(|body| may_go(body)).count() as u64;
     if !(selection.dropped || old) {
@@ -198,6 +218,8 @@ struct Found {
     chosen: BTreeMap<u64, Vec<Seq>>,
     /// Commands that have not ended, by what they are called.
     working: BTreeMap<CommandNo, String>,
+    /// The clock on the wall.
+    walls: Walls,
 }
 
 /// Goes through a journal and decides about each body.
@@ -302,11 +324,12 @@ impl<'a> Search<'a> {
     /// Whether all conditions hold. Takes note of commands that are chosen.
     fn is_chosen(&mut self, input: &Input) -> bool {
         let Selection { sessions, commands, before, dropped: _, quarantine: _ } = self.selection;
+        let wall = self.past.state.wall(input.at);
         let by_session = self.is_of_session(input);
         let by_command = self.is_of_command(input);
         (sessions.is_empty() || by_session)
             && (commands.is_empty() || by_command)
-            && before.is_none_or(|before| input.at < before)
+            && before.is_none_or(|before| before.is_after(input.at, wall))
     }
 
     fn is_of_session(&mut self, input: &Input) -> bool {
@@ -369,7 +392,8 @@ impl<'a> Search<'a> {
             let name = command.id.map(|id| id.to_string());
             (command.number, name.unwrap_or_else(|| format!("#{}", command.number)))
         });
-        Found { working: called.collect(), chosen: self.chosen }
+        let working = called.collect();
+        Found { working, chosen: self.chosen, walls: self.past.state.walls().clone() }
     }
 }
 

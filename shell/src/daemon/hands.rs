@@ -6,12 +6,13 @@ use std::time::Instant;
 
 use pi_server_core::audience::Audiences;
 use pi_server_core::frame::Frame;
-use pi_server_core::input::{AgentSaid, InputKind};
+use pi_server_core::input::{AgentSaid, InputKind, Interest};
 use pi_server_core::output::{Audience, Output};
 use pi_server_core::wire::render;
 use pi_server_core::{ConnId, Seq, Text};
 use serde_json::json;
 
+use super::fan_out::FanOut;
 use super::links::Links;
 use super::machine::Machine;
 use super::query::{LoopStats, Queries};
@@ -23,6 +24,9 @@ use crate::net::{Link, Net};
 /// Records that one turn of the loop reads for clients that catch up.
 const CATCH_UP_RECORDS: usize = 4_096;
 
+/// Bytes of memory that are kept for the rendering of frames.
+const JSON_KEPT: usize = 64 << 10;
+
 /// Everything that can be done to the world.
 pub(super) struct Hands {
     pub(super) net: Net,
@@ -31,6 +35,7 @@ pub(super) struct Hands {
     pub(super) queries: Queries,
     pub(super) stats: LoopStats,
     audiences: Audiences,
+    fan_out: FanOut,
     spans: Spans,
     /// The newest input whose outputs have been performed.
     performed: Seq,
@@ -51,6 +56,7 @@ impl Hands {
             queries,
             stats: LoopStats::default(),
             audiences: Audiences::new(),
+            fan_out: FanOut::new(),
             spans: Spans::new(),
             performed: Seq(0),
             exit: false,
@@ -63,6 +69,9 @@ impl Hands {
     /// Does one thing that the step of input `seq` has asked for.
     pub(super) fn perform(&mut self, seq: Seq, output: &Output, machine: &Machine, now: Instant) {
         self.performed = seq;
+        if changes_audiences(output) {
+            self.hand_out();
+        }
         self.audiences.apply(output);
         let (links, net) = (&self.links, &self.net);
         let lag = |conn| links.link(conn).and_then(|link| net.lags_after(link));
@@ -89,11 +98,26 @@ impl Hands {
                 self.queries.ask(*query, what, machine, &self.stats);
             }
             Output::Exit => self.exit = true,
-            Output::Subscribe { .. }
-            | Output::Unsubscribe { .. }
-            | Output::Unlist { .. }
-            | Output::SetInterest { .. } => {}
+            Output::SetInterest { conn, .. } => self.follow(*conn),
+            Output::Subscribe { .. } | Output::Unsubscribe { .. } | Output::Unlist { .. } => {}
         }
+    }
+
+    /// Tells the transports whether a connection wants every frame that is for many.
+    fn follow(&mut self, conn: ConnId) {
+        let Some(link) = self.links.link(conn) else { return };
+        match self.audiences.interest(conn) {
+            Some(Interest::All) => self.net.admit(link),
+            Some(Interest::Related | Interest::Own | Interest::Nothing) => self.net.dismiss(link),
+            None => {}
+        }
+    }
+
+    /// Hands out what was performed: after the last output of a turn.
+    pub(super) fn hand_out(&mut self) {
+        self.json.clear();
+        self.json.shrink_to(JSON_KEPT);
+        self.fan_out.hand_out(&self.audiences, &self.links, &mut self.net);
     }
 
     /// The newest input whose outputs have been performed.
@@ -103,11 +127,34 @@ impl Hands {
 
     /// Renders a frame once and hands it to everybody it is for.
     fn deliver(&mut self, seq: Seq, to: &Audience, frame: &Frame, journal: &Journal) {
-        if self.audiences.is_everyone(to) {
-            self.render(frame, journal);
-            self.net.broadcast(seq, &self.json);
-            return;
+        match to {
+            Audience::Everyone => {
+                if !self.audiences.is_empty() {
+                    self.render(frame, journal);
+                    self.fan_out.announce(seq, &self.json, &mut self.net);
+                }
+            }
+            Audience::Lifecycle { owner } => self.lifecycle(seq, *owner, frame, journal),
+            Audience::Conn(_) | Audience::Subscribers(_) => {
+                self.deliver_to_some(seq, to, frame, journal);
+            }
         }
+    }
+
+    fn lifecycle(&mut self, seq: Seq, owner: Option<ConnId>, frame: &Frame, journal: &Journal) {
+        let session = frame.session();
+        let is_wanted = self.audiences.has_all()
+            || owner.is_some_and(|conn| self.audiences.wants_own(conn))
+            || session.is_some_and(|id| self.audiences.related(id).next().is_some());
+        if is_wanted {
+            self.render(frame, journal);
+            let world = (&self.audiences, &self.links, &mut self.net);
+            self.fan_out.lifecycle((seq, &self.json), owner, session, world);
+        }
+    }
+
+    /// Renders a frame for one connection, or for the subscribers of a session.
+    fn deliver_to_some(&mut self, seq: Seq, to: &Audience, frame: &Frame, journal: &Journal) {
         self.targets.clear();
         let (links, targets) = (&mut self.links, &mut self.targets);
         let is_response = matches!(frame, Frame::Response { .. });
@@ -121,17 +168,11 @@ impl Hands {
             return;
         }
         self.render(frame, journal);
-        match (to, frame) {
-            (Audience::Subscribers(_), Frame::Event { cursor, .. }) => {
-                self.net.event(&self.targets, *cursor, &self.json);
-            }
-            (Audience::Lifecycle { .. } | Audience::Everyone, _) => {
-                self.net.multicast(&self.targets, seq, &self.json);
-            }
-            (Audience::Conn(_) | Audience::Subscribers(_), _) => {
-                for link in &self.targets {
-                    self.net.send(*link, seq, &self.json);
-                }
+        if let (Audience::Subscribers(_), Frame::Event { cursor, .. }) = (to, frame) {
+            self.net.event(&self.targets, *cursor, &self.json);
+        } else {
+            for link in &self.targets {
+                self.net.send(*link, seq, &self.json);
             }
         }
     }
@@ -227,6 +268,19 @@ impl Hands {
         for (session, (from, to)) in gone {
             self.net.feed(link, position, gap(session, *from, *to).as_bytes());
         }
+    }
+}
+
+/// Returns true if an output changes who gets frames that are for many.
+fn changes_audiences(output: &Output) -> bool {
+    match output {
+        Output::Admit { .. }
+        | Output::Leave { .. }
+        | Output::Subscribe { .. }
+        | Output::Unsubscribe { .. }
+        | Output::Unlist { .. }
+        | Output::SetInterest { .. } => true,
+        Output::Deliver { .. } | Output::Ask(_) | Output::Query { .. } | Output::Exit => false,
     }
 }
 

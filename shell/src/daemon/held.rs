@@ -6,6 +6,9 @@ use pi_server_core::{Output, Seq};
 
 use crate::journal::Durable;
 
+/// Outputs for which memory is kept when none wait.
+const OUTPUTS_KEPT: usize = 8 << 10;
+
 /// A queue of outputs, each with the input that caused it. Only a [`Durable`], which only the
 /// journal can make, lets them out: to answer before the answer is safe does not compile.
 #[derive(Debug, Default)]
@@ -26,7 +29,12 @@ impl Held {
 
     /// The next output whose input is durable, in order.
     pub(super) fn release(&mut self, durable: Durable) -> Option<(Seq, Output)> {
-        let (seq, _) = self.outputs.front()?;
+        let Some((seq, _)) = self.outputs.front() else {
+            if self.outputs.capacity() > OUTPUTS_KEPT {
+                self.outputs = VecDeque::new();
+            }
+            return None;
+        };
         if *seq <= durable.seq() { self.outputs.pop_front() } else { None }
     }
 

@@ -30,6 +30,9 @@ pub(super) use search::{Damaged, Search};
 /// segment has. What exceeds it is found again when it does.
 const FINISHED_MAX: usize = 100_000;
 
+/// Ended commands for which memory is kept when there are fewer.
+const FINISHED_KEPT: usize = 1_024;
+
 /// What is in memory.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct History {
@@ -150,6 +153,10 @@ impl History {
         let ended = |entry: &Entry| entry.finished.as_ref().map(|(moment, _)| moment.seq);
         while self.finished.front().and_then(ended).is_some_and(|seq| seq <= covered.seq) {
             self.finished.pop_front();
+        }
+        // A burst may have needed far more than a segment of ordinary work does.
+        if self.finished.capacity() > FINISHED_KEPT.max(4 * self.finished.len()) {
+            self.finished.shrink_to(2 * self.finished.len());
         }
     }
 

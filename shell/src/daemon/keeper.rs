@@ -15,6 +15,7 @@ mod filter;
 mod mend;
 mod retain;
 mod room;
+mod times;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,10 +24,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use pi_server_core::Seq;
 use pi_server_core::record::{Cursor, Snapshot};
 use pi_server_core::snapshot::LAYOUT;
+use pi_server_core::walls::{Change, Walls};
+use pi_server_core::{Micros, Seq};
 
 use super::history::{self, Covered};
 use super::identity::{self, IdFilter};
@@ -36,11 +39,14 @@ pub(super) use age::Ages;
 pub(super) use retain::Retention;
 use room::Growth;
 pub(super) use room::{floor, segment_bytes};
+use times::Times;
 
 /// Steps and decoding need little of it; the loop's own stack is larger.
 const STACK_BYTES: usize = 2 << 20;
 /// How much the thread steps back behind the loop where both want a processor.
 const NICE: i32 = 10;
+/// How often a worker without clocks is told the time, in milliseconds.
+const STEPPED_CLOCK_MS: u64 = 60_000;
 
 /// What the keeper has done since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -60,6 +66,9 @@ pub(super) struct Report {
     /// Snapshots and indexes that could not be read or written, segments that could not be read or
     /// dropped.
     pub(super) failures: u64,
+    /// Segments that would be dropped or thinned out if the clock on the wall were right: it has
+    /// gone ahead by more than what has passed.
+    pub(super) kept_by_doubt: u64,
     /// The least room that the journal can do with, in bytes, if that is more than is to be kept.
     pub(super) floor: Option<u64>,
 }
@@ -73,6 +82,8 @@ enum Told {
     LetGo(u64),
     /// The index of this segment, or the file of its ids, cannot be used.
     Damaged(u64),
+    /// What time it is, and was.
+    Times(Box<Times>),
     /// The filter of ids cannot be used.
     DamagedFilter,
 }
@@ -96,6 +107,10 @@ pub(super) struct Keeper {
     /// What would be the thread's, if there is none.
     aside: Option<(Worker, Receiver<Told>)>,
     settled: u64,
+    /// The newest offset of the clock on the wall that the thread knows.
+    known: Option<Change>,
+    /// When it was told the time last.
+    told_at: Micros,
 }
 
 #[derive(Default)]
@@ -155,13 +170,25 @@ impl Keeper {
             bad_filter: false,
             stuck: None,
             compressed: 0,
+            times: None,
+            doubtful: 0,
+            has_doubted: false,
             growth: Growth::default(),
             asking,
             shared: Arc::clone(&shared),
             wake: Box::new(wake),
         };
         let aside = Some((worker, told));
-        Keeper { tell: Some(tell), asked, shared, thread: None, aside, settled: 0 }
+        Keeper {
+            tell: Some(tell),
+            asked,
+            shared,
+            thread: None,
+            aside,
+            settled: 0,
+            known: None,
+            told_at: Micros(0),
+        }
     }
 
     /// Does what it was told since the last step, on this thread. Whether there was anything.
@@ -203,6 +230,27 @@ impl Keeper {
                 },
             }
         }
+    }
+
+    /// Tells the thread what time it is, where it cannot know. `at` is the time of inputs, and `wall`
+    /// what the clock on the wall shows, since the Unix epoch.
+    pub(super) fn tell_time(&mut self, at: Micros, walls: &Walls, wall: impl FnOnce() -> Duration) {
+        let newest = walls.changes().next_back();
+        let knows = self.known.is_some() && newest == self.known;
+        // A thread has clocks of its own. A worker that is stepped has not: it is told each minute,
+        // and not before there is something to do.
+        let spared = if self.thread.is_some() {
+            knows
+        } else {
+            self.settled <= 1 || knows && at < self.told_at.plus_ms(STEPPED_CLOCK_MS)
+        };
+        if spared {
+            return;
+        }
+        (self.known, self.told_at) = (newest, at);
+        let read = self.thread.is_some().then(Instant::now);
+        let wall = Micros(u64::try_from(wall().as_micros()).unwrap_or(u64::MAX));
+        self.tell(Told::Times(Box::new(Times { at, wall, walls: walls.clone(), read })));
     }
 
     /// Tells the thread that the filter of ids cannot be used.
@@ -252,6 +300,12 @@ struct Worker {
     stuck: Option<u64>,
     /// The segments up to this one are compressed, or do not get shorter, or are damaged.
     compressed: u64,
+    /// What time it is, once it was told.
+    times: Option<Box<Times>>,
+    /// Segments that only the clock on the wall calls old.
+    doubtful: u64,
+    /// That there are some was said.
+    has_doubted: bool,
     growth: Growth,
     asking: Sender<Asked>,
     shared: Arc<Shared>,
@@ -287,6 +341,7 @@ impl Worker {
     fn heed(&mut self, first: Told, told: &Receiver<Told>) {
         for told in [first].into_iter().chain(told.try_iter()) {
             match told {
+                Told::Times(times) => self.times = Some(times),
                 Told::Settled(segment) => self.settled = segment,
                 Told::LetGo(segment) => self.drop_up_to(segment),
                 Told::Damaged(segment) => drop(self.bad_indexes.insert(segment)),
@@ -301,11 +356,13 @@ impl Worker {
         let alarmed = self.shared.report().divergences > 0;
         if self.settled > 1 && !alarmed {
             let last = self.settled - 1;
+            self.doubtful = 0;
             let kept = self.keep(last).and_then(|()| self.retain());
             let kept = kept.and_then(|()| self.mend_ids(last));
             let kept = kept.and_then(|()| self.age());
             let kept = kept.and_then(|()| self.compress());
             kept.unwrap_or_else(|trouble| self.complain(&trouble));
+            self.doubt();
             (self.wake)();
         }
     }

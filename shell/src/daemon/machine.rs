@@ -4,9 +4,9 @@
 use std::rc::Rc;
 
 use pi_server_core::command::Class;
-use pi_server_core::input::{AgentSaid, InputKind};
+use pi_server_core::input::{AgentSaid, Boot, InputKind};
 use pi_server_core::record::digest_outputs;
-use pi_server_core::{CommandNo, Digest, Output, Outputs, Seq, State};
+use pi_server_core::{CommandNo, Digest, Output, Outputs, Seq, State, WallOffset};
 use pi_server_redact::Policy;
 
 use super::authors::Authors;
@@ -68,6 +68,24 @@ impl Machine {
         self
     }
 
+    /// Begins a life, with the clock on the wall as it is now.
+    ///
+    /// # Errors
+    /// As [`Machine::take`].
+    pub(super) fn begin(&mut self, mut boot: Boot) -> Result<Seq, AppendError> {
+        boot.wall = self.clock.offset();
+        self.take(InputKind::Boot(Box::new(boot)), &[])
+    }
+
+    /// Where the clock on the wall is, if it is not where the core was told last and the journal has
+    /// room to say so.
+    pub(super) fn moved(&self) -> Option<WallOffset> {
+        if self.journal.is_nearly_full() {
+            return None;
+        }
+        self.clock.moved(self.state.walls().offset())
+    }
+
     /// Writes an input to the journal, steps it, and holds what it puts out.
     ///
     /// # Errors
@@ -91,7 +109,7 @@ impl Machine {
         self.state.step(&input, &mut self.outputs);
         let outputs = self.outputs.as_slice();
         self.digest = digest_outputs(outputs, &mut self.scratch);
-        self.history.note(input.seq, input.at, outputs);
+        self.history.note(input.seq, self.state.wall(input.at), outputs);
         self.ids.note(input.seq, outputs, &self.state);
         self.authors.note(&input, outputs);
         self.held.hold(input.seq, self.outputs.drain());

@@ -9,6 +9,7 @@ mod clock;
 pub mod erase;
 mod error;
 mod event_loop;
+mod fan_out;
 mod greeting;
 mod hands;
 mod held;

@@ -107,7 +107,7 @@ impl Past {
         self.state.step(input, &mut self.outputs);
         let outputs = self.outputs.as_slice();
         self.digest = digest_outputs(outputs, &mut self.scratch);
-        self.history.note(input.seq, input.at, outputs);
+        self.history.note(input.seq, self.state.wall(input.at), outputs);
         self.ids.note(input.seq, outputs, &self.state);
         self.authors.note(input, outputs);
         self.at = input.at;

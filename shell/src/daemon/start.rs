@@ -10,7 +10,7 @@ use std::{env, io};
 
 use mio::{Events, Poll, Waker};
 use pi_server_core::WallOffset;
-use pi_server_core::input::{Boot, InputKind, RuleSet};
+use pi_server_core::input::{Boot, RuleSet};
 
 use super::clock::SystemClocks;
 use super::error::Error;
@@ -72,6 +72,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         default_cwd: default_cwd.as_str().into(),
         journal_path: path_text.into(),
         journal: facts.clone(),
+        // The machine reads the clock.
         wall: WallOffset(0),
     };
     let keeper = {
@@ -91,7 +92,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         Ids::new(search.map_err(system("start a thread"))?, archive)
     };
     let mut machine = Machine::new(journal, past).with_policy(options.redact.clone());
-    machine.take(InputKind::Boot(Box::new(boot)), &[])?;
+    machine.begin(boot)?;
     machine.commit()?;
     token::remember_address(&options.data_dir, net.local_addr()).map_err(Error::Token)?;
     if token::is_exposed(&options.data_dir) {

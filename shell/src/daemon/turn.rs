@@ -24,6 +24,9 @@ const MALFORMED_BYTES_MAX: usize = 64 << 10;
 /// A deadline that a tick did not move is not tried again before.
 const TICK_PAUSE: Duration = Duration::from_millis(1);
 
+/// Events of a turn for which memory is kept.
+const EVENTS_KEPT: usize = 2 << 10;
+
 /// Everything that a turn needs.
 pub(super) struct Daemon {
     pub(super) machine: Machine,
@@ -109,6 +112,9 @@ impl Daemon {
             self.turn.writable = writable;
             self.take(InputKind::Storage { writable }, &[])?;
         }
+        if let Some(offset) = self.machine.moved() {
+            self.take(InputKind::Wall { offset }, &[])?;
+        }
         self.turn.ticked = self.machine.patience().is_some_and(|wait| wait.is_zero());
         if self.turn.ticked {
             self.take(InputKind::Tick, &[])?;
@@ -117,6 +123,7 @@ impl Daemon {
         for Heard { agent, said, body } in heard.drain(..) {
             self.take(InputKind::Agent { agent, said }, &body)?;
         }
+        heard.shrink_to(EVENTS_KEPT);
         self.turn.heard = heard;
         let answers: Vec<_> = self.hands.queries.drain().collect();
         for answered in answers {
@@ -128,6 +135,7 @@ impl Daemon {
         for what in happened.drain(..) {
             self.arrive(what)?;
         }
+        happened.shrink_to(EVENTS_KEPT);
         self.turn.happened = happened;
         self.bid_farewell()?;
         self.heed_signals()?;
@@ -297,6 +305,8 @@ impl Daemon {
         self.machine.release_originals(self.hands.performed());
         self.hands.catch_up(&self.machine);
         self.hands.net.flush();
+        let state = self.machine.state();
+        self.keeper.tell_time(state.now(), state.walls(), || self.time.wall());
         self.roll_for_ids()?;
         let held = self.machine.first_held();
         let damaged = self.hands.queries.damaged().chain(self.ids.damaged());
@@ -310,6 +320,7 @@ impl Daemon {
         while let Some((seq, output)) = self.machine.release(durable) {
             self.hands.perform(seq, &output, &self.machine, now);
         }
+        self.hands.hand_out();
     }
 
     /// Counts a turn that began then.

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pi_server_core::input::{AgentKind, Boot, InputKind, RecoveryPolicy, RuleSet, Transport};
+use pi_server_core::input::{AgentKind, Boot, RecoveryPolicy, RuleSet, Transport};
 use pi_server_core::{ConnId, Limits, Seq, State, WallOffset};
 
 use super::event_loop::CLIENTS;
@@ -121,13 +121,14 @@ impl Daemon {
             default_cwd: cwd.into(),
             journal_path: "journal".into(),
             journal: facts.journal_facts(),
+            // The machine reads the clock.
             wall: WallOffset(0),
         };
         let retention =
             Retention { bytes: world.retain_bytes, compress: true, ..Retention::default() };
         let keeper = Keeper::stepped(&journal, retention, bad, || {});
         let mut machine = Machine::with_time(journal, past, Rc::clone(&time));
-        machine.take(InputKind::Boot(Box::new(boot)), &[])?;
+        machine.begin(boot)?;
         machine.commit()?;
         let hands = Hands::new(net, agents, queries);
         let archive = machine.journal().archive();

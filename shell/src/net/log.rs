@@ -1,6 +1,7 @@
-//! Frames for everyone, kept once per framing. Each client has a place in the log, which is all
-//! that a broadcast costs it. What every client has taken is dropped at the end of each turn; so
-//! the log is only as long as the slowest client is behind, and never longer than its bound.
+//! Frames for many clients, kept once per framing. A client that gets all of them has a place in the
+//! log, which is all that such a frame costs it; a client that gets some of them has the spans that
+//! are for it. What every client has taken is dropped at the end of each turn; so the log is only as
+//! long as the slowest client is behind, and never longer than its bound.
 
 use std::collections::VecDeque;
 
@@ -16,9 +17,11 @@ pub(super) struct Log {
     chunks: VecDeque<Chunk>,
     end: u64,
     pushed: u64,
-    last: Seq,
     bytes_max: u64,
     spare: Option<Chunk>,
+    /// How often something was looked up, for tests of what a client costs.
+    #[cfg(test)]
+    pub(super) looked_up: std::cell::Cell<usize>,
 }
 
 /// A run of whole frames.
@@ -38,6 +41,27 @@ struct Mark {
     seq: Seq,
 }
 
+/// A part of the log that begins and ends between two frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Span {
+    /// Where it begins.
+    pub(super) start: u64,
+    /// The place behind its last byte.
+    pub(super) end: u64,
+}
+
+impl Span {
+    /// Returns true if nothing lies between its ends.
+    pub(super) fn is_empty(self) -> bool {
+        self.start >= self.end
+    }
+
+    /// Returns its length in bytes.
+    pub(super) fn len(self) -> usize {
+        usize::try_from(self.end.saturating_sub(self.start)).unwrap_or(usize::MAX)
+    }
+}
+
 /// A frame in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
@@ -54,24 +78,33 @@ pub(super) struct Place {
 impl Log {
     /// An empty log that holds about `bytes_max` bytes at the end of a turn.
     pub(super) fn new(bytes_max: u64) -> Log {
-        Log { chunks: VecDeque::new(), end: 0, pushed: 0, last: Seq(0), bytes_max, spare: None }
+        Log {
+            chunks: VecDeque::new(),
+            end: 0,
+            pushed: 0,
+            bytes_max,
+            spare: None,
+            #[cfg(test)]
+            looked_up: std::cell::Cell::default(),
+        }
     }
 
-    /// Appends a frame; `put` writes it.
-    pub(super) fn push(&mut self, seq: Seq, put: impl FnOnce(&mut Vec<u8>)) {
+    /// Appends a frame, which `put` writes, and returns where it is.
+    pub(super) fn push(&mut self, seq: Seq, put: impl FnOnce(&mut Vec<u8>)) -> Span {
+        let start = self.end;
         if self.chunks.back().is_none_or(|chunk| chunk.bytes.len() >= CHUNK_BYTES) {
             let mut chunk = self.spare.take().unwrap_or_default();
             chunk.start = self.end;
             chunk.before = self.pushed;
             self.chunks.push_back(chunk);
         }
-        let Some(chunk) = self.chunks.back_mut() else { return };
+        let Some(chunk) = self.chunks.back_mut() else { return Span { start, end: start } };
         put(&mut chunk.bytes);
         let end = u32::try_from(chunk.bytes.len()).expect("a chunk is one frame over 64 KiB");
         chunk.frames.push(Mark { end, seq });
         self.end = chunk.end();
         self.pushed += 1;
-        self.last = seq;
+        Span { start, end: self.end }
     }
 
     /// The place behind the last frame.
@@ -79,12 +112,8 @@ impl Log {
         self.end
     }
 
-    /// How many frames were ever pushed, and the cause of the last one.
-    pub(super) fn pushed(&self) -> (u64, Seq) {
-        (self.pushed, self.last)
-    }
-
-    /// Whether nothing is kept.
+    /// Returns true if nothing is kept.
+    #[cfg(test)]
     pub(super) fn is_empty(&self) -> bool {
         self.chunks.is_empty()
     }
@@ -130,6 +159,13 @@ impl Log {
         self.chunks.iter().map(|chunk| chunk.bytes.len()).sum()
     }
 
+    /// Returns the frame that a span begins with and the one that it ends with; nothing if the span is
+    /// empty or no longer kept.
+    pub(super) fn ends_of(&self, span: Span) -> Option<(Place, Place)> {
+        let last = span.end.checked_sub(1).filter(|last| *last >= span.start)?;
+        Some((self.frame_at(span.start)?, self.frame_at(last)?))
+    }
+
     fn drop_first(&mut self) {
         let chunk = self.chunks.pop_front();
         self.spare = chunk.filter(|chunk| chunk.bytes.capacity() <= 4 * CHUNK_BYTES);
@@ -140,6 +176,8 @@ impl Log {
     }
 
     fn chunk_at(&self, place: u64) -> Option<&Chunk> {
+        #[cfg(test)]
+        self.looked_up.update(|count| count + 1);
         self.chunks.get(self.chunks.partition_point(|chunk| chunk.end() <= place))
     }
 }

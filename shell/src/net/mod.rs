@@ -4,22 +4,28 @@
 //! [`Net`] turns what sockets say into [`Happened`] and queues frames for them. It knows framing,
 //! who may come in and how much each client is behind; it knows nothing of commands.
 //!
+//! Each client has a share of a turn: so many bytes, and so many frames. What it says beyond that waits
+//! for later turns, and until then it is not read from, so a client that floods waits for itself.
+//!
 //! A turn of the loop: [`Net::poll`] for each readiness event, [`Net::tick`] once, then the frames
 //! of the turn ([`Net::send`], [`Net::broadcast`], [`Net::event`]), then [`Net::flush`].
 //!
 //! What a client is sent is one stream in the order of the calls, whatever it is made of. A frame
-//! for everyone is framed once per framing into a shared log in which each client has only a place.
-//! A client that does not read costs at most its unread answers, a bounded queue of events, and a
-//! place in the log and in the journal:
+//! for many is framed once per framing into a shared log ([`Net::broadcast`]), in which a client that
+//! follows all has only a place, and any other the spans that it was given ([`Net::give`]). Nothing is
+//! done for a client that gets nothing. A client that does not read costs at most its unread answers,
+//! a bounded queue of events, a bounded list of spans, and a place in the log and in the journal:
 //!
-//! - answers ([`Net::send`]) are never dropped; a client that leaves them unread is not read from;
-//! - broadcasts that fall off the log are replaced by one `gap` frame that says what was missed;
+//! - answers ([`Net::send`]), and frames about a client's own commands ([`Net::own`]), are never
+//!   dropped; a client that leaves them unread is not read from;
+//! - other frames that fall off the log are replaced by one `gap` frame that says what was missed;
 //! - events beyond a bound are not queued; the client is *lagging* and the daemon feeds it from the
 //!   journal ([`Net::lagging`], [`Net::feed`], [`Net::caught_up`]), in order with everything else.
 
 mod bind;
 mod config;
 mod framing;
+mod held;
 mod http;
 mod lines;
 mod log;
@@ -47,7 +53,8 @@ pub use socket::{Ready, Stream};
 
 use bind::UnixDoor;
 use framing::FRAMINGS;
-use log::Log;
+use held::Held;
+use log::{Log, Span};
 use peer::Peer;
 use peers::Peers;
 use receive::Door;
@@ -77,6 +84,27 @@ impl Link {
     /// A link that nobody is behind, for tests of other modules.
     pub(crate) fn for_tests(slot: u32) -> Link {
         Link { slot, life: 0 }
+    }
+}
+
+/// Where a frame for many clients is in the log, for each framing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    spans: [Span; 2],
+}
+
+impl Entry {
+    /// Widens this entry by one that follows it. Returns false, and changes nothing, if there are others
+    /// between them.
+    pub(crate) fn extend(&mut self, next: Entry) -> bool {
+        let mut pairs = self.spans.iter_mut().zip(next.spans);
+        if !pairs.all(|(span, next)| span.end == next.start) {
+            return false;
+        }
+        for (span, next) in self.spans.iter_mut().zip(next.spans) {
+            span.end = next.end;
+        }
+        true
     }
 }
 
@@ -150,18 +178,25 @@ pub struct Net {
     unix: Option<UnixDoor>,
     doors: [Door; 2],
     peers: Peers,
-    /// Frames for everyone, per framing.
+    /// Frames for many, per framing.
     logs: [Log; 2],
-    /// Slots of the clients that take part in broadcasts, or did and have not taken all of them.
-    admitted: Vec<u32>,
-    /// How many of them there are, per framing.
+    /// How many clients have ever followed, per framing.
     members: [usize; 2],
+    /// Slots of the clients that follow all.
+    followers: BTreeSet<u32>,
+    /// Slots of the clients that have not read all that is for them of the log.
+    behind: Vec<u32>,
+    /// How often something was done for a client, for tests of what a client costs.
+    #[cfg(test)]
+    served: usize,
     /// Slots of clients with something to write of their own.
     dirty: Vec<u32>,
     /// Something was broadcast in this turn.
     has_broadcast: bool,
     /// Slots of clients that have more to read.
     backlog: Vec<u32>,
+    /// What clients said beyond their shares of a turn.
+    held: Held,
     lagging: BTreeSet<Link>,
     /// What happened outside polls and ticks.
     pending: Vec<Happened>,
@@ -219,11 +254,15 @@ impl Net {
             unix: None,
             doors: [Door::default(), Door::default()],
             peers: Peers::default(),
-            admitted: Vec::new(),
             members: [0, 0],
+            followers: BTreeSet::new(),
+            behind: Vec::new(),
+            #[cfg(test)]
+            served: 0,
             dirty: Vec::new(),
             has_broadcast: false,
             backlog: Vec::new(),
+            held: Held::new(),
             lagging: BTreeSet::new(),
             pending: Vec::new(),
             talking: 0,

@@ -1,24 +1,34 @@
-//! What one client is still to be sent: its own frames, its place in the log of broadcasts, and
-//! how the two interleave. Knows no socket.
+//! What one client is still to be sent: frames for it alone, what it has not read of the log, and how
+//! the two interleave. Knows no socket.
 //!
-//! Each own frame remembers the place in the log that must be reached first, so the client sees all
-//! frames in the order in which they were queued. Frames are never split: what remains of a frame
-//! that was partly written goes first, whatever happens to the rest.
+//! Each item of the queue remembers the place in the log that must be reached first, so the client
+//! sees all frames in the order in which they were queued. Frames are never split: what remains of a
+//! frame that was partly written goes first, whatever happens to the rest.
+//!
+//! A client that is too far behind gives up what it has not read of the log: a gap says what it
+//! misses. Frames about its own commands are never among that; they are taken over into the queue,
+//! and count like answers, so that a client that does not take them is not read from.
 
+mod gap;
+mod unread;
 mod write;
 
 use std::collections::VecDeque;
+use std::mem;
 use std::sync::Arc;
 
 use pi_server_core::Seq;
 
 use super::framing::Framing;
-use super::log::Log;
+use super::log::{Log, Span};
+use gap::Gap;
+use unread::Unread;
 
-/// Bytes of unread answers from which a client is not read from.
+/// Bytes of unread answers, and of unread frames about its own commands, from which a client is not
+/// read from.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
-/// Bytes of lifecycle frames for this client only, from which it gets a gap frame for more.
-const NOTICE_BYTES_MAX: usize = 256 << 10;
+/// Items for which memory is kept when there are none.
+const ITEMS_KEPT: usize = 64;
 
 /// The queue of one client.
 #[derive(Debug)]
@@ -29,15 +39,11 @@ pub(super) struct Outbox {
     /// Pings and pongs, which may go between any two frames.
     control: Vec<u8>,
     items: VecDeque<Item>,
-    /// The place in the log; `None` for clients that take no part in broadcasts.
-    place: Option<u64>,
-    /// The place behind the last broadcast that is for this client.
-    stop: u64,
+    unread: Unread,
     lag: Option<Lag>,
     event_bytes_max: usize,
     answer_bytes: usize,
     event_bytes: usize,
-    notice_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -53,7 +59,6 @@ struct Item {
 enum Kind {
     Answer,
     Event,
-    Notice,
     Gap(Gap),
     /// The last thing that is ever sent.
     Farewell,
@@ -70,14 +75,6 @@ struct Lag {
     held: VecDeque<Item>,
 }
 
-/// Lifecycle frames that a client is not sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Gap {
-    missed: u64,
-    from: Seq,
-    to: Seq,
-}
-
 #[derive(Debug)]
 enum Bytes {
     Own(Vec<u8>),
@@ -92,13 +89,11 @@ impl Outbox {
             partial: None,
             control: Vec::new(),
             items: VecDeque::new(),
-            place: None,
-            stop: u64::MAX,
+            unread: Unread::default(),
             lag: None,
             event_bytes_max: usize::try_from(event_bytes_max).unwrap_or(usize::MAX),
             answer_bytes: 0,
             event_bytes: 0,
-            notice_bytes: 0,
         }
     }
 
@@ -107,17 +102,30 @@ impl Outbox {
         self.framing
     }
 
-    /// Broadcasts from here on are for this client too. `false`: they were already.
-    #[must_use]
-    pub(super) fn admit(&mut self, log: &Log) -> bool {
-        let is_new = self.place.is_none();
-        self.place.get_or_insert(log.end());
-        is_new
+    /// Everything that is pushed to the log from here on is for this client.
+    pub(super) fn follow_all(&mut self, log: &Log) {
+        self.unread.follow_all(log);
     }
 
-    /// Broadcasts from here on are not for this client.
-    pub(super) fn dismiss(&mut self, log: &Log) {
-        self.stop = self.stop.min(log.end());
+    /// Only what is given from here on is for this client.
+    pub(super) fn follow_given(&mut self, log: &Log) {
+        self.unread.follow_given(log);
+    }
+
+    /// Gives the client frames of this turn.
+    pub(super) fn give(&mut self, spans: impl Iterator<Item = Span>) {
+        self.unread.give(spans);
+    }
+
+    /// Notes that a frame of this turn is about a command of this client, and is never to be dropped.
+    /// The client is given the frame as well, unless it follows all.
+    pub(super) fn own(&mut self, span: Span) {
+        self.unread.own(span);
+    }
+
+    /// Brings what was given into order, before it is written.
+    pub(super) fn sort(&mut self) {
+        self.unread.sort();
     }
 
     /// Queues a frame for this client only, which is never dropped.
@@ -125,18 +133,6 @@ impl Outbox {
         let bytes = Bytes::Own(self.framing.frame(json));
         self.answer_bytes += bytes.len();
         self.push(log, seq, Kind::Answer, bytes);
-    }
-
-    /// Queues a lifecycle frame for this client, or notes that it misses one.
-    pub(super) fn notice(&mut self, log: &Log, seq: Seq, frame: Arc<[u8]>) {
-        if self.notice_bytes + frame.len() <= NOTICE_BYTES_MAX {
-            self.notice_bytes += frame.len();
-            self.push(log, seq, Kind::Notice, Bytes::Shared(frame));
-            return;
-        }
-        let at = self.place.map_or(0, |_| log.end());
-        let items = self.lag.as_mut().map_or(&mut self.items, |lag| &mut lag.held);
-        put_gap(items, items.len(), at, self.framing, Gap { missed: 1, from: seq, to: seq });
     }
 
     /// Queues a session event. `false`: the client is lagging from here on.
@@ -184,9 +180,8 @@ impl Outbox {
         lag.until = lag.until.max(log.place_of(cursor));
         lag.after = lag.after.max(cursor);
         let bytes = Bytes::Own(self.framing.frame(json));
-        let at = self.place.map_or(0, |_| lag.until);
         self.event_bytes += bytes.len();
-        self.items.push_back(Item { at, seq: cursor, kind: Kind::Event, bytes });
+        self.items.push_back(Item { at: lag.until, seq: cursor, kind: Kind::Event, bytes });
         self.event_bytes < self.event_bytes_max
     }
 
@@ -207,14 +202,15 @@ impl Outbox {
     /// left out; it can ask for them by cursor when it comes back.
     pub(super) fn farewell(&mut self, log: &Log, bytes: Vec<u8>) {
         self.caught_up();
-        self.dismiss(log);
+        self.follow_given(log);
         self.push(log, Seq(u64::MAX), Kind::Farewell, Bytes::Own(bytes));
     }
 
     /// Whether the client leaves so much unread that it is not to be read from.
     pub(super) fn is_choked(&self) -> bool {
         let partial = self.partial.as_ref().map_or(0, |(bytes, written)| bytes.len() - written);
-        self.answer_bytes + self.control.len() + partial > ANSWER_BYTES_MAX
+        self.answer_bytes + self.unread.own_bytes() + self.control.len() + partial
+            > ANSWER_BYTES_MAX
     }
 
     /// Whether the rest of a frame is due.
@@ -222,59 +218,83 @@ impl Outbox {
         self.partial.is_some()
     }
 
-    /// The place in the log, of clients that still have a use for what follows it.
-    pub(super) fn place(&self) -> Option<u64> {
-        self.place.filter(|place| *place < self.stop)
+    /// Returns the first place in the log that the client has not read, if there is any.
+    pub(super) fn place(&self, log: &Log) -> Option<u64> {
+        self.unread.first(log).map(|span| span.start)
     }
 
     /// Bytes that this queue alone keeps in memory.
     pub(super) fn bytes(&self) -> usize {
-        self.answer_bytes + self.event_bytes + self.notice_bytes + self.control.len()
+        self.answer_bytes + self.event_bytes + self.control.len() + self.unread.bytes()
     }
 
-    /// Gives up the broadcasts between this client's place and the end of the log, and tells it.
+    /// Returns true if what the client has not read of the log lies in so many pieces that it is to
+    /// [`Outbox::skip`] them.
+    pub(super) fn is_scattered(&self) -> bool {
+        self.unread.is_scattered()
+    }
+
+    /// Gives up what the client has not read of the log, and tells it. Frames about its own commands
+    /// are taken over into the queue.
     pub(super) fn skip(&mut self, log: &Log) {
-        let Some(place) = self.place() else { return };
-        let Some(first) = log.frame_at(place) else { return };
-        let (pushed, last) = log.pushed();
-        let gap = Gap { missed: pushed - first.number, from: first.seq, to: last };
-        let index = self.items.partition_point(|item| item.at <= place);
-        put_gap(&mut self.items, index, place, self.framing, gap);
-        self.place = Some(log.end());
+        self.sort();
+        let dropped = self.unread.drop_all(log);
+        let mut own: Vec<Item> =
+            dropped.own.iter().filter_map(|span| self.take_over(log, *span)).collect();
         if let Some(lag) = &mut self.lag {
+            let later = own.split_off(own.partition_point(|item| item.at < lag.until));
+            merge(&mut lag.held, later);
             lag.until = lag.until.max(log.end());
+        }
+        merge(&mut self.items, own);
+        if let Some((gap, first)) = Gap::of(log, &dropped.missed).zip(dropped.missed.first()) {
+            self.put_gap(first.start, gap);
         }
     }
 
+    /// Copies a frame about one of the client's own commands out of the log.
+    fn take_over(&mut self, log: &Log, span: Span) -> Option<Item> {
+        let bytes = Bytes::Own(log.piece(span.start).get(..span.len())?.to_vec());
+        self.answer_bytes += bytes.len();
+        let seq = log.frame_at(span.start)?.seq;
+        Some(Item { at: span.start, seq, kind: Kind::Answer, bytes })
+    }
+
+    /// Puts a gap into the queue, or widens the one that is there: a client that never reads has one.
+    fn put_gap(&mut self, place: u64, gap: Gap) {
+        for item in &mut self.items {
+            if let Kind::Gap(earlier) = &mut item.kind {
+                *earlier = earlier.and(gap);
+                item.bytes = Bytes::Own(earlier.frame(self.framing));
+                return;
+            }
+        }
+        let bytes = Bytes::Own(gap.frame(self.framing));
+        let later = self.items.iter().position(|item| item.at > place);
+        let index = later.unwrap_or(self.items.len());
+        self.items.insert(index, Item { at: place, seq: gap.from(), kind: Kind::Gap(gap), bytes });
+    }
+
     fn push(&mut self, log: &Log, seq: Seq, kind: Kind, bytes: Bytes) {
-        let at = self.place.map_or(0, |_| log.end());
+        let at = log.end();
         let items = self.lag.as_mut().map_or(&mut self.items, |lag| &mut lag.held);
         items.push_back(Item { at, seq, kind, bytes });
     }
 }
 
-/// Puts a gap into a queue, or widens the one that is there: a client that never reads has one.
-fn put_gap(items: &mut VecDeque<Item>, index: usize, at: u64, framing: Framing, gap: Gap) {
-    for item in items.iter_mut() {
-        if let Kind::Gap(earlier) = &mut item.kind {
-            earlier.missed += gap.missed;
-            earlier.to = earlier.to.max(gap.to);
-            item.bytes = Bytes::Own(earlier.frame(framing));
-            return;
+/// Puts own frames, which are in order, to where they belong in a queue.
+fn merge(items: &mut VecDeque<Item>, own: Vec<Item>) {
+    if own.is_empty() {
+        return;
+    }
+    let mut earlier = mem::take(items);
+    for frame in own {
+        while earlier.front().is_some_and(|item| item.at <= frame.at) {
+            items.extend(earlier.pop_front());
         }
+        items.push_back(frame);
     }
-    let bytes = Bytes::Own(gap.frame(framing));
-    items.insert(index, Item { at, seq: gap.from, kind: Kind::Gap(gap), bytes });
-}
-
-impl Gap {
-    fn frame(self, framing: Framing) -> Vec<u8> {
-        let Gap { missed, from, to } = self;
-        let json = format!(
-            r#"{{"type":"gap","data":{{"kind":"lifecycle","missed":{missed},"fromSeq":{from},"toSeq":{to}}}}}"#
-        );
-        framing.frame(json.as_bytes())
-    }
+    items.append(&mut earlier);
 }
 
 impl Bytes {

@@ -20,6 +20,8 @@ use super::{Happened, Link};
 
 /// Slices written in one call.
 const SLICES_MAX: usize = 64;
+/// Bytes that are read at first, and from a client that says much in few bytes.
+const READ_BYTES_MIN: usize = 4 << 10;
 
 /// A client.
 #[derive(Debug)]
@@ -48,10 +50,16 @@ pub(super) struct Peer {
     is_read: bool,
     /// There may be something to read that will not be announced again.
     has_more: bool,
+    /// How much is read at a time.
+    read_bytes: usize,
     /// It is in the list of those with something to write.
     pub(super) is_dirty: bool,
     /// It is in the list of those with more to read.
     pub(super) is_listed: bool,
+    /// It is in the list of those who have not read all that is for them of the log.
+    pub(super) is_behind: bool,
+    /// It has followed the log.
+    pub(super) is_member: bool,
     /// It is not read until what it has said is dealt with.
     is_paused: bool,
 }
@@ -136,8 +144,11 @@ impl Peer {
             is_hung_up: false,
             is_read: false,
             has_more: false,
+            read_bytes: READ_BYTES_MIN,
             is_dirty: false,
             is_listed: false,
+            is_behind: false,
+            is_member: false,
             is_paused: false,
         }
     }

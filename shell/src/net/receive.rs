@@ -127,6 +127,9 @@ impl Net {
                 self.remove(slot, happened);
             }
         }
+        for link in self.held.release(happened) {
+            self.list(link.slot);
+        }
     }
 
     /// When [`Net::tick`] is needed, if nothing else happens before.
@@ -158,6 +161,7 @@ impl Net {
             |link| self.peers.look(link).is_some_and(|peer| peer.outbox.hungry().is_some());
         busy || !self.backlog.is_empty()
             || !self.pending.is_empty()
+            || !self.held.is_empty()
             || !self.dirty.is_empty()
             || self.lagging.iter().any(|link| hungry(*link))
     }
@@ -186,12 +190,10 @@ impl Net {
     /// Takes the client out.
     pub(super) fn remove(&mut self, slot: u32, happened: &mut Vec<Happened>) {
         let Some(mut peer) = self.peers.remove(slot) else { return };
-        peer.say_closed(happened);
+        self.held.behind(peer.link(), happened, |happened| peer.say_closed(happened));
         self.talking -= u64::from(peer.counts());
-        if self.admitted.contains(&slot) {
-            self.admitted.retain(|other| *other != slot);
-            self.members[peer.outbox.framing().index()] -= 1;
-        }
+        self.followers.remove(&slot);
+        self.members[peer.outbox.framing().index()] -= usize::from(peer.is_member);
         // The socket is closed right after, which ends its registration too.
         if let Some(registry) = &self.registry {
             let _ = peer.socket().deregister(registry);
@@ -233,12 +235,19 @@ impl Net {
 
     /// Reads a share from a client, if it has something and may be read.
     fn read(&mut self, slot: u32, now: Instant, happened: &mut Vec<Happened>) {
-        if !self.peers.at(slot).is_some_and(Peer::wants_reading) {
+        let Some(peer) = self.peers.at(slot).filter(|peer| peer.wants_reading()) else { return };
+        let link = peer.link();
+        if self.held.has(link) {
             return;
         }
+        let before = happened.len();
         let mut buffer = mem::take(&mut self.buffer);
         let fate = self.with(slot, now, |peer, scene| peer.read(&mut buffer, scene, happened));
         self.buffer = buffer;
+        let said = self.held.hold_back(link, happened, before);
+        if let Some(peer) = self.peers.at_mut(slot) {
+            peer.said(said);
+        }
         self.mark_dirty(slot);
         if fate == Some(Fate::Gone) {
             self.remove(slot, happened);
@@ -252,7 +261,7 @@ impl Net {
         let Some(peer) = self.peers.at_mut(slot).filter(|peer| peer.wants_reading()) else {
             return;
         };
-        if !mem::replace(&mut peer.is_listed, true) {
+        if !self.held.has(peer.link()) && !mem::replace(&mut peer.is_listed, true) {
             self.backlog.push(slot);
         }
     }

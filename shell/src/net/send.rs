@@ -6,29 +6,33 @@ use std::time::Instant;
 use pi_server_core::Seq;
 
 use super::framing::{FRAMINGS, Shared};
-use super::log::Log;
+use super::log::{Log, Span};
 use super::outbox::Outbox;
 use super::peer::{Fate, Peer, Scene};
-use super::{Happened, Link, Net};
+use super::{Entry, Happened, Link, Net};
 
 impl Net {
-    /// The client takes part in broadcasts from here on.
+    /// Every [`Net::broadcast`] from here on is for the client.
     pub fn admit(&mut self, link: Link) {
         let Some(peer) = self.peers.get_mut(link).filter(|peer| peer.is_listening()) else {
             return;
         };
         let framing = peer.outbox.framing();
-        if peer.outbox.admit(&self.logs[framing.index()]) {
-            self.admitted.push(link.slot);
+        peer.outbox.follow_all(&self.logs[framing.index()]);
+        self.followers.insert(link.slot);
+        if !mem::replace(&mut peer.is_member, true) {
             self.members[framing.index()] += 1;
         }
     }
 
-    /// The client takes part in broadcasts no longer.
+    /// Only what the client is given ([`Net::give`]) from here on is for it, which may be nothing.
     pub fn dismiss(&mut self, link: Link) {
         let Some(peer) = self.peers.get_mut(link) else { return };
         let framing = peer.outbox.framing();
-        peer.outbox.dismiss(&self.logs[framing.index()]);
+        peer.outbox.follow_given(&self.logs[framing.index()]);
+        self.followers.remove(&link.slot);
+        // It may have something left of the log to read.
+        self.mark_dirty(link.slot);
     }
 
     /// Sends a frame to one client. Never dropped while the client lives. `seq` is the input that
@@ -37,23 +41,35 @@ impl Net {
         self.queue(link, |outbox, log| outbox.answer(log, seq, json));
     }
 
-    /// Sends a lifecycle frame to every admitted client. `seq`, the input that caused it, never
-    /// decreases.
-    pub fn broadcast(&mut self, seq: Seq, json: &[u8]) {
+    /// Sends a frame to every client that follows all, and returns where it is, so that it can be given
+    /// to others. `seq`, the input that caused it, never decreases.
+    pub fn broadcast(&mut self, seq: Seq, json: &[u8]) -> Entry {
         self.has_broadcast = true;
-        for framing in FRAMINGS.into_iter().filter(|framing| self.members[framing.index()] > 0) {
-            self.logs[framing.index()].push(seq, |bytes| framing.put(json, bytes));
-        }
+        let (logs, members) = (&mut self.logs, &self.members);
+        let spans = FRAMINGS.map(|framing| {
+            let log = &mut logs[framing.index()];
+            if members[framing.index()] == 0 {
+                return Span { start: log.end(), end: log.end() };
+            }
+            log.push(seq, |bytes| framing.put(json, bytes))
+        });
+        Entry { spans }
     }
 
-    /// Sends a lifecycle frame to some clients. One that is far behind gets a gap frame for it.
-    pub fn multicast(&mut self, links: &[Link], seq: Seq, json: &[u8]) {
-        let mut shared = Shared::new(json);
-        for link in links {
-            self.queue(*link, |outbox, log| {
-                outbox.notice(log, seq, shared.get(outbox.framing()));
-            });
-        }
+    /// Gives frames of this turn to a client that does not follow all. At the end of the turn they are
+    /// brought into order, so they may come in any; each may come once only.
+    pub fn give(&mut self, link: Link, entries: &[Entry]) {
+        let index = |outbox: &Outbox| outbox.framing().index();
+        self.queue(link, |outbox, _| {
+            let index = index(outbox);
+            outbox.give(entries.iter().map(|entry| entry.spans[index]));
+        });
+    }
+
+    /// Notes that a frame of this turn, which the client gets because it follows all or is given it, is
+    /// about one of its own commands, and is never to be dropped.
+    pub fn own(&mut self, link: Link, entry: Entry) {
+        self.queue(link, |outbox, _| outbox.own(entry.spans[outbox.framing().index()]));
     }
 
     /// Sends a session event to some clients. One that is far behind, or lagging, is lagging from
@@ -110,7 +126,8 @@ impl Net {
         }
         let close = |peer: &mut Peer, scene: &Scene<'_>| peer.close(code, reason, scene);
         if self.with(link.slot, self.now, close) == Some(true) {
-            self.pending.push(Happened::Closed { link });
+            let closed = Happened::Closed { link };
+            self.held.behind(link, &mut self.pending, |happened| happened.push(closed));
         }
         self.lagging.remove(&link);
         self.mark_dirty(link.slot);
@@ -141,18 +158,20 @@ impl Net {
     /// Writes what is queued, in as few calls as possible. At the end of the turn.
     pub fn flush(&mut self) {
         let now = self.now;
+        if mem::take(&mut self.has_broadcast) {
+            let Net { followers, peers, dirty, .. } = self;
+            for slot in followers.iter() {
+                let peer = peers.at_mut(*slot);
+                if peer.is_some_and(|peer| !mem::replace(&mut peer.is_dirty, true)) {
+                    dirty.push(*slot);
+                }
+            }
+        }
         let mut slots = mem::take(&mut self.dirty);
         for slot in &slots {
             self.write(*slot, now);
         }
         slots.clear();
-        if mem::take(&mut self.has_broadcast) {
-            slots.extend_from_slice(&self.admitted);
-            for slot in &slots {
-                self.write(*slot, now);
-            }
-            slots.clear();
-        }
         self.dirty.append(&mut slots);
         self.trim();
     }
@@ -175,7 +194,12 @@ impl Net {
 
     fn write(&mut self, slot: u32, now: Instant) {
         let Some(peer) = self.peers.at_mut(slot) else { return };
+        #[cfg(test)]
+        {
+            self.served += 1;
+        }
         peer.is_dirty = false;
+        peer.outbox.sort();
         let fate = self.with(slot, now, |peer, scene| {
             peer.leave(scene);
             peer.write(scene)
@@ -186,31 +210,51 @@ impl Net {
                 self.remove(slot, &mut happened);
                 self.pending = happened;
             }
-            // Now that it has taken some answers it may be read again.
-            Some(Fate::Stays) | None => self.list(slot),
+            Some(Fate::Stays) | None => {
+                self.note_behind(slot);
+                // Now that it has taken some answers it may be read again.
+                self.list(slot);
+            }
+        }
+    }
+
+    /// Notes whether a client still has something of the log to read.
+    fn note_behind(&mut self, slot: u32) {
+        let Some(peer) = self.peers.at_mut(slot) else { return };
+        let log = &self.logs[peer.outbox.framing().index()];
+        if peer.outbox.place(log).is_some() && !mem::replace(&mut peer.is_behind, true) {
+            self.behind.push(slot);
         }
     }
 
     /// Drops what everyone has taken from the logs, and what is too much.
     fn trim(&mut self) {
-        for framing in FRAMINGS {
-            let log = &mut self.logs[framing.index()];
-            if log.is_empty() {
-                continue;
+        let mut behind = mem::take(&mut self.behind);
+        let mut slowest = self.logs.each_ref().map(Log::end);
+        behind.retain(|slot| {
+            let Some(peer) = self.peers.at_mut(*slot) else { return false };
+            #[cfg(test)]
+            {
+                self.served += 1;
             }
-            let place =
-                |peer: &Peer| peer.outbox.place().filter(|_| peer.outbox.framing() == framing);
-            let places = self.admitted.iter().filter_map(|slot| place(self.peers.at(*slot)?));
-            let mut slowest = places.min().unwrap_or(log.end());
+            let index = peer.outbox.framing().index();
+            let log = &self.logs[index];
+            if peer.outbox.is_scattered() {
+                skip(peer, log, *slot, &mut self.dirty);
+            }
+            let place = peer.outbox.place(log);
+            slowest[index] = slowest[index].min(place.unwrap_or(u64::MAX));
+            peer.is_behind = place.is_some();
+            peer.is_behind
+        });
+        for (index, mut slowest) in slowest.into_iter().enumerate() {
+            let log = &mut self.logs[index];
             while let Some(until) = log.excess().filter(|until| slowest < *until) {
-                for slot in &self.admitted {
+                for slot in &behind {
                     let Some(peer) = self.peers.at_mut(*slot) else { continue };
-                    if place(peer).is_some_and(|place| place < until) {
-                        peer.outbox.skip(log);
-                        // What it is told goes out in the next turn, if it takes anything.
-                        if !mem::replace(&mut peer.is_dirty, true) {
-                            self.dirty.push(*slot);
-                        }
+                    let is_here = peer.outbox.framing().index() == index;
+                    if is_here && peer.outbox.place(log).is_some_and(|place| place < until) {
+                        skip(peer, log, *slot, &mut self.dirty);
                     }
                 }
                 slowest = until;
@@ -218,5 +262,15 @@ impl Net {
             }
             log.trim(slowest);
         }
+        self.behind = behind;
+    }
+}
+
+/// Makes a client give up what it has not read of the log. What it is told goes out in the next turn,
+/// if it takes anything.
+fn skip(peer: &mut Peer, log: &Log, slot: u32, dirty: &mut Vec<u32>) {
+    peer.outbox.skip(log);
+    if !mem::replace(&mut peer.is_dirty, true) {
+        dirty.push(slot);
     }
 }

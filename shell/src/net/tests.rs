@@ -300,3 +300,33 @@ fn what_a_client_said_before_it_vanished_is_heard() {
     assert_eq!(world.next(), Happened::Closed { link });
     world.until(|world| world.net.is_empty().then_some(()));
 }
+
+#[test]
+fn a_client_that_floods_has_a_share_of_each_turn_and_delays_nobody() {
+    for open in [World::web, World::unix] {
+        let mut world = world();
+        let (flooding, mut flooder) = open(&mut world);
+        let (polite, mut client) = world.unix();
+        let flood: Vec<u8> = (0..3_000).flat_map(|_| flooder.frame_of(0x81, b"x")).collect();
+        flooder.write_all(&mut world, &flood);
+        let mut heard = std::mem::take(&mut world.happened).len();
+        let mut turns = 0;
+        while heard < 3_000 {
+            if turns % 10 == 0 {
+                client.send("a polite question");
+            }
+            world.turn();
+            turns += 1;
+            let of_turn = std::mem::take(&mut world.happened);
+            let by = |link| of_turn.iter().filter(|what| **what == frame(link, "x")).count();
+            assert!(by(flooding) <= held::FRAMES_PER_TURN, "{} in one turn", by(flooding));
+            heard += by(flooding);
+            if turns % 10 == 1 {
+                let asked = frame(polite, "a polite question");
+                assert_eq!(of_turn.iter().filter(|what| **what == asked).count(), 1);
+            }
+            assert!(turns < 3_000, "{heard} heard");
+        }
+        assert!(turns <= 2 * 3_000 / held::FRAMES_PER_TURN, "it is not held up either: {turns}");
+    }
+}

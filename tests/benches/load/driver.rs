@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
@@ -15,8 +16,28 @@ pub(crate) struct Load {
     pub(crate) in_flight: usize,
     /// Every connection gets three lifecycle frames for every command.
     pub(crate) fan_out: bool,
+    /// Connections that do nothing, with other interests and with subscriptions.
+    pub(crate) crowd: usize,
+    /// What is sent, and why each connection gets the frames of all.
+    pub(crate) work: Work,
     pub(crate) seconds: Duration,
 }
+
+/// What the connections of a load send.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// `health_check`; each connection has the interest `all`.
+    Health,
+    /// `get_state` of [`SESSIONS`] sessions; each connection has the interest `all`.
+    States,
+    /// The same, and each connection is subscribed to all sessions, with the interest `related`.
+    StatesOfRelated,
+    /// `health_check`; each connection has the interest `own`.
+    HealthOfOwn,
+}
+
+/// Sessions that there are where sessions are asked for.
+const SESSIONS: usize = 16;
 
 /// What a run has shown.
 #[derive(Clone, Copy)]
@@ -54,9 +75,20 @@ pub(crate) fn connect(address: SocketAddr, path: &str) -> (TcpStream, Vec<u8>) {
 /// Puts a server under load and checks what it answers.
 pub(crate) fn run(address: SocketAddr, path: &str, greeting: usize, load: Load) -> Measured {
     let mut poll = Poll::new().expect("an event queue");
-    let mut clients: Vec<Client> = (0..load.connections)
-        .map(|number| Client::new(number, address, path, greeting, &poll))
-        .collect();
+    let _crowd = crowd(address, path, load);
+    let lines: Vec<_> =
+        (0..load.connections).map(|_| prepare(connect(address, path), load.work)).collect();
+    let mut clients = Vec::new();
+    for (number, line) in lines.into_iter().enumerate() {
+        // Only now, or each would be sent what the others did to be prepared.
+        let line = match interest(load.work) {
+            Some(interest) => set_up(line, vec![set_interest(interest)]),
+            None => line,
+        };
+        let greeting =
+            if load.work == Work::Health || load.work == Work::States { greeting } else { 0 };
+        clients.push(Client::new(number, line, (greeting, load.work), &poll));
+    }
     let mut run = Run {
         measured_from: Instant::now() + WARM_UP,
         until: Instant::now() + WARM_UP + load.seconds,
@@ -82,6 +114,153 @@ pub(crate) fn run(address: SocketAddr, path: &str, greeting: usize, load: Load) 
     }
     run.measured()
 }
+
+/// What a client that floods sends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Flood {
+    /// Commands.
+    Commands,
+    /// Commands with an idempotency key each.
+    Keyed,
+    /// What is no command.
+    Malformed,
+}
+
+/// A client that sends as much as it can, and reads what comes, until this is dropped.
+pub(crate) struct Flooder {
+    stream: TcpStream,
+    threads: Vec<JoinHandle<u64>>,
+}
+
+impl Flooder {
+    /// Begins to flood.
+    pub(crate) fn start(address: SocketAddr, path: &str, flood: Flood) -> Flooder {
+        let (stream, _) = connect(address, path);
+        let create = r#""type":"create_session","sessionId":"flooded""#.to_owned();
+        let (stream, _) = set_up((stream, Vec::new()), vec![create]);
+        let clone = || stream.try_clone().expect("a socket can be shared");
+        let (mut reads, mut writes) = (clone(), clone());
+        let reader = std::thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            let mut bytes = 0;
+            while let Ok(read @ 1..) = reads.read(&mut buffer) {
+                bytes += read as u64;
+            }
+            bytes
+        });
+        let writer = std::thread::spawn(move || {
+            let mut sent = 0;
+            loop {
+                let mut bytes = Vec::new();
+                for _ in 0..64 {
+                    sent += 1;
+                    let frame = match flood {
+                        Flood::Commands => format!(r#"{{"id":"f{sent}","type":"health_check"}}"#),
+                        Flood::Keyed => format!(
+                            r#"{{"id":"f{sent}","type":"get_state","sessionId":"flooded","idempotencyKey":"{sent}"}}"#
+                        ),
+                        Flood::Malformed => "{".to_owned(),
+                    };
+                    let length = u8::try_from(frame.len()).expect("a short frame");
+                    bytes.extend_from_slice(&[0x81, 0x80 | length, 0, 0, 0, 0]);
+                    bytes.extend_from_slice(frame.as_bytes());
+                }
+                if writes.write_all(&bytes).is_err() {
+                    return sent;
+                }
+            }
+        });
+        Flooder { stream, threads: vec![writer, reader] }
+    }
+
+    /// Ends the flood and returns how many frames were sent.
+    pub(crate) fn stop(self) -> u64 {
+        self.stream.shutdown(Shutdown::Both).expect("a socket can be shut");
+        let ended = self.threads.into_iter().map(|thread| thread.join().expect("no panic"));
+        ended.collect::<Vec<_>>()[0]
+    }
+}
+
+/// The interest that each connection of a load has, if it is not the one that it has by itself.
+fn interest(work: Work) -> Option<&'static str> {
+    match work {
+        Work::Health | Work::States => None,
+        Work::StatesOfRelated => Some("related"),
+        Work::HealthOfOwn => Some("own"),
+    }
+}
+
+fn set_interest(interest: &str) -> String {
+    format!(r#""type":"set_interest","lifecycle":"{interest}""#)
+}
+
+/// Subscribes a connection to what its load needs.
+fn prepare(line: (TcpStream, Vec<u8>), work: Work) -> (TcpStream, Vec<u8>) {
+    if work != Work::StatesOfRelated {
+        return line;
+    }
+    let subscribe =
+        (0..SESSIONS).map(|number| format!(r#""type":"switch_session","sessionId":"s{number}""#));
+    set_up(line, [set_interest("none")].into_iter().chain(subscribe).collect())
+}
+
+/// Opens the sessions, and the connections that do nothing.
+fn crowd(address: SocketAddr, path: &str, load: Load) -> Vec<TcpStream> {
+    let create = (0..SESSIONS)
+        .map(|number| format!(r#""type":"create_session","sessionId":"s{number}""#))
+        .collect();
+    let mut crowd = Vec::new();
+    if load.crowd > 0 || load.work != Work::Health {
+        crowd.push(set_up(connect(address, path), create).0);
+    }
+    for number in 0..load.crowd {
+        let interest = ["own", "related", "none"][number % 3];
+        let mut commands = vec![set_interest(interest)];
+        // Some are subscribed to a session of which nothing is asked.
+        if load.work == Work::Health && number % 2 == 0 {
+            let session = number % SESSIONS;
+            commands.push(format!(r#""type":"switch_session","sessionId":"s{session}""#));
+        }
+        crowd.push(set_up(connect(address, path), commands).0);
+    }
+    crowd
+}
+
+/// Sends commands one after the other and waits for the response of each.
+fn set_up(
+    (mut stream, mut input): (TcpStream, Vec<u8>),
+    commands: Vec<String>,
+) -> (TcpStream, Vec<u8>) {
+    let port = stream.local_addr().expect("a connected socket").port();
+    for (number, command) in commands.into_iter().enumerate() {
+        let id = format!(r#""id":"{SET_UP}{port}-{number}""#);
+        let frame = format!("{{{id},{command}}}");
+        let length = u8::try_from(frame.len()).expect("a short frame");
+        stream.write_all(&[0x81, 0x80 | length, 0, 0, 0, 0]).expect("a command is sent");
+        stream.write_all(frame.as_bytes()).expect("a command is sent");
+        let (mut at, mut is_answered) = (0, false);
+        while !is_answered {
+            let mut piece = [0; 4096];
+            let read = stream.read(&mut piece).expect("a response");
+            assert!(read > 0, "the server has closed");
+            input.extend_from_slice(&piece[..read]);
+            while let Some((payload, end)) = frame_at(&input, at) {
+                let text = String::from_utf8_lossy(payload);
+                if text.contains(r#""type":"response""#) && text.contains(&id) {
+                    assert!(text.contains(r#""success":true"#), "{command}: {text}");
+                    is_answered = true;
+                }
+                at = end;
+            }
+        }
+        // Of what came until then only the greeting counts, and that has come first.
+        input.drain(..at);
+    }
+    (stream, input)
+}
+
+/// How the ids of commands begin that are not part of a load.
+const SET_UP: char = 'x';
 
 struct Run {
     measured_from: Instant,
@@ -114,18 +293,30 @@ struct Client {
     /// Lifecycle frames so far.
     lifecycle: u64,
     greeting: usize,
+    /// The fields of its commands behind the id.
+    command: String,
 }
 
 impl Client {
-    fn new(number: usize, address: SocketAddr, path: &str, greeting: usize, poll: &Poll) -> Client {
-        let (stream, input) = connect(address, path);
+    fn new(
+        number: usize,
+        (stream, input): (TcpStream, Vec<u8>),
+        (greeting, work): (usize, Work),
+        poll: &Poll,
+    ) -> Client {
+        let command = match work {
+            Work::Health | Work::HealthOfOwn => r#""type":"health_check""#.to_owned(),
+            Work::States | Work::StatesOfRelated => {
+                format!(r#""type":"get_state","sessionId":"s{}""#, number % SESSIONS)
+            }
+        };
         stream.set_nonblocking(true).expect("an option of the socket");
         let mut stream = mio::net::TcpStream::from_std(stream);
         poll.registry()
             .register(&mut stream, Token(number), Interest::READABLE)
             .expect("a socket can be waited for");
         let asked = VecDeque::new();
-        Client { number, stream, input, asked, sent: 0, lifecycle: 0, greeting }
+        Client { number, stream, input, asked, sent: 0, lifecycle: 0, greeting, command }
     }
 
     /// Sends commands.
@@ -135,7 +326,7 @@ impl Client {
         for _ in 0..count {
             self.sent += 1;
             let (client, command) = (self.number, self.sent);
-            let frame = format!(r#"{{"id":"{client}-{command}","type":"health_check"}}"#);
+            let frame = format!(r#"{{"id":"{client}-{command}",{}}}"#, self.command);
             let length = u8::try_from(frame.len()).expect("a short frame");
             assert!(length < 126, "a short frame");
             // A mask of zeros leaves the text as it is.
@@ -190,10 +381,10 @@ impl Client {
     fn take(&mut self, run: &mut Run) -> usize {
         let (mut at, mut answered) = (0, 0);
         let input = std::mem::take(&mut self.input);
-        while let Some((payload, end)) = frame(&input, at) {
+        while let Some((payload, end)) = frame_at(&input, at) {
             at = end;
             if payload.starts_with(br#"{"type":"command_"#) {
-                self.lifecycle += 1;
+                self.lifecycle += u64::from(!is_set_up(payload));
             } else if self.greeting > 0 {
                 self.greeting -= 1;
             } else {
@@ -220,8 +411,16 @@ impl Client {
     }
 }
 
+/// Returns true if a lifecycle frame is of a command that is not part of the load. Looks only at the
+/// place where the id is: there are millions of these frames.
+fn is_set_up(payload: &[u8]) -> bool {
+    const ID_AT: usize = br#"{"type":"command_started","data":{"commandId":""#.len();
+    let is_started = payload.get(17) == Some(&b's');
+    payload.get(ID_AT + usize::from(!is_started)) == Some(&(SET_UP as u8))
+}
+
 /// The payload of the frame that begins at `at`, and where the next one begins.
-fn frame(input: &[u8], at: usize) -> Option<(&[u8], usize)> {
+fn frame_at(input: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let head = input.get(at..at + 2)?;
     assert_eq!(head[0], 0x81, "a whole text message");
     let (length, start) = match head[1] {

@@ -1,13 +1,15 @@
 //! The daemon under load, beside servers that only echo, in turns: one command at a time on one
-//! connection, and 64 connections with 16 commands in flight each. Also its memory when idle.
+//! connection, and 64 connections with 16 commands in flight each. Also its memory when idle, and what
+//! it costs that connections want different things.
 //!
 //! ```text
 //! cargo bench -p pi-server-tests --bench load
 //! ```
 //!
 //! `LOAD_SECONDS` is how long each of the runs takes (default 3), `LOAD_ROUNDS` how many there are of
-//! each (default 3, of which the median counts). Every answer is checked, and at the end of a run
-//! every lifecycle frame has come.
+//! each (default 3, of which the median counts). `LOAD_ONLY=interests` and
+//! `LOAD_ONLY=floods` run one part only. Every answer is checked, and at the end of a run every
+//! lifecycle frame has come.
 
 #![allow(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "figures for people")]
 
@@ -19,7 +21,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use driver::{Load, Measured};
+use driver::{Flood, Flooder, Load, Measured, Work};
 use pi_server_tests::{Daemon, Setup, programs};
 
 /// The argument with which this program is the echo.
@@ -31,9 +33,20 @@ fn main() {
     }
     let seconds = Duration::from_secs(number("LOAD_SECONDS", 3));
     let rounds = number("LOAD_ROUNDS", 3);
-    idle();
-    let single = Load { connections: 1, in_flight: 1, fan_out: false, seconds };
-    let many = Load { connections: 64, in_flight: 16, fan_out: true, seconds };
+    let single = Load {
+        connections: 1,
+        in_flight: 1,
+        fan_out: false,
+        crowd: 0,
+        work: Work::Health,
+        seconds,
+    };
+    let many = Load { connections: 64, in_flight: 16, fan_out: true, ..single };
+    match std::env::var("LOAD_ONLY").as_deref() {
+        Ok("interests") => return interests(many, rounds),
+        Ok("floods") => return floods(single, rounds),
+        _ => idle(),
+    }
     let (mut daemon, mut echo) = (Vec::new(), Vec::new());
     for _ in 0..rounds {
         echo.push(Server::echo().run(single));
@@ -55,6 +68,54 @@ fn main() {
     let fan_out = told("the transport alone", &mut fan_out);
     let ours = told("pi-server", &mut daemon);
     println!("  throughput: {:.2} of the transport alone", ours.per_second / fan_out.per_second);
+    interests(many, rounds);
+    floods(single, rounds);
+}
+
+/// One client that asks one thing at a time, alone and beside one that floods.
+fn floods(single: Load, rounds: u64) {
+    println!("\none command at a time, beside a client that floods");
+    let load = Load { work: Work::HealthOfOwn, ..single };
+    let mut alone = Vec::new();
+    let mut beside =
+        [Flood::Commands, Flood::Keyed, Flood::Malformed].map(|kind| (kind, Vec::new()));
+    for _ in 0..rounds {
+        alone.push(Server::daemon().run(load));
+        for (flood, runs) in &mut beside {
+            runs.push(Server::daemon().run_beside(load, *flood));
+        }
+    }
+    let alone = told("alone", &mut alone);
+    for (flood, mut runs) in beside {
+        let measured = told(&format!("beside a flood: {flood:?}"), &mut runs);
+        println!("  p99: {:.2} times that of alone", ratio(measured.p99, alone.p99));
+    }
+}
+
+/// The same frames for the same connections, beside others that want nothing of them, and for another
+/// reason: none of it may cost more than a tenth.
+fn interests(many: Load, rounds: u64) {
+    for (connections, in_flight) in [(64, 16), (256, 4)] {
+        let load = Load { connections, in_flight, ..many };
+        println!("\n{connections} connections, {in_flight} commands in flight each, by interest");
+        let loads = [
+            ("all to all", load),
+            ("beside 60 idle ones: own, related, none", Load { crowd: 60, ..load }),
+            ("all to all, of 16 sessions", Load { work: Work::States, ..load }),
+            ("related, subscribed to all 16", Load { work: Work::StatesOfRelated, ..load }),
+        ];
+        let mut runs = [const { Vec::new() }; 4];
+        for _ in 0..rounds {
+            for (runs, (_, load)) in runs.iter_mut().zip(loads) {
+                runs.push(Server::daemon().run(load));
+            }
+        }
+        let medians: Vec<Measured> =
+            loads.iter().zip(&mut runs).map(|((name, _), measured)| told(name, measured)).collect();
+        for pair in medians.chunks(2) {
+            println!("  throughput: {:.2} of all to all", pair[1].per_second / pair[0].per_second);
+        }
+    }
 }
 
 fn number(name: &str, default: u64) -> u64 {
@@ -167,6 +228,14 @@ impl Server {
             .expect("the example can be run");
         pi_server_tests::until("the echo listens", || TcpStream::connect(address).is_ok());
         Server { address, path: "/".into(), greeting: 1, runs: Running::Child(child) }
+    }
+
+    fn run_beside(self, load: Load, flood: Flood) -> Measured {
+        let flooder = Flooder::start(self.address, &self.path, flood);
+        let measured = driver::run(self.address, &self.path, self.greeting, load);
+        let sent = flooder.stop();
+        assert!(sent > 0, "it floods");
+        measured
     }
 
     fn run(self, load: Load) -> Measured {

@@ -54,6 +54,10 @@ pub struct Line {
     is_upgraded: bool,
     /// Sessions that this connection was ever subscribed to.
     joined: BTreeSet<String>,
+    /// The daemon's, as its greeting told.
+    epoch: String,
+    /// Sessions of which this connection has given its cursor, and was told if it was a wrong one.
+    confirmed: BTreeSet<String>,
 }
 
 /// A client.
@@ -69,7 +73,10 @@ pub struct Client {
     /// What it sent long ago: late duplicates are of these.
     long_ago: Vec<String>,
     next: u64,
-    cursors: BTreeMap<String, u64>,
+    /// The newest event of each session, and the epoch in which it came.
+    cursors: BTreeMap<String, (u64, String)>,
+    /// The events of each session that it believes to have happened.
+    believed: BTreeMap<String, BTreeMap<u64, String>>,
     /// Of ids, in the namespace of the client's name or in the one that all share.
     outcomes: BTreeMap<(bool, String), String>,
     dialogs: Vec<(String, String)>,
@@ -81,6 +88,10 @@ pub struct Client {
     pub replays: u64,
     /// Gap frames.
     pub gaps: u64,
+    /// Those that spoke of a future that was lost.
+    pub lost: u64,
+    /// It tells the epoch of its cursors.
+    tells_epoch: bool,
 }
 
 impl Client {
@@ -97,12 +108,15 @@ impl Client {
             long_ago: Vec::new(),
             next: 0,
             cursors: BTreeMap::new(),
+            believed: BTreeMap::new(),
             outcomes: BTreeMap::new(),
             dialogs: Vec::new(),
             is_forgotten_early: false,
             complaint: None,
             replays: 0,
             gaps: 0,
+            lost: 0,
+            tells_epoch: entropy.once_in(2),
         }
     }
 
@@ -133,13 +147,15 @@ impl Client {
             is_web,
             is_upgraded: false,
             joined: BTreeSet::new(),
+            epoch: String::new(),
+            confirmed: BTreeSet::new(),
         });
     }
 
-    /// Forgets what it was told: the daemon may have forgotten it too.
+    /// Forgets what it was told: the daemon may have forgotten it too. Cursors it keeps: the daemon
+    /// has to know those of a future that was lost.
     pub fn excuse(&mut self) {
         self.outcomes.clear();
-        self.cursors.clear();
     }
 
     /// Sends a new command.
@@ -159,8 +175,8 @@ impl Client {
             if !line.joined.insert(session.clone()) {
                 return;
             }
-            if let Some(cursor) = self.cursors.get(&session) {
-                let _ = write!(rest, r#","cursor":{cursor}"#);
+            if let Some(place) = self.cursors.get(&session) {
+                rest.push_str(&cursor(place, self.tells_epoch));
             }
         }
         if entropy.once_in(6) && !older.is_empty() {
@@ -179,6 +195,23 @@ impl Client {
             && let Some((_, frame)) = self.sent.pop_front()
         {
             self.long_ago.push(frame);
+        }
+    }
+
+    /// Sends so many commands at once that others who read slowly fall behind.
+    pub fn flood(&mut self, entropy: &mut Entropy<'_>) {
+        let Some(line) = self.line.as_mut().filter(|line| !line.half_closed) else { return };
+        let count = 20 + entropy.below(120);
+        let session = entropy.below(3);
+        for _ in 0..count {
+            let id = format!("c{}-{}", self.number, self.next);
+            self.next += 1;
+            let rest = match entropy.below(3) {
+                0 => r#""type":"health_check""#.to_owned(),
+                1 => format!(r#""type":"get_state","sessionId":"s{session}""#),
+                _ => format!(r#""type":"set_session_name","sessionId":"s{session}","name":"n""#),
+            };
+            line.send(format!(r#"{{"id":"{id}",{rest}}}"#).as_bytes());
         }
     }
 
@@ -210,16 +243,26 @@ impl Client {
                 line.send(frame.as_bytes());
             }
         }
-        for (session, cursor) in &self.cursors {
+        for (session, place) in &self.cursors {
             if line.joined.insert(session.clone()) {
                 let id = format!("c{}-{}", self.number, self.next);
                 self.next += 1;
+                let cursor = cursor(place, self.tells_epoch);
                 let frame = format!(
-                    r#"{{"id":"{id}","type":"switch_session","sessionId":"{session}","cursor":{cursor}}}"#
+                    r#"{{"id":"{id}","type":"switch_session","sessionId":"{session}"{cursor}}}"#
                 );
                 line.send(frame.as_bytes());
             }
         }
+    }
+
+    /// Events that it believes to have happened, since the daemon has not said otherwise although it
+    /// could: by session and place. Only a client that tells epochs is told of every lost future.
+    pub fn believes(&self) -> impl Iterator<Item = (&str, u64, &str)> {
+        let confirmed = self.line.iter().filter(|_| self.tells_epoch);
+        let confirmed = confirmed.flat_map(|line| &line.confirmed);
+        let events = confirmed.filter_map(|id| Some((id, self.believed.get(id)?)));
+        events.flat_map(|(id, events)| events.iter().map(|(at, text)| (&**id, *at, &**text)))
     }
 
     /// Sends something that is no command.
@@ -245,7 +288,11 @@ impl Client {
                         (frame["sessionId"].as_str(), frame["cursor"].as_u64())
                     {
                         let last = self.cursors.entry(session.to_owned()).or_default();
-                        *last = cursor.max(*last);
+                        if cursor >= last.0 {
+                            *last = (cursor, line.epoch.clone());
+                        }
+                        let believed = self.believed.entry(session.to_owned()).or_default();
+                        believed.insert(cursor, line.transcript.received[at].clone());
                         if frame["event"]["type"] == "extension_ui_request"
                             && let Some(request) = frame["event"]["requestId"].as_str()
                         {
@@ -253,9 +300,31 @@ impl Client {
                         }
                     }
                 }
+                Some("server_ready") => {
+                    let epoch = frame["data"]["epoch"].as_str().unwrap_or_default();
+                    epoch.clone_into(&mut line.epoch);
+                }
+                Some("gap") if frame["data"]["lost"] == true => {
+                    self.lost += 1;
+                    if let (Some(session), Some(from)) =
+                        (frame["data"]["sessionId"].as_str(), frame["data"]["fromSeq"].as_u64())
+                    {
+                        let place = (from.saturating_sub(1), line.epoch.clone());
+                        self.cursors.insert(session.to_owned(), place);
+                        let holds = if frame["data"]["exact"] == true { from } else { 0 };
+                        if let Some(believed) = self.believed.get_mut(session) {
+                            believed.split_off(&holds);
+                        }
+                    }
+                }
                 Some("gap") => self.gaps += 1,
                 Some("response") if frame["command"] == "hello" => line.is_named = false,
                 Some("response") => {
+                    if frame["command"] == "switch_session"
+                        && let Some(id) = frame["data"]["sessionInfo"]["sessionId"].as_str()
+                    {
+                        line.confirmed.insert(id.to_owned());
+                    }
                     let wrong =
                         response(&mut self.outcomes, line.is_named, &mut self.replays, frame);
                     if let Some(text) = wrong.filter(|_| !self.is_forgotten_early) {
@@ -270,6 +339,15 @@ impl Client {
     /// The connection is over; what it told.
     pub fn disconnected(&mut self) -> Option<Transcript> {
         self.line.take().map(|line| line.transcript)
+    }
+}
+
+/// The fields of a cursor.
+fn cursor((place, epoch): &(u64, String), tells_epoch: bool) -> String {
+    if tells_epoch {
+        format!(r#","cursor":{place},"epoch":"{epoch}""#)
+    } else {
+        format!(r#","cursor":{place}"#)
     }
 }
 

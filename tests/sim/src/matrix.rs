@@ -72,6 +72,8 @@ names! {
         ClockForward = "clock-forward",
         /// The clock on the wall is set back.
         ClockBack = "clock-back",
+        /// Everything is suspended for a while.
+        Suspend = "suspend",
         /// A clean stop.
         Stop = "stop",
     }
@@ -144,6 +146,10 @@ names! {
         Clean = "a stop was clean",
         /// A mutation was in flight when the daemon died.
         Unknown = "an outcome was unknown after a crash",
+        /// An input told of a clock on the wall that had been set, or of a suspension.
+        WallMoved = "the clock on the wall was noticed elsewhere",
+        /// A client had a cursor of a future that was lost.
+        Lost = "a cursor of a lost future was known as such",
         /// The journal was verified by the offline tool.
         Verified = "the offline tool verified the journal",
     }

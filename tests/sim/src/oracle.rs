@@ -44,8 +44,9 @@ impl Bodies for Store<'_> {
 struct Expected {
     /// For this connection, and for the subscribers of its sessions but for their events.
     own: VecDeque<String>,
-    /// For everybody who wants to know.
-    shared: VecDeque<String>,
+    /// For everybody who wants to know. With each, whether it is about a command of this connection:
+    /// no gap may speak of those.
+    shared: VecDeque<(bool, String)>,
     /// How many of those gaps have spoken of that have not been found missing yet.
     missed: u64,
     /// Of each session.
@@ -117,6 +118,27 @@ pub fn judge(
     Ok(())
 }
 
+/// Every event of the journal, by its session and its place.
+pub fn events(history: &[Kept]) -> BTreeMap<(String, u64), String> {
+    let (mut state, mut outputs) = (State::new(), Outputs::new());
+    let (store, mut json) = (Store(history), Vec::new());
+    let mut events = BTreeMap::new();
+    for Kept { input, .. } in history {
+        state.step(input, &mut outputs);
+        for output in outputs.as_slice() {
+            if let Output::Deliver { to: Audience::Subscribers(_), frame } = output
+                && let Frame::Event { session, cursor, .. } = frame
+            {
+                json.clear();
+                render(frame, &store, &mut json);
+                let text = String::from_utf8_lossy(&json).into_owned();
+                events.insert((session.to_string(), cursor.0), text);
+            }
+        }
+    }
+    events
+}
+
 /// Section 6.2, in a journal of which nothing was dropped: no mutation was admitted twice under one id.
 ///
 /// # Errors
@@ -179,7 +201,7 @@ fn expect(history: &[Kept], wanted: &mut BTreeMap<ConnId, Expected>) {
                     }
                     audiences.resolve(to, frame, |conn| {
                         if let Some(expected) = wanted.get_mut(&conn) {
-                            expected.take(to, frame, text.clone());
+                            expected.take(conn, to, frame, text.clone());
                         }
                     });
                 }
@@ -198,15 +220,25 @@ fn expect(history: &[Kept], wanted: &mut BTreeMap<ConnId, Expected>) {
 }
 
 impl Expected {
-    fn take(&mut self, to: &Audience, frame: &Frame, text: String) {
+    fn take(&mut self, conn: ConnId, to: &Audience, frame: &Frame, text: String) {
         match (to, frame) {
             (Audience::Conn(_), Frame::Event { .. }) => self.offered.push(text),
             (Audience::Subscribers(_), Frame::Event { session, cursor, .. }) => {
                 self.events.entry(session.to_string()).or_default().push_back((cursor.0, text));
             }
-            (Audience::Lifecycle { .. } | Audience::Everyone, _) => self.shared.push_back(text),
+            (Audience::Lifecycle { owner }, _) => {
+                self.shared.push_back((*owner == Some(conn), text));
+            }
+            (Audience::Everyone, _) => self.shared.push_back((false, text)),
             (Audience::Conn(_) | Audience::Subscribers(_), _) => self.own.push_back(text),
         }
+    }
+}
+
+impl Expected {
+    /// Frames that are due and that a gap may speak of.
+    fn may_be_missed(&self) -> u64 {
+        self.shared.iter().filter(|(is_own, _)| !is_own).count() as u64
     }
 }
 
@@ -220,39 +252,51 @@ fn compare(transcript: &Transcript, mut expected: Expected) -> Result<(), String
         let frame: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
         let kind = frame["type"].as_str().unwrap_or_default();
         match kind {
+            "gap" if frame["data"]["lost"] == true => {
+                same(expected.own.pop_front(), text, "a gap of a lost future")?;
+            }
             "gap" => gap(&frame["data"], &mut expected)?,
             "event" => event(&frame, text, &mut expected)?,
             "command_accepted" | "command_started" | "command_finished" | "session_created"
             | "session_deleted" | "server_shutdown" => {
                 // What a gap speaks of is not there, and other frames of the same inputs may be.
-                while expected.missed > 0 && expected.shared.front().is_some_and(|due| due != text)
+                while expected.missed > 0
+                    && let Some((is_own, due)) = expected.shared.front()
+                    && due != text
                 {
+                    if *is_own {
+                        return Err(format!("a frame about its own command is missing: {due}"));
+                    }
                     expected.shared.pop_front();
                     expected.missed -= 1;
                 }
-                next(&mut expected.shared, text, "a frame for everybody")?;
+                let due = expected.shared.pop_front().map(|(_, text)| text);
+                same(due, text, "a frame for everybody")?;
             }
             _ if expected.own.front() != Some(text) && is_refusal(text) => {}
-            _ => next(&mut expected.own, text, "a frame of its own")?,
+            _ => same(expected.own.pop_front(), text, "a frame of its own")?,
         }
     }
     if !transcript.complete || expected.is_over {
         return Ok(());
     }
+    if let Some((_, text)) = expected.shared.iter().find(|(is_own, _)| *is_own) {
+        return Err(format!("was never told of its own command: {text}"));
+    }
     let shared = usize::try_from(expected.missed).ok().and_then(|at| expected.shared.get(at));
-    let missing = expected.own.front().or(shared);
+    let missing = expected.own.front().or(shared.map(|(_, text)| text));
     let event = expected.events.values().find_map(|events| events.front());
     match missing.or(event.map(|(_, text)| text)) {
         Some(text) => Err(format!("was never told {text}")),
-        None if expected.missed > expected.shared.len() as u64 => {
+        None if expected.missed > expected.may_be_missed() => {
             Err("was told of more missed frames than there were".into())
         }
         None => Ok(()),
     }
 }
 
-fn next(queue: &mut VecDeque<String>, text: &str, what: &str) -> Result<(), String> {
-    match queue.pop_front() {
+fn same(expected: Option<String>, text: &str, what: &str) -> Result<(), String> {
+    match expected {
         Some(expected) if expected == text => Ok(()),
         Some(expected) => Err(format!("{what} is {text}, and must be {expected}")),
         None => Err(format!("{what} is {text}, and there must be none")),
@@ -280,7 +324,7 @@ fn event(frame: &Value, text: &str, expected: &mut Expected) -> Result<(), Strin
 fn gap(data: &Value, expected: &mut Expected) -> Result<(), String> {
     if data["kind"] == "lifecycle" {
         expected.missed += data["missed"].as_u64().unwrap_or_default();
-        if expected.missed > expected.shared.len() as u64 {
+        if expected.missed > expected.may_be_missed() {
             return Err(format!("{} frames missed where fewer were due", expected.missed));
         }
         return Ok(());

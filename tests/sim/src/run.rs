@@ -87,6 +87,8 @@ pub(crate) struct Run {
     syncing: bool,
     /// What the disk had counted when the life began.
     counted: Counts,
+    /// The time of inputs then, and what had passed awake.
+    begun: (u64, Duration),
     /// Faults have ended.
     peace: bool,
     trace: Option<String>,
@@ -153,6 +155,7 @@ impl Run {
             draining: false,
             syncing: false,
             counted: Counts::default(),
+            begun: (0, Duration::ZERO),
             peace: false,
             trace: options.trace.then(String::new),
             entropy,
@@ -199,6 +202,9 @@ impl Run {
             }
             if self.peace {
                 continue;
+            }
+            if self.entropy.once_in(self.taste.flood) {
+                self.clients[at].flood(&mut self.entropy);
             }
             if self.entropy.once_in(self.taste.send) {
                 let count = if self.entropy.once_in(12) { 1 + self.entropy.below(12) } else { 1 };
@@ -349,6 +355,8 @@ impl Run {
         if daemon.divergences() > 0 {
             return Err("the keeper found that an input did not do again what it did".into());
         }
+        self.look_at_clocks()?;
+        let Some(daemon) = &mut self.daemon else { return Ok(()) };
         let mut over = Vec::new();
         for (at, client) in self.clients.iter_mut().enumerate() {
             if let Some(complaint) = client.complaint.take() {
@@ -369,6 +377,33 @@ impl Run {
         Ok(())
     }
 
+    /// Section 9.1: the time of inputs is what has passed awake and nothing else, and the wall is
+    /// where it is, as far as an input could tell.
+    fn look_at_clocks(&mut self) -> Result<(), String> {
+        let Some(daemon) = &self.daemon else { return Ok(()) };
+        let (state, known) = (daemon.state(), self.history.len() as u64);
+        if daemon.journal().last_seq().0 <= known {
+            return Ok(());
+        }
+        let at = state.now();
+        let passed = self.clocks.passed().saturating_sub(self.begun.1);
+        let passed = u64::try_from(passed.as_micros()).unwrap_or(u64::MAX);
+        // No two inputs have the same time.
+        let most = passed + daemon.journal().last_seq().0;
+        let elapsed = at.0.saturating_sub(self.begun.0);
+        let least = passed.saturating_sub(known);
+        if elapsed > most || elapsed < least {
+            return Err(format!("{elapsed} us have passed for inputs, and {passed} really"));
+        }
+        let shown = u64::try_from(self.clocks.wall().as_micros()).unwrap_or(u64::MAX);
+        let off = state.wall(at).0.abs_diff(shown);
+        // A journal without room is not told.
+        if off > 1_000_000 + most - passed && !daemon.journal().is_nearly_full() {
+            return Err(format!("the wall is {off} us from where the daemon has it"));
+        }
+        Ok(())
+    }
+
     fn disconnected(&mut self, at: usize) {
         let client = &mut self.clients[at];
         client.hear();
@@ -379,8 +414,10 @@ impl Run {
         let client = &mut self.clients[at];
         let (replays, gaps) =
             (std::mem::take(&mut client.replays), std::mem::take(&mut client.gaps));
+        let lost = std::mem::take(&mut client.lost);
         (0..replays).for_each(|_| self.matrix.saw(Sometimes::Replayed));
         (0..gaps).for_each(|_| self.matrix.saw(Sometimes::Gap));
+        (0..lost).for_each(|_| self.matrix.saw(Sometimes::Lost));
     }
 
     /// Which situations the daemon is in.

@@ -28,6 +28,8 @@ pub struct Taste {
     pub event_bytes: u64,
     /// A client sends something once in so many turns.
     pub send: u64,
+    /// A client sends very much once in so many turns.
+    pub flood: u64,
     /// A fault once in so many turns.
     pub fault: u64,
     /// Weights of [`Fault::ALL`], in its order.
@@ -68,6 +70,7 @@ impl Taste {
             capacity: *entropy.pick(&[300, 4_000, 40_000, 400_000]),
             event_bytes: *entropy.pick(&[20, 200, 6_000]),
             send: *entropy.pick(&[1, 1, 2, 4]),
+            flood: *entropy.pick(&[15, 200, 1_000_000]),
             fault: *entropy.pick(&[4, 8, 20, 60]),
             weights,
             aside: *entropy.pick(&[1, 2, 6]),

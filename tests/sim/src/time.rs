@@ -1,4 +1,5 @@
-//! Virtual clocks: they stand still unless they are told to go on, and the one on the wall may jump.
+//! Virtual clocks: they stand still unless they are told to go on. There are three times, as on every
+//! machine: what passes awake, what passes asleep as well, and what is on the wall, which may jump.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -6,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use pi_server::world::Time;
 
-/// Both clocks of a simulated machine.
+/// The clocks of a simulated machine.
 #[derive(Clone, Debug)]
 pub struct Clocks {
     /// Only differences to it count.
     origin: Instant,
+    /// What has passed awake.
     passed: Rc<Cell<Duration>>,
     /// How far the clock on the wall is from the beginning of the run plus what has passed.
     wall: Rc<Cell<Duration>>,
@@ -36,7 +38,12 @@ impl Clocks {
         self.wall.set(if back { wall.saturating_sub(by) } else { wall + by });
     }
 
-    /// What has passed since the beginning of the run.
+    /// Suspends everything for a while: only the clock on the wall goes on.
+    pub fn sleep(&self, time: Duration) {
+        self.wall.set(self.wall.get() + time);
+    }
+
+    /// What has passed, awake, since the beginning of the run.
     pub fn passed(&self) -> Duration {
         self.passed.get()
     }

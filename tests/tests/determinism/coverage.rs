@@ -58,7 +58,7 @@ vocabulary! {
     Disposition as disposition: Unspecified Started Queued Handled;
     AgentEvent as agent_event: RunStarted RunEnded RunSettled CompactionStarted CompactionEnded RetryScheduled RetryEnded DialogOpened Other;
     Answer as answer: Data Directory SessionFile Failed;
-    Details as details: None Prompt Create Load Switch DialogAnswer Cancel Reconcile Interest History;
+    Details as details: None Prompt Create Load Switch DialogAnswer Cancel Reconcile Interest History SwitchIn;
     Interest as interest: All Related Own Nothing;
     DialogMethod as dialog_method: Select Confirm Input Editor Interview Cancelled;
     Malformed as malformed: TooLarge NotUtf8 NotJson NotAnObject Invalid;
@@ -69,10 +69,10 @@ vocabulary! {
     Audience as audience: Conn Everyone Subscribers Lifecycle;
     Ask as ask: Spawn Call Interrupt Dialog Kill;
     Query as query: Directory SessionFile StoredSessions History Metrics;
-    Frame as frame: ServerReady RecoverySummary ServerShutdown SessionCreated SessionDeleted Event DialogClosed Lifecycle Response;
+    Frame as frame: ServerReady RecoverySummary ServerShutdown SessionCreated SessionDeleted Event DialogClosed Lifecycle Response ServerReadyIn Lost;
     CommandName as command_name: Known Raw;
     Phase as phase: Accepted Started Finished;
-    Data as data: None Body Sessions Created Deleted Switched State Health Recovery Capabilities Cancelled;
+    Data as data: None Body Sessions Created Deleted Switched State Health Recovery Capabilities Cancelled SwitchedIn;
     DialogEnd as dialog_end: Answered Dismissed TimedOut Withdrawn;
     HealthIssue as health_issue: Sessions Connections ProviderCircuit BashCircuit StorageFull UnknownOutcomes;
     Fate as fate: NotStarted Read Unknown NotRecovered Redacted;

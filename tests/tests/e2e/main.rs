@@ -4,10 +4,12 @@ mod compress;
 mod crash;
 mod dependencies;
 mod drop_key;
+mod epochs;
 mod erase;
 mod exactly_once;
 mod formats;
 mod identity;
+mod key_shares;
 mod lanes;
 mod large_reads;
 mod looking;
@@ -32,5 +34,7 @@ mod timeouts;
 mod traces;
 mod transports;
 mod turns;
+#[cfg(feature = "faketime")]
+mod wall;
 
 use pi_server_tests::frames::{get_state, places, prompt, refused, session};

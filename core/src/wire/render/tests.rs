@@ -183,7 +183,14 @@ fn finished(result: Result<Data, Failure>, session_version: Option<u64>) -> Phas
 #[test]
 fn frames_of_the_daemon_are_those_of_the_protocol() {
     let cases = [
-        ("server_ready", Frame::ServerReady { server_version: text("0.1.0") }),
+        (
+            "server_ready",
+            Frame::ServerReadyIn {
+                server_version: text("0.1.0"),
+                epoch: text("17-9f3c2a77d0b1e5f4"),
+            },
+        ),
+        ("gap-lost", Frame::Lost { session: text("s"), from: Seq(812), to: Seq(977), exact: true }),
         ("startup_recovery_summary", Frame::RecoverySummary(Arc::new(recovery()))),
         ("session_created", Frame::SessionCreated(Arc::new(session()))),
         ("session_deleted", Frame::SessionDeleted { session: text("s") }),
@@ -246,7 +253,8 @@ fn responses_are_those_of_the_protocol() {
     let conflict = Failure::IdConflict { id: text("2"), before: C::Prompt, now: C::Bash };
     let replayed =
         Answer { replayed: true, ..Answer::done("2-again", C::Prompt, Data::None).at(Some(1), 3) };
-    let switched = Data::Switched { info: Arc::new(switched), cursor: Seq(164) };
+    let epoch = text("17-9f3c2a77d0b1e5f4");
+    let switched = Data::SwitchedIn { info: Arc::new(switched), cursor: Seq(164), epoch };
     let cases = [
         ("response", Answer::done("c-17", C::SetSessionName, Data::None).at(Some(4), 9)),
         (
@@ -499,7 +507,7 @@ fn every_text_of_a_frame_is_escaped() {
         };
         let failure = || Failure::Agent(text(&nasty));
         let frames = [
-            Frame::ServerReady { server_version: text(&nasty) },
+            Frame::ServerReadyIn { server_version: text(&nasty), epoch: text("1-0") },
             Frame::SessionCreated(Arc::new(info)),
             Frame::SessionDeleted { session: text(&nasty) },
             Frame::Event { session: text(&nasty), cursor: Seq(1), event: body(1, 1) },

@@ -226,3 +226,15 @@ fn a_long_error_is_cut_between_characters() {
     let error = data["entries"][0]["error"].as_str().expect("an error");
     assert!(error.len() <= ERROR_BYTES_MAX && error.len() > ERROR_BYTES_MAX - 4);
 }
+
+#[test]
+fn the_memory_of_a_burst_is_given_back_when_there_is_an_index() {
+    let mut world = World::new(FINISHED_MAX);
+    for _ in 0..20_000 {
+        world.ran("a", "s", Ok(Data::None));
+    }
+    assert!(world.history.finished.capacity() >= 20_000);
+    world.history.cover(Covered { segment: 1, seq: Seq(world.seq - 10) });
+    assert_eq!(world.history.finished.len(), 10);
+    assert!(world.history.finished.capacity() <= FINISHED_KEPT);
+}

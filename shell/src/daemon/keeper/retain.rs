@@ -1,10 +1,11 @@
 //! What of the journal is kept, and for how long.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use pi_server_core::{BodyRef, State};
 
 use super::age::Ages;
+use super::times::Age;
 use super::{Asked, Trouble, Worker};
 use crate::journal::storage::Shelf;
 use crate::journal::{Archive, SnapshotError, Usage};
@@ -114,25 +115,42 @@ impl Worker {
         }
     }
 
-    /// The last of the segments, from the first on, that ended so long ago; 0 if there is none.
+    /// The last of the segments, from the first on, that ended so long ago; 0 if there is none, or as
+    /// long as nobody has told what time it is. Counts those that only the clock on the wall calls old.
     pub(super) fn last_older(
-        &self,
+        &mut self,
         segments: &[u64],
         age: Option<Duration>,
     ) -> Result<u64, Trouble> {
-        let Some(age) = age else { return Ok(0) };
-        let now = now();
-        let mut last = 0;
+        let (Some(age), Some(times)) = (age, &self.times) else { return Ok(0) };
+        let now = times.now();
+        let (mut last, mut doubtful) = (0, 0);
         for pair in segments.windows(2) {
             let [segment, next] = pair else { continue };
+            // The beginning of the next one tells when this one ended.
             let facts = self.archive.facts(*next);
             let (_, ended) = facts.map_err(|error| Trouble::Io("read a segment", error))?;
-            if Duration::from_micros(ended.0).saturating_add(age) >= now {
-                break;
+            match now.age(times.wall(ended), age) {
+                Age::Old if doubtful == 0 => last = *segment,
+                Age::Old | Age::Doubtful => doubtful += 1,
+                Age::Young => break,
             }
-            last = *segment;
         }
+        self.doubtful = self.doubtful.max(doubtful);
         Ok(last)
+    }
+
+    /// Says, once, that something is kept because the clock on the wall may be wrong.
+    pub(super) fn doubt(&mut self) {
+        let count = self.doubtful;
+        self.shared.report().kept_by_doubt = count;
+        if count > 0 && !self.has_doubted {
+            eprintln!(
+                "pi-server: the clock on the wall has gone ahead by more than what has passed; what \
+                 became old by that is kept for 24 hours longer (segments: {count})"
+            );
+        }
+        self.has_doubted = count > 0;
     }
 
     /// Moves the bodies along that are still needed of the segments up to `segment`, and asks the
@@ -171,9 +189,4 @@ impl Worker {
             self.complain(&Trouble::Io("drop a segment", error));
         }
     }
-}
-
-/// The time since the Unix epoch.
-fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

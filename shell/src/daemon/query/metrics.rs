@@ -118,5 +118,6 @@ fn journal(machine: &Machine, keeper: &Report, journal_path: &str) -> Value {
         "snapshotSeq": keeper.snapshot.map(|seq| seq.0),
         "divergences": keeper.divergences,
         "keeperFailures": keeper.failures,
+        "keptByDoubt": keeper.kept_by_doubt,
     })
 }

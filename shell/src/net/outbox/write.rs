@@ -1,10 +1,11 @@
 //! What goes out next, and what becomes of the queue when it has gone.
 
+use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem;
 
-use super::{Bytes, Item, Kind, Outbox};
-use crate::net::log::Log;
+use super::{Bytes, ITEMS_KEPT, Item, Kind, Outbox};
+use crate::net::log::{Log, Span};
 
 impl Outbox {
     /// Fills `slices` with what is to be written next, in order; answers how many it filled.
@@ -23,19 +24,18 @@ impl Outbox {
         if !self.control.is_empty() {
             put(&self.control);
         }
-        let mut place = self.place;
+        let mut spans = self.unread.spans(log);
+        let mut span = spans.next();
         for item in self.items.iter().map(Some).chain([None]) {
-            let until = self.next_stop(log, item);
-            while let Some(from) = place.filter(|from| *from < until) {
-                let piece = log.piece(from);
-                let piece = match usize::try_from(until - from) {
-                    Ok(len) if len < piece.len() => &piece[..len],
-                    Ok(_) | Err(_) => piece,
-                };
+            let until = self.next_stop(item);
+            while let Some(Span { start, end }) = span.filter(|span| span.start < until) {
+                let piece = log.piece(start);
+                let piece = &piece[..Span { start, end: end.min(until) }.len().min(piece.len())];
                 if piece.is_empty() || !put(piece) {
                     return filled;
                 }
-                place = Some(from + piece.len() as u64);
+                let start = start + piece.len() as u64;
+                span = if start < end { Some(Span { start, end }) } else { spans.next() };
             }
             let Some(item) = item else { break };
             let bytes = item.bytes.as_slice();
@@ -69,6 +69,9 @@ impl Outbox {
             let Some(item) = self.items.pop_front() else { return };
             count = self.wrote_item(item, rest);
         }
+        if self.items.is_empty() && self.items.capacity() > ITEMS_KEPT {
+            self.items = VecDeque::new();
+        }
     }
 
     /// Takes note that `count` bytes were written, of which an item was the first.
@@ -78,7 +81,6 @@ impl Outbox {
         match item.kind {
             Kind::Answer => self.answer_bytes -= item.bytes.len(),
             Kind::Event => self.event_bytes -= item.bytes.len(),
-            Kind::Notice => self.notice_bytes -= item.bytes.len(),
             Kind::Gap(_) => {}
             Kind::Farewell => {
                 // Nothing may follow it, so what remains of it stays the last item, even if empty.
@@ -101,29 +103,35 @@ impl Outbox {
         self.partial.is_none() && self.control.is_empty() && self.items.front().is_some_and(last)
     }
 
-    /// Advances the place in the log by what was written of it. `None`: nothing else was written.
-    fn wrote_broadcasts(&mut self, log: &Log, count: usize) -> Option<usize> {
-        let Some(place) = self.place else { return Some(count) };
-        let until = self.next_stop(log, self.items.front()).max(place);
-        let written = place + count as u64;
-        if written >= until {
-            self.place = Some(until);
-            return usize::try_from(written - until).ok();
+    /// Takes note that `count` bytes were written, of which what is unread of the log before the next
+    /// item was the first. Returns how many bytes of items were written; `None`: none were.
+    fn wrote_broadcasts(&mut self, log: &Log, mut count: usize) -> Option<usize> {
+        let until = self.next_stop(self.items.front());
+        while let Some(span) = self.unread.first(log).filter(|span| span.start < until) {
+            let end = span.end.min(until);
+            let len = Span { end, ..span }.len();
+            if count >= len {
+                self.unread.advance(end);
+                count -= len;
+                continue;
+            }
+            let written = span.start + count as u64;
+            let frame = log.frame_at(written).filter(|frame| frame.start < written);
+            if let Some(frame) = frame {
+                let len = usize::try_from(frame.end - frame.start).ok()?;
+                let done = usize::try_from(written - frame.start).ok()?;
+                let rest = &log.piece(frame.start)[done..len];
+                self.partial = Some((Bytes::Own(rest.to_vec()), 0));
+            }
+            self.unread.advance(frame.map_or(written, |frame| frame.end));
+            return None;
         }
-        self.place = Some(written);
-        if let Some(frame) = log.frame_at(written).filter(|frame| frame.start < written) {
-            let len = usize::try_from(frame.end - frame.start).ok()?;
-            let done = usize::try_from(written - frame.start).ok()?;
-            let rest = &log.piece(frame.start)[done..len];
-            self.partial = Some((Bytes::Own(rest.to_vec()), 0));
-            self.place = Some(frame.end);
-        }
-        None
+        Some(count)
     }
 
-    /// How far broadcasts go before `item`, or at all if there is none.
-    fn next_stop(&self, log: &Log, item: Option<&Item>) -> u64 {
-        let end = self.lag.as_ref().map_or(log.end(), |lag| lag.until).min(self.stop);
+    /// How far the log may be read before `item`, or at all if there is none.
+    fn next_stop(&self, item: Option<&Item>) -> u64 {
+        let end = self.lag.as_ref().map_or(u64::MAX, |lag| lag.until);
         item.map_or(end, |item| item.at.min(end))
     }
 }

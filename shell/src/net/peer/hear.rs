@@ -5,13 +5,14 @@ use std::mem;
 
 use pi_server_core::failure::ErrorCode;
 
-use super::{Fate, Inbound, Peer, Phase, Scene};
+use super::{Fate, Inbound, Peer, Phase, READ_BYTES_MIN, Scene};
 use crate::net::config::Config;
 use crate::net::framing::{Framing, close_frame};
+use crate::net::held::FRAMES_PER_TURN;
 use crate::net::http::{self, Verdict};
 use crate::net::lines;
 use crate::net::websocket::{Farewell, Intake};
-use crate::net::{Happened, Ready, Said};
+use crate::net::{Happened, READ_BYTES, Ready, Said};
 
 impl Peer {
     /// Takes note of a readiness event.
@@ -41,6 +42,8 @@ impl Peer {
         scene: &Scene<'_>,
         happened: &mut Vec<Happened>,
     ) -> Fate {
+        let count = self.read_bytes.min(buffer.len());
+        let buffer = &mut buffer[..count];
         match self.socket.read(buffer) {
             Ok(0) => {
                 self.is_read = true;
@@ -60,6 +63,16 @@ impl Peer {
             Err(error) if error.kind() == ErrorKind::Interrupted => Fate::Stays,
             Err(_) => Fate::Gone,
         }
+    }
+
+    /// What was read came to so many frames. Few large ones are read faster; what many small ones come to
+    /// has to be kept until their turns, so less is read of them.
+    pub(in crate::net) fn said(&mut self, frames: usize) {
+        self.read_bytes = if frames <= FRAMES_PER_TURN {
+            READ_BYTES.min(2 * self.read_bytes)
+        } else {
+            READ_BYTES_MIN
+        };
     }
 
     fn take_in(&mut self, bytes: &[u8], scene: &Scene<'_>, happened: &mut Vec<Happened>) {

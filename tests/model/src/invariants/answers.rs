@@ -54,6 +54,8 @@ pub(super) fn frame(
         }
         Frame::SessionDeleted { .. }
         | Frame::ServerReady { .. }
+        | Frame::ServerReadyIn { .. }
+        | Frame::Lost { .. }
         | Frame::RecoverySummary(_)
         | Frame::ServerShutdown { .. }
         | Frame::DialogClosed { .. } => Ok(()),

@@ -3,7 +3,7 @@
 use pi_server_core::command::{Class, CommandKind, Plane, Target};
 use pi_server_core::failure::{Bucket as Whose, Failure};
 use pi_server_core::frame::{CommandName, Frame, Outcome, Phase};
-use pi_server_core::input::{Earlier, Envelope};
+use pi_server_core::input::{Earlier, Envelope, RuleSet};
 use pi_server_core::{CommandNo, ConnId, Input, Text};
 use std::sync::Arc;
 
@@ -206,11 +206,31 @@ impl Model {
         if envelope.idempotency_key.is_some() && self.keys.len() as u64 >= max {
             return Err(Failure::TooManyKeys { max });
         }
+        if envelope.idempotency_key.is_some() && !self.has_share(conn, client) {
+            return Err(Failure::TooManyKeys { max });
+        }
         let is_mutation = row.class != Class::Read && envelope.id.is_some();
         if is_mutation && self.parked.len() as u64 >= limits.unindexed_ids_max {
             return Err(Failure::Busy);
         }
         Ok(())
+    }
+
+    /// Gate 12: shares of the keys.
+    fn has_share(&self, conn: ConnId, client: &Namespace) -> bool {
+        if self.rules == RuleSet::V1 {
+            return true;
+        }
+        let free = self.limits.idempotency_keys_max - self.keys.len() as u64;
+        let count = |fits: &dyn Fn(&&Key) -> bool| self.keys.iter().filter(fits).count() as u64;
+        let nameless = Namespace(None);
+        if *client != nameless {
+            return count(&|key| key.client == *client) <= free;
+        }
+        let own = count(&|key| key.client == nameless && key.conn == conn);
+        let is_gone = |key: &Key| !self.conns.iter().any(|conn| conn.no == key.conn);
+        let left = count(&|key| key.client == nameless && is_gone(key));
+        own <= if left > free { free / 64 } else { free }
     }
 
     fn dependencies_known(&self, client: &Namespace, envelope: &Envelope) -> Result<(), Failure> {
@@ -300,6 +320,7 @@ impl Model {
                 session: envelope.session.clone(),
                 text: key.clone(),
                 no,
+                conn,
                 kind: envelope.kind,
                 fingerprint: envelope.fingerprint,
                 ended: None,

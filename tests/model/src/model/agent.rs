@@ -73,6 +73,7 @@ impl Model {
             version: 0,
             cwd: home.cwd,
             created_at: home.since,
+            created_wall: home.wall,
             info,
             kept: home.kept,
             newest_event: self

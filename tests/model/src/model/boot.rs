@@ -5,7 +5,8 @@ use std::sync::Arc;
 use pi_server_core::CommandNo;
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{Fate, RecoveredCommand, Recovery};
-use pi_server_core::input::{Boot, RecoveryPolicy};
+use pi_server_core::input::{Boot, RecoveryPolicy, RuleSet};
+use pi_server_core::state::epoch_of;
 
 use super::Model;
 use super::types::{Bucket, Needs, Place};
@@ -17,6 +18,11 @@ impl Model {
     pub(super) fn boot(&mut self, boot: &Boot) {
         self.alive = true;
         self.boots += 1;
+        self.rules = boot.rules;
+        if boot.rules == RuleSet::V2 {
+            self.wall = boot.wall;
+            self.lives.push((self.boots, epoch_of(self.boots, &boot.entropy), self.seq));
+        }
         self.limits = boot.limits.clone();
         self.server_version = boot.server_version.clone();
         self.default_agent = boot.agent;

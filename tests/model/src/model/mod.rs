@@ -24,9 +24,13 @@ use std::sync::Arc;
 use pi_server_core::command::CommandKind;
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{CommandName, Frame, Outcome, Recovery};
-use pi_server_core::input::{AgentKind, InputKind, Interest, Malformed, Opened, Transport};
+use pi_server_core::input::{
+    AgentKind, InputKind, Interest, Malformed, Opened, RuleSet, Transport,
+};
 use pi_server_core::output::Output;
-use pi_server_core::{AgentNo, BodyRef, CommandNo, ConnId, Input, Limits, Micros, Seq, Text};
+use pi_server_core::{
+    AgentNo, BodyRef, CommandNo, ConnId, Input, Limits, Micros, Seq, Text, WallOffset,
+};
 
 use self::agent::agent_due_at;
 pub use self::choices::Choices;
@@ -45,7 +49,13 @@ pub struct Model {
     default_agent: AgentKind,
     report: Arc<Recovery>,
     boots: u64,
+    rules: RuleSet,
+    /// Sections 8.5: every life that there was, by its number, its epoch and its first input.
+    lives: Vec<(u64, Text, Seq)>,
+    /// Elapsed time, awake.
     now: Micros,
+    /// How far the clock on the wall is ahead of that. Time asleep shows in nothing but this.
+    wall: WallOffset,
     seq: Seq,
     body: BodyRef,
     writable: bool,
@@ -100,7 +110,10 @@ impl Model {
             default_agent: AgentKind::Demo,
             report: Arc::default(),
             boots: 0,
+            rules: RuleSet::V1,
+            lives: Vec::new(),
             now: Micros(0),
+            wall: WallOffset(0),
             seq: Seq(0),
             body: BodyRef::default(),
             writable: true,
@@ -167,7 +180,7 @@ impl Model {
             InputKind::Answered { query, answer } => self.answered(*query, answer),
             InputKind::Storage { writable } => self.writable = *writable,
             InputKind::Tick => self.overdue(),
-            InputKind::Wall { .. } => {}
+            InputKind::Wall { offset } => self.wall = *offset,
             InputKind::Indexed { seq } => {
                 self.indexed = self.indexed.max(*seq);
                 self.parked.retain(|(_, _, ended)| ended > seq);
@@ -193,7 +206,11 @@ impl Model {
             bucket: Bucket::full(self.limits.connection_burst, self.now),
         });
         let server_version = self.server_version.clone();
-        self.seen.frame(no, &Frame::ServerReady { server_version });
+        let greeting = match self.epoch() {
+            None => Frame::ServerReady { server_version },
+            Some(epoch) => Frame::ServerReadyIn { server_version, epoch },
+        };
+        self.seen.frame(no, &greeting);
         self.seen.frame(no, &Frame::RecoverySummary(self.report.clone()));
         self.seen.note(no, "admit".into());
     }

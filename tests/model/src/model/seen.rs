@@ -126,8 +126,11 @@ fn lane_of(frame: &Frame) -> Option<String> {
         Frame::SessionDeleted { session }
         | Frame::Event { session, .. }
         | Frame::DialogClosed { session, .. } => name(session),
+        // It is the connection's own, as the response is that it follows.
+        Frame::Lost { .. } => None,
         Frame::Response { .. }
         | Frame::ServerReady { .. }
+        | Frame::ServerReadyIn { .. }
         | Frame::RecoverySummary(_)
         | Frame::ServerShutdown { .. } => None,
     }
@@ -153,6 +156,8 @@ fn describe(frame: &Frame) -> String {
             report.boot, report.recoverable, report.failed, report.sessions
         ),
         Frame::ServerReady { .. }
+        | Frame::ServerReadyIn { .. }
+        | Frame::Lost { .. }
         | Frame::ServerShutdown { .. }
         | Frame::SessionCreated(_)
         | Frame::SessionDeleted { .. }

@@ -6,7 +6,7 @@ use pi_server_core::CommandNo;
 use pi_server_core::command::{Class, CommandKind};
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{Capabilities, Data, Frame, Health, Outcome, SessionInfo};
-use pi_server_core::input::{Details, DialogMethod};
+use pi_server_core::input::{Details, DialogMethod, RuleSet};
 use pi_server_core::{ConnId, Seq, Text};
 
 use super::Model;
@@ -20,7 +20,9 @@ impl Model {
             (CommandKind::ListSessions, _) => {
                 let mut list: Vec<_> =
                     self.sessions.iter().map(|session| self.info(session)).collect();
-                list.sort_by_key(|info| (info.created_at, info.id.clone()));
+                let age =
+                    |id: &Text| self.sessions.iter().find(|s| s.id == *id).map(|s| s.created_at);
+                list.sort_by_key(|info| (age(&info.id), info.id.clone()));
                 Ok(Data::Sessions(list))
             }
             (CommandKind::HealthCheck, _) => Ok(Data::Health(self.health())),
@@ -56,8 +58,9 @@ impl Model {
             }
             (CommandKind::SwitchSession, details) => {
                 let cursor = match details {
-                    Details::Switch { cursor } => *cursor,
-                    _ => None,
+                    Details::Switch { cursor } => (*cursor, None),
+                    Details::SwitchIn { cursor, epoch } => (*cursor, Some(epoch.clone())),
+                    _ => (None, None),
                 };
                 return self.switch(command, &session.expect("it was looked for"), cursor);
             }
@@ -92,7 +95,7 @@ impl Model {
             compacting: agent.is_some_and(|agent| agent.compacting),
             messages: session.info.messages,
             queued: session.info.queued,
-            created_at: session.created_at,
+            created_at: session.created_wall,
             cwd: session.cwd.clone(),
             version: session.version,
             dialogs: dialogs as u64,
@@ -110,7 +113,12 @@ impl Model {
     }
 
     /// Section 8.5.
-    fn switch(&mut self, command: &Command, session: &Session, cursor: Option<Seq>) {
+    fn switch(
+        &mut self,
+        command: &Command,
+        session: &Session,
+        (cursor, epoch): (Option<Seq>, Option<Text>),
+    ) {
         let max = self.limits.subscriptions_per_connection_max;
         let owner = self.conns.iter().find(|c| Some(c.no) == command.owner);
         if let Some(conn) = owner
@@ -121,10 +129,54 @@ impl Model {
         }
         let newest = self.agent_of(&session.id).map_or(Seq(0), |agent| agent.newest_event);
         let cursor_now = session.newest_event.max(newest);
-        let data = Data::Switched { info: self.info(session), cursor: cursor_now };
+        let info = self.info(session);
+        let data = match self.epoch() {
+            None => Data::Switched { info, cursor: cursor_now },
+            Some(epoch) => Data::SwitchedIn { info, cursor: cursor_now, epoch },
+        };
         self.finish(command.no, Ok(data));
         let Some(owner) = command.owner else { return };
-        self.subscribe(owner, session, cursor);
+        let mut after = cursor;
+        if let Some(to) = cursor
+            && self.rules == RuleSet::V2
+            && self.conns.iter().any(|c| c.no == owner)
+            && let Some((from, exact)) = self.parts(to, epoch.as_ref())
+        {
+            let lost = Frame::Lost { session: session.id.clone(), from, to, exact };
+            self.seen.frame(owner, &lost);
+            after = Some(Seq(from.0 - 1));
+        }
+        self.subscribe(owner, session, after);
+    }
+
+    /// The epoch of cursors.
+    pub(super) fn epoch(&self) -> Option<Text> {
+        let (_, epoch, _) = self.lives.last().filter(|_| self.rules == RuleSet::V2)?;
+        Some(epoch.clone())
+    }
+
+    /// Section 8.5, a lost future: where what follows begins for a cursor that has left the past, and
+    /// whether what lies before it holds.
+    fn parts(&self, cursor: Seq, epoch: Option<&Text>) -> Option<(Seq, bool)> {
+        let (_, _, current) = self.lives.last()?;
+        let known = epoch.and_then(|epoch| self.lives.iter().position(|(_, it, _)| it == epoch));
+        if let Some(at) = known {
+            let end = self.lives.get(at + 1).map_or(self.seq.0, |(_, _, next)| next.0 - 1);
+            return (cursor.0 > end).then_some((Seq(end + 1), true));
+        }
+        let number = epoch.map(|epoch| epoch.split('-').next().unwrap_or("").parse::<u64>().ok());
+        let is_older = |number| self.lives.first().is_some_and(|(first, ..)| number < *first);
+        match number {
+            None => (cursor > self.seq).then_some((*current, false)),
+            Some(Some(number)) if is_older(number) => {
+                (cursor > self.seq).then_some((*current, false))
+            }
+            Some(number) => {
+                let same = self.lives.iter().find(|(life, ..)| Some(*life) == number);
+                let first = same.map_or(*current, |(_, _, first)| *first);
+                Some((first.min(Seq(cursor.0 + 1)), false))
+            }
+        }
     }
 
     fn subscribe(&mut self, owner: ConnId, session: &Session, cursor: Option<Seq>) {

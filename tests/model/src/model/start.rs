@@ -131,7 +131,8 @@ impl Model {
             (_, Answer::Failed(text)) => self.finish(no, words(text)),
             (CommandKind::CreateSession, Answer::Directory { cwd }) => {
                 let (since, kept) = (self.now, Kept::NothingHappened);
-                let home = Home { cwd: cwd.clone(), file: None, since, kept };
+                let wall = self.wall.wall(since);
+                let home = Home { cwd: cwd.clone(), file: None, since, wall, kept };
                 self.make_home(no, home);
             }
             (
@@ -142,7 +143,8 @@ impl Model {
                     return self.finish(no, Err(Failure::FileInUse { session }));
                 }
                 let (since, kept) = (self.now, Kept::InTheFile);
-                let home = Home { cwd: cwd.clone(), file: Some(path.clone()), since, kept };
+                let wall = self.wall.wall(since);
+                let home = Home { cwd: cwd.clone(), file: Some(path.clone()), since, wall, kept };
                 if command.creates() {
                     self.make_home(no, home);
                 } else {

@@ -33,6 +33,7 @@ pub(super) struct Session {
     pub(super) version: u64,
     pub(super) cwd: Text,
     pub(super) created_at: Micros,
+    pub(super) created_wall: Micros,
     pub(super) info: AgentInfo,
     pub(super) newest_event: Seq,
     pub(super) kept: Kept,
@@ -183,6 +184,8 @@ pub(super) struct Home {
     pub(super) cwd: Text,
     pub(super) file: Option<Text>,
     pub(super) since: Micros,
+    /// The same on the wall.
+    pub(super) wall: Micros,
     pub(super) kept: Kept,
 }
 
@@ -213,6 +216,8 @@ pub(super) struct Key {
     pub(super) session: Option<Text>,
     pub(super) text: Text,
     pub(super) no: CommandNo,
+    /// Who took it.
+    pub(super) conn: ConnId,
     pub(super) kind: CommandKind,
     pub(super) fingerprint: Digest,
     /// The outcome and the end of the key's life, once its command has ended.

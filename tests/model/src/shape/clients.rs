@@ -2,6 +2,7 @@
 
 use pi_server_core::command::{CommandKind, Target};
 use pi_server_core::input::{Details, DialogMethod, Envelope, HistoryFilter, Interest};
+use pi_server_core::state::epoch_of;
 use pi_server_core::{Digest, Seq, Text};
 
 use super::swarm::Swarm;
@@ -19,6 +20,8 @@ pub(super) struct Known<'a> {
     pub(super) dialog: Option<(Text, DialogMethod)>,
     /// The newest input.
     pub(super) seq: Seq,
+    /// Lives that there were.
+    pub(super) boots: u64,
 }
 
 /// A command that was not sent before, except by chance.
@@ -138,7 +141,17 @@ fn details(kind: CommandKind, known: &Known<'_>, entropy: &mut Entropy<'_>) -> D
         }
         CommandKind::SwitchSession => {
             let after = entropy.below(known.seq.0 + 3);
-            Details::Switch { cursor: if entropy.once_in(2) { Some(Seq(after)) } else { None } }
+            let cursor = if entropy.once_in(2) { Some(Seq(after)) } else { None };
+            // The epochs take turns, which costs no choice: none, that of a life that there was or
+            // was not, and what nobody was ever told.
+            let boot = known.boots.saturating_sub(known.seq.0 / 8 % 3);
+            match known.seq.0 % 8 {
+                0 => Details::SwitchIn { cursor, epoch: epoch_of(boot, &[7; 16]) },
+                1 => Details::SwitchIn { cursor, epoch: epoch_of(boot, &[8; 16]) },
+                2 => Details::SwitchIn { cursor, epoch: epoch_of(known.boots + 1, &[7; 16]) },
+                3 => Details::SwitchIn { cursor, epoch: Text::from("never") },
+                _ => Details::Switch { cursor },
+            }
         }
         CommandKind::ExtensionUiResponse => answer(known, entropy),
         CommandKind::CancelCommand => Details::Cancel { command: target(entropy) },

@@ -39,6 +39,8 @@ pub struct World<'a> {
     entropy: Entropy<'a>,
     swarm: Swarm,
     seq: Seq,
+    /// Lives that there were.
+    boots: u64,
     now: Micros,
     life: Life,
     conns: Vec<ConnId>,
@@ -80,6 +82,7 @@ impl<'a> World<'a> {
             entropy,
             swarm,
             seq: Seq(0),
+            boots: 0,
             now: Micros(1_000),
             life: Life::Down { clean: false },
             conns: Vec::new(),
@@ -109,7 +112,7 @@ impl<'a> World<'a> {
         self.seq = Seq(self.seq.0 + 1);
         match kind {
             // The choice of the tick has set the time.
-            InputKind::Tick => {}
+            InputKind::Tick | InputKind::Wall { .. } => {}
             // Comes beside all others, and costs no choice.
             InputKind::Indexed { .. } => self.now = Micros(self.now.0 + 1),
             _ => self.pass_time(),
@@ -314,6 +317,7 @@ impl<'a> World<'a> {
                     recent: &self.recent,
                     dialog: self.agents.dialog(&mut self.entropy),
                     seq: Seq(self.seq.0 - self.beside),
+                    boots: self.boots,
                 };
                 let envelope = clients::fresh(&self.swarm, &known, &mut self.entropy);
                 Some(self.passed_on(conn, envelope))
@@ -350,7 +354,11 @@ impl<'a> World<'a> {
             }
             Act::Tick => deadline.map(|_| self.tick(deadline)),
             Act::EarlyTick => {
+                // A clock on the wall that is set takes turns with it, which costs no choice.
                 self.now = Micros(self.now.0 + 1);
+                if self.seq.0.is_multiple_of(3) {
+                    return Some(InputKind::Wall { offset: self.wall() });
+                }
                 Some(InputKind::Tick)
             }
             Act::Jump => {
@@ -399,7 +407,15 @@ impl<'a> World<'a> {
         InputKind::Tick
     }
 
+    /// Where the clock on the wall may be found: where time is, ahead, behind, before the epoch.
+    fn wall(&self) -> WallOffset {
+        let hour = 3_600_000_000;
+        let offsets = [0, 12 * hour, -12 * hour, 40 * 24 * hour, 5_000_000, i64::MIN, i64::MAX];
+        WallOffset(offsets[usize::try_from(self.seq.0 % 7).unwrap_or(0)])
+    }
+
     fn boot(&mut self, clean: bool) -> InputKind {
+        self.boots += 1;
         let fail = self.entropy.once_in(6);
         InputKind::Boot(Box::new(Boot {
             rules: RuleSet::V2,
@@ -412,7 +428,7 @@ impl<'a> World<'a> {
             default_cwd: Text::from("/"),
             journal_path: Text::from("/journal"),
             journal: JournalFacts::default(),
-            wall: WallOffset(0),
+            wall: self.wall(),
         }))
     }
 

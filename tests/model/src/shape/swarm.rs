@@ -181,7 +181,7 @@ fn limits(entropy: &mut Entropy<'_>) -> Limits {
         ("waiters_per_command_max", &[1]),
         ("outcomes_max", &[1, 3]),
         ("unindexed_ids_max", &[10, 11, 12]),
-        ("idempotency_keys_max", &[1, 2]),
+        ("idempotency_keys_max", &[1, 4]),
         ("idempotency_ttl_ms", &[1, 10]),
         ("dialogs_max", &[1, 2]),
         ("session_burst", &[1, 3]),

@@ -8,7 +8,7 @@ use pi_server_model::shrink::shrink;
 use super::{Options, Run};
 use crate::client::Transcript;
 use crate::matrix::Sometimes;
-use crate::oracle::{judge, runs_once};
+use crate::oracle::{events, judge, runs_once};
 
 /// Inputs between the snapshots that the check takes for itself. The daemon's own are beside them: of
 /// each segment, verified by the keeper and gone on from by starts.
@@ -23,6 +23,10 @@ impl Run {
         }
         for client in &mut self.clients {
             client.hear();
+        }
+        self.remember()?;
+        self.beliefs()?;
+        for client in &mut self.clients {
             if let Some(line) = &mut client.line {
                 line.transcript.complete = true;
             }
@@ -41,6 +45,22 @@ impl Run {
         self.model()?;
         if options.verify && self.taste.retain_bytes == 0 {
             self.offline()?;
+        }
+        Ok(())
+    }
+
+    /// Section 8.5: whoever gives cursors with their epochs believes nothing that never happened.
+    fn beliefs(&self) -> Result<(), String> {
+        let events = events(&self.history);
+        for (number, client) in self.clients.iter().enumerate() {
+            for (session, at, text) in client.believes() {
+                let happened = events.get(&(session.to_owned(), at));
+                if happened.is_none_or(|happened| happened != text) {
+                    return Err(format!(
+                        "client {number} believes in {text}, and in the journal is {happened:?}"
+                    ));
+                }
+            }
         }
         Ok(())
     }

@@ -65,8 +65,13 @@ impl Run {
             | Fault::AgentFloods
             | Fault::AgentBabbles => return self.agent_fault(fault),
             Fault::ClockForward | Fault::ClockBack => {
-                let seconds = *self.entropy.pick(&[1, 60, 4_000, 100_000]);
+                // The largest lies before 1970.
+                let seconds = *self.entropy.pick(&[1, 60, 43_200, 3_456_000, 4_000_000_000]);
                 self.clocks.jump(Duration::from_secs(seconds), fault == Fault::ClockBack);
+            }
+            Fault::Suspend => {
+                let seconds = *self.entropy.pick(&[2, 600, 30_000, 900_000]);
+                self.clocks.sleep(Duration::from_secs(seconds));
             }
             Fault::Stop => {
                 if let Some(daemon) = &mut self.daemon {

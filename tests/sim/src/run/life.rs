@@ -1,7 +1,7 @@
 //! How daemon lives begin and end.
 
 use pi_server::world::{Cast, Config, Daemon, Error, OpenError, Origin, World};
-use pi_server_core::input::RecoveryPolicy;
+use pi_server_core::input::{InputKind, RecoveryPolicy};
 use pi_server_core::record::{JournalId, Tail};
 use pi_server_core::{Micros, Seq};
 
@@ -132,6 +132,7 @@ impl Run {
         self.draining = false;
         self.syncing = false;
         self.counted = self.disk.counts();
+        self.begun = (daemon.state().now().0, self.clocks.passed());
         // What was read before but was dropped from the journal since cannot be read again.
         let readable = usize::try_from(daemon.journal().first_seq().0).unwrap_or(usize::MAX);
         self.history.truncate(records.min(self.stable.max(readable.saturating_sub(1))));
@@ -151,6 +152,9 @@ impl Run {
         for scanned in journal.scan_from(Seq(known + 1)) {
             let scanned =
                 scanned.map_err(|error| format!("the journal cannot be read: {error}"))?;
+            if let InputKind::Wall { .. } = scanned.input.kind {
+                self.matrix.saw(Sometimes::WallMoved);
+            }
             let body = scanned.body.unwrap_or_default().to_vec();
             self.history.push(Kept { input: scanned.input, body });
         }

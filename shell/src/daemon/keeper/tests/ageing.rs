@@ -1,9 +1,10 @@
 //! Tiers: what is erased is nothing that anybody needs, and what is left is what was before.
 
+use pi_server_core::WallOffset;
 use pi_server_core::input::{AgentSaid, InputKind};
 
 use super::super::super::history;
-use super::world::{KEEP_ALL, World};
+use super::world::{KEEP_ALL, World, tell_time, times};
 use super::*;
 use crate::journal::tests::fake::Image;
 use crate::journal::{Scanned, Tiers};
@@ -157,6 +158,64 @@ fn what_is_young_or_not_verified_stays() {
 }
 
 #[test]
+fn what_a_jump_of_the_wall_clock_made_old_is_kept_for_24_elapsed_hours() {
+    const DAY: u64 = 24 * 3_600 * 1_000;
+    let month = std::time::Duration::from_secs(30 * 24 * 3_600);
+    let tiers = Ages { warm: Some(month), cold: Some(month) };
+    let retention = Retention { age: month, tiers, ..KEEP_ALL };
+    let ahead = |days: u64| WallOffset(i64::try_from(days * DAY * 1_000).expect("in range"));
+    let (mut world, last) = kept(300);
+    world.work(200);
+    let newest = world.settle();
+    world.worker(KEEP_ALL).keep(newest).ok().expect("kept");
+    let whole = left(&world, last);
+    let first = world.machine().journal().first_seq();
+    // The jump as the clock shows it, as the loop has noticed it, and almost a day later.
+    let begun = times();
+    for (noticed, at) in
+        [(false, begun.at), (true, begun.at), (true, begun.at.plus_ms(DAY - 1_000))]
+    {
+        let mut now = Times { at, wall: ahead(40).wall(at), ..begun.clone() };
+        if noticed {
+            now.walls.moved(begun.at, ahead(40));
+        }
+        let mut worker = world.worker(retention);
+        worker.times = Some(Box::new(now));
+        world.retain(&mut worker);
+        assert!(worker.age().is_ok());
+        worker.doubt();
+        assert_eq!(world.machine().journal().first_seq(), first);
+        assert_eq!(left(&world, last), whole);
+        assert!(worker.shared.report().kept_by_doubt > 0);
+    }
+    // Taken back: nothing is old, nor is it after the clock has gone to 1970.
+    let at = begun.at.plus_ms(2 * DAY);
+    for back in [WallOffset(0), WallOffset(-i64::try_from(begun.at.0).expect("in range"))] {
+        let mut now = Times { at, wall: back.wall(at), ..begun.clone() };
+        now.walls.moved(begun.at, ahead(40));
+        now.walls.moved(begun.at.plus_ms(DAY / 2), back);
+        let mut worker = world.worker(retention);
+        worker.times = Some(Box::new(now));
+        world.retain(&mut worker);
+        assert!(worker.age().is_ok());
+        worker.doubt();
+        assert_eq!(left(&world, last), whole);
+        assert_eq!(worker.shared.report().kept_by_doubt, 0);
+    }
+    // It has stayed there: what passes elapsed agrees by now.
+    let at = begun.at.plus_ms(DAY);
+    let mut now = Times { at, wall: ahead(40).wall(at), ..begun };
+    now.walls.moved(Micros(at.0 - DAY * 1_000), ahead(40));
+    let mut worker = world.worker(retention);
+    worker.times = Some(Box::new(now));
+    assert!(worker.age().is_ok());
+    world.heed();
+    world.retain(&mut worker);
+    assert!(world.machine().journal().first_seq() > first);
+    assert_eq!(worker.shared.report().kept_by_doubt, 0);
+}
+
+#[test]
 fn a_damaged_segment_ends_ageing_and_is_named_once() {
     let (world, _) = kept(300);
     world.disk.damage(2, |bytes| bytes[30_000] ^= 1);
@@ -258,6 +317,7 @@ fn nothing_happens_to_bodies_of_outputs_that_have_not_left() {
     assert!(!keeper.step(), "it was told nothing");
     let behind = world.first_of(last + 1);
     keeper.attend(world.journal(), Some(behind), std::iter::empty());
+    tell_time(&mut keeper);
     assert!(keeper.step());
     assert_eq!(keeper.report().failures, 0);
     assert_eq!(world.machine().journal().archive().tiers().expect("read").warm, last);
@@ -301,6 +361,7 @@ fn the_thread_erases_by_itself_when_nothing_happens_any_more() {
     let keeper = Keeper::start(world.machine().journal(), retention, Vec::new(), || {});
     let mut keeper = keeper.expect("a thread");
     keeper.attend(world.journal(), None, std::iter::empty());
+    tell_time(&mut keeper);
     let archive = world.machine().journal().archive();
     let until = std::time::Instant::now() + 60 * second;
     while archive.tiers().is_ok_and(|tiers| tiers.warm < last) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pi_server_core::frame::{Data, Frame};
 use pi_server_core::input::{
@@ -12,12 +12,14 @@ use pi_server_core::input::{
 };
 use pi_server_core::output::Output;
 use pi_server_core::record::JournalId;
+use pi_server_core::walls::Walls;
 use pi_server_core::wire::decode;
 use pi_server_core::{AgentNo, BodyRef, CommandNo, ConnId, Digest, Limits, Micros, Seq};
 
 use super::super::super::machine::Machine;
 use super::super::super::past::Past;
-use super::super::{Ages, Asked, Report, Retention, Shared, Worker};
+use super::super::times::Times;
+use super::super::{Ages, Asked, Keeper, Report, Retention, Shared, Worker};
 use crate::journal::storage::Shelf;
 use crate::journal::tests::fake::{FakeDisk, Faults, Image, Reach};
 use crate::journal::{
@@ -439,11 +441,27 @@ fn worker_of(archive: Archive, retention: Retention, bad: Vec<u64>, ask: Sender<
         bad_filter: false,
         stuck: None,
         compressed: 0,
+        times: Some(Box::new(times())),
+        doubtful: 0,
+        has_doubted: false,
         growth: super::super::room::Growth::default(),
         asking: ask,
         shared,
         wake: Box::new(|| {}),
     }
+}
+
+/// The present, a moment after every input: nobody has set a clock.
+pub(super) fn times() -> Times {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after the epoch");
+    let now = Micros(u64::try_from(now.as_micros()).expect("in range")).plus_ms(1_000);
+    Times { at: now, wall: now, walls: Walls::new(), read: None }
+}
+
+/// Tells a keeper the present.
+pub(super) fn tell_time(keeper: &mut Keeper) {
+    let Times { at, wall, walls, read: _ } = times();
+    keeper.tell_time(at, &walls, || Duration::from_micros(wall.0));
 }
 
 /// What is said by the only agent.
