@@ -130,7 +130,7 @@ pub enum Earlier {
         /// Keyed digest of its canonical form.
         fingerprint: Digest,
         /// How it ended.
-        outcome: Outcome,
+        outcome: Box<Outcome>,
     },
     /// It ended, and its answer has been erased.
     Expired,

@@ -167,7 +167,7 @@ fn parse_kind(words: &mut Words) -> Parsed<InputKind> {
 /// What a repeated command's line says of the earlier one. Whether that was the same command shows
 /// only when the envelope has been read.
 enum ParsedEarlier {
-    Answer { kind: CommandKind, same: bool, outcome: Outcome },
+    Answer { kind: CommandKind, same: bool, outcome: Box<Outcome> },
     Expired,
     Unavailable,
 }
@@ -207,7 +207,7 @@ fn parse_earlier(words: &mut Words) -> Parsed<ParsedEarlier> {
     };
     let session_version = if words.take("version") { Some(words.plain()?) } else { None };
     let lane_sequence = if words.take("lane") { Some(words.plain()?) } else { None };
-    let outcome = Outcome { result, session_version, lane_sequence, at: Micros(0) };
+    let outcome = Box::new(Outcome { result, session_version, lane_sequence, at: Micros(0) });
     Ok(ParsedEarlier::Answer { kind, same, outcome })
 }
 

@@ -221,9 +221,9 @@ impl From<State> for layout4::State {
     }
 }
 
-fn conn((conn, old): (ConnId, Conn)) -> layout4::Conn {
+fn conn((number, old): (ConnId, Conn)) -> layout4::Conn {
     let Conn { client, pending, bucket, interest, subscriptions } = old;
-    layout4::Conn { conn, client, pending, bucket, interest, subscriptions }
+    layout4::Conn { number, client, pending, bucket, interest, subscriptions }
 }
 
 impl From<Session> for layout4::Session {

@@ -67,7 +67,7 @@ pub(crate) enum Life {
 /// A connection.
 #[derive(Debug, Encode, Decode)]
 pub(crate) struct Conn {
-    pub(crate) conn: ConnId,
+    pub(crate) number: ConnId,
     pub(crate) client: Text,
     pub(crate) pending: u64,
     pub(crate) bucket: Bucket,

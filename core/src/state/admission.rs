@@ -443,7 +443,7 @@ impl State {
 fn answer_of(earlier: &Earlier, envelope: &Envelope, id: &Text) -> Result<Verdict, Failure> {
     match earlier {
         Earlier::Answer { fingerprint, outcome, .. } if *fingerprint == envelope.fingerprint => {
-            Ok(Verdict::Replay(outcome::shared(outcome.clone())))
+            Ok(Verdict::Replay(outcome::shared((**outcome).clone())))
         }
         Earlier::Answer { kind, .. } => {
             Err(Failure::IdConflict { id: id.clone(), before: *kind, now: envelope.kind })

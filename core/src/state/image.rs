@@ -73,7 +73,7 @@ impl State {
     }
 
     fn restore(image: layout4::State) -> Result<State, SnapshotError> {
-        let is_connected = |conn| image.conns.iter().any(|known| known.conn == conn);
+        let is_connected = |conn| image.conns.iter().any(|known| known.number == conn);
         let (mut identity, forgotten) = Identity::restore(image.identity, is_connected);
         let commands = image.commands.into_iter();
         let mut commands: alloc::collections::BTreeMap<CommandNo, Box<Command>> =
@@ -116,7 +116,7 @@ impl State {
             boots: image.boots,
             lives: Lives::of(lives),
             writable: image.writable,
-            conns: image.conns.into_iter().map(|image| (image.conn, image.into())).collect(),
+            conns: image.conns.into_iter().map(|image| (image.number, image.into())).collect(),
             sessions: image.sessions.into_iter().map(|it| (it.id.clone(), it.into())).collect(),
             agents: image.agents.into_iter().collect(),
             last_agent: image.last_agent,
@@ -174,10 +174,10 @@ impl State {
 }
 
 impl Conn {
-    fn image(&self, conn: crate::ids::ConnId) -> layout4::Conn {
+    fn image(&self, number: crate::ids::ConnId) -> layout4::Conn {
         let Conn { client, pending, bucket, interest, subscriptions } = self;
         layout4::Conn {
-            conn,
+            number,
             client: client.clone(),
             pending: *pending,
             bucket: bucket.into(),
@@ -189,7 +189,7 @@ impl Conn {
 
 impl From<layout4::Conn> for Conn {
     fn from(image: layout4::Conn) -> Conn {
-        let layout4::Conn { conn: _, client, pending, bucket, interest, subscriptions } = image;
+        let layout4::Conn { number: _, client, pending, bucket, interest, subscriptions } = image;
         let subscriptions = subscriptions.into_iter().collect();
         Conn { client, pending, bucket: bucket.into(), interest, subscriptions }
     }

@@ -184,10 +184,11 @@ impl Daemon {
         match decode(&bytes, self.machine.state().limits(), secret) {
             Ok(envelope) => {
                 let Some(conn) = self.hands.links.conn(link) else { return Ok(()) };
+                let since = searched.since();
                 let earlier = match self.look_up(conn, &envelope, searched) {
                     LookUp::Done(earlier) => earlier,
                     LookUp::Search(job) => {
-                        self.pause(link, job, bytes);
+                        self.pause(link, *job, bytes, since);
                         return Ok(());
                     }
                 };

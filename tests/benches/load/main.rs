@@ -182,7 +182,7 @@ struct Server {
 }
 
 enum Running {
-    Daemon(#[expect(dead_code, reason = "held until the run is over")] Daemon),
+    Daemon(#[expect(dead_code, reason = "held until the run is over")] Box<Daemon>),
     Child(Child),
 }
 
@@ -199,7 +199,7 @@ impl Server {
     fn daemon() -> Server {
         let daemon = Setup::new().start();
         let (address, path) = (address(&daemon), path(&daemon));
-        Server { address, path, greeting: 2, runs: Running::Daemon(daemon) }
+        Server { address, path, greeting: 2, runs: Running::Daemon(Box::new(daemon)) }
     }
 
     /// A plain echo, in a process of its own.

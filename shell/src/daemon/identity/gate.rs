@@ -13,7 +13,7 @@ use super::super::history::Covered;
 use super::super::keeper::Report;
 use super::super::turn::Daemon;
 use super::filter::IdFilter;
-use super::paused::{Paused, Waiting};
+use super::paused::{Next, Paused, Waiting};
 use super::remembered::{Found, Trail};
 use super::search::{Finding, Job, Search};
 use crate::journal::{Archive, JournalError};
@@ -40,6 +40,15 @@ pub(in crate::daemon) struct Searched {
     finding: Option<Finding>,
     /// How far the files went that it searched.
     indexed: Seq,
+    /// When the frame began to wait, if it did.
+    since: Option<Instant>,
+}
+
+impl Searched {
+    /// When the frame began to wait, if it did.
+    pub(in crate::daemon) fn since(&self) -> Option<Instant> {
+        self.since
+    }
 }
 
 /// What looking for an id has come to.
@@ -92,14 +101,11 @@ impl Ids {
         }
         let filter = self.filter.as_ref().filter(|filter| filter.last() >= covered.segment);
         let Some(filter) = filter else { return true };
-        match filter.may_have(hash) {
-            Ok(may) => may,
-            Err(()) => {
-                self.is_damaged = true;
-                self.filter = None;
-                true
-            }
-        }
+        filter.may_have(hash).unwrap_or_else(|()| {
+            self.is_damaged = true;
+            self.filter = None;
+            true
+        })
     }
 
     /// Opens the filter that the keeper has made last, if it is another one.
@@ -166,11 +172,18 @@ impl Daemon {
     }
 
     /// Lets a connection wait for a search.
-    pub(in crate::daemon) fn pause(&mut self, link: Link, job: Box<Job>, frame: Vec<u8>) {
+    pub(in crate::daemon) fn pause(
+        &mut self,
+        link: Link,
+        job: Job,
+        frame: Vec<u8>,
+        since: Option<Instant>,
+    ) {
         self.hands.net.pause(link);
-        let now = self.time.now();
-        self.ids.paused.add(link, job.ticket, (frame, job.covered.seq), now);
-        self.ids.search.begin(*job);
+        let (filters, now) = (self.hands.stats.keeper.filters, self.time.now());
+        let what = (frame, job.covered.seq);
+        self.ids.paused.add(link, job.ticket, what, filters, (since, now));
+        self.ids.search.begin(job);
     }
 
     /// Goes on with the connections whose searches have ended or taken too long.
@@ -181,12 +194,15 @@ impl Daemon {
         for (ticket, finding) in self.ids.search.findings() {
             self.ids.paused.found(ticket, finding);
         }
-        let now = self.time.now();
-        while let Some((link, waiting)) = self.ids.paused.take(now) {
-            let Waiting { frame, indexed, finding, later, .. } = waiting;
-            let finding = Some(finding.unwrap_or(Finding::Unavailable));
+        let (filters, now) = (self.hands.stats.keeper.filters, self.time.now());
+        while let Some((link, waiting, next)) = self.ids.paused.take(now, filters) {
+            let Waiting { frame, indexed, finding, later, since, .. } = waiting;
+            let finding = match next {
+                Next::Answer => Some(finding.unwrap_or(Finding::Unavailable)),
+                Next::SearchAgain => None,
+            };
             self.hands.net.resume(link);
-            self.frame(link, frame, Searched { finding, indexed })?;
+            self.frame(link, frame, Searched { finding, indexed, since: Some(since) })?;
             // If one of them waits as well, those behind it follow it there.
             later.into_iter().try_for_each(|happened| self.arrive(happened))?;
         }
@@ -235,6 +251,6 @@ impl Daemon {
 /// What an answer is for the core.
 fn earlier(found: Found) -> Earlier {
     let Found { kind, fingerprint, outcome } = found;
-    let outcome = Arc::unwrap_or_clone(outcome).into();
+    let outcome = Box::new(Arc::unwrap_or_clone(outcome).into());
     Earlier::Answer { kind, fingerprint, outcome }
 }

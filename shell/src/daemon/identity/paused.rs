@@ -13,6 +13,9 @@ use crate::net::{Happened, Link};
 
 /// How long a search may take before the answer is `busy`.
 const SEARCH_WITHIN: Duration = Duration::from_secs(5);
+/// How long an id waits for a file that is missing or damaged and is being made anew, as after the
+/// first start on the journal of an older build, before the answer is `busy`.
+const MEND_WITHIN: Duration = Duration::from_secs(30);
 /// Connections that may wait at a time.
 const PAUSED_MAX: usize = 1_024;
 
@@ -28,7 +31,22 @@ pub(in crate::daemon) struct Waiting {
     pub(in crate::daemon) finding: Option<Finding>,
     /// What the client said behind it.
     pub(in crate::daemon) later: VecDeque<Happened>,
+    /// When the frame began to wait.
+    pub(in crate::daemon) since: Instant,
+    /// How many filters the keeper had made when the search began.
+    filters: u64,
+    /// A file that is needed is being made anew, which ends in another filter.
+    is_stuck: bool,
     until: Instant,
+}
+
+/// What becomes of a frame that waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::daemon) enum Next {
+    /// It is answered with what is known by now.
+    Answer,
+    /// It is searched for again: the file that was needed has been made.
+    SearchAgain,
 }
 
 /// All connections that wait.
@@ -50,17 +68,28 @@ impl Paused {
         self.tickets
     }
 
-    /// Lets a connection wait for the search with a ticket, for the id in its frame.
+    /// Lets a connection wait for the search with a ticket, for the id in its frame. `filters` is how many
+    /// the keeper has made, and `since` when the frame began to wait, if it has waited already.
     pub(in crate::daemon) fn add(
         &mut self,
         link: Link,
         ticket: u64,
         (frame, indexed): (Vec<u8>, Seq),
-        now: Instant,
+        filters: u64,
+        (since, now): (Option<Instant>, Instant),
     ) {
-        let until = now + SEARCH_WITHIN;
-        let later = VecDeque::new();
-        let waiting = Waiting { ticket, frame, indexed, finding: None, later, until };
+        let until = since.map_or(now + SEARCH_WITHIN, |since| since + MEND_WITHIN);
+        let waiting = Waiting {
+            ticket,
+            frame,
+            indexed,
+            finding: None,
+            later: VecDeque::new(),
+            since: since.unwrap_or(now),
+            filters,
+            is_stuck: false,
+            until,
+        };
         self.waiting.insert(link, waiting);
     }
 
@@ -84,18 +113,36 @@ impl Paused {
     /// A search has ended. One that nobody waits for any more says nothing.
     pub(in crate::daemon) fn found(&mut self, ticket: u64, finding: Finding) {
         let waiting = self.waiting.values_mut().find(|waiting| waiting.ticket == ticket);
-        if let Some(waiting) = waiting {
-            waiting.finding = Some(finding);
+        let Some(waiting) = waiting else { return };
+        match finding {
+            Finding::Unavailable => {
+                waiting.is_stuck = true;
+                waiting.until = waiting.since + MEND_WITHIN;
+            }
+            Finding::Found(_) | Finding::Nothing => waiting.finding = Some(finding),
         }
     }
 
-    /// Takes out a connection that need not wait any more: its search has ended, or has taken too long.
-    /// The frames that follow the one that waited are to be taken in after it.
-    pub(in crate::daemon) fn take(&mut self, now: Instant) -> Option<(Link, Waiting)> {
-        let is_over = |waiting: &Waiting| waiting.finding.is_some() || waiting.until <= now;
-        let link =
-            self.waiting.iter().find(|(_, waiting)| is_over(waiting)).map(|(link, _)| *link)?;
-        Some((link, self.waiting.remove(&link)?))
+    /// Takes out a connection that need not wait any more: its search has ended, has taken too long, or
+    /// is to be begun again. The frames that follow the one that waited are to be taken in after it.
+    pub(in crate::daemon) fn take(
+        &mut self,
+        now: Instant,
+        filters: u64,
+    ) -> Option<(Link, Waiting, Next)> {
+        let next_of = |waiting: &Waiting| {
+            if waiting.finding.is_some() || waiting.until <= now {
+                Some(Next::Answer)
+            } else if waiting.is_stuck && waiting.filters != filters {
+                Some(Next::SearchAgain)
+            } else {
+                None
+            }
+        };
+        let mut waiting = self.waiting.iter();
+        let (link, next) =
+            waiting.find_map(|(link, waiting)| Some((*link, next_of(waiting)?)))?;
+        Some((link, self.waiting.remove(&link)?, next))
     }
 
     /// When the next search has taken too long.

@@ -276,7 +276,7 @@ fn response(
     if let InputKind::Repeated { earlier, .. } = &input.kind
         && let Earlier::Answer { outcome: found, fingerprint, .. } = &**earlier
         && content.is_some_and(|content| content.fingerprint == *fingerprint)
-        && Outcome::from(found.clone()) == **outcome
+        && Outcome::from((**found).clone()) == **outcome
     {
         // What was looked up.
         step.refused = true;

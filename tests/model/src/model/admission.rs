@@ -110,7 +110,7 @@ impl Model {
             Some(Earlier::Answer { fingerprint, outcome, .. })
                 if *fingerprint == envelope.fingerprint =>
             {
-                let outcome = Arc::new(Outcome::from(outcome.clone()));
+                let outcome = Arc::new(Outcome::from((**outcome).clone()));
                 self.respond(conn, Some(id.clone()), envelope, &outcome, true);
             }
             Some(Earlier::Answer { kind, .. }) => {

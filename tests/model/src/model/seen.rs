@@ -127,8 +127,8 @@ fn lane_of(frame: &Frame) -> Option<String> {
         | Frame::Event { session, .. }
         | Frame::DialogClosed { session, .. } => name(session),
         // It is the connection's own, as the response is that it follows.
-        Frame::Lost { .. } => None,
-        Frame::Response { .. }
+        Frame::Lost { .. }
+        | Frame::Response { .. }
         | Frame::ServerReady { .. }
         | Frame::ServerReadyIn { .. }
         | Frame::RecoverySummary(_)

@@ -215,7 +215,7 @@ impl<'a> World<'a> {
                 } else {
                     Digest::default()
                 },
-                outcome: outcome.clone(),
+                outcome: Box::new(outcome.clone()),
             },
             (Some(_), 4) => Earlier::Expired,
             (_, 5) if envelope.id.is_some() && self.seq.0.is_multiple_of(5) => Earlier::Unavailable,

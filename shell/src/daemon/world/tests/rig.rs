@@ -58,7 +58,9 @@ impl Stream for End {
 
     fn write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut wire = self.0.borrow_mut();
-        slices.iter().for_each(|slice| wire.to_client.extend_from_slice(slice));
+        for slice in slices {
+            wire.to_client.extend_from_slice(slice);
+        }
         Ok(slices.iter().map(|slice| slice.len()).sum())
     }
 
