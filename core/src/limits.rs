@@ -160,6 +160,20 @@ macro_rules! limits {
 }
 
 impl Limits {
+    /// The defaults of a journal with so many groups of later bounds: those that it lacks are as wide as
+    /// they can be. `None` if there are not so many.
+    pub fn of_age(groups: u32) -> Option<Limits> {
+        if groups > GROUPS_MAX {
+            return None;
+        }
+        let mut limits = Limits { groups, ..Limits::default() };
+        for (name, _, _, max) in Limits::TABLE.get(limits.rows().len()..).unwrap_or_default() {
+            // The largest value is in range.
+            let _ = limits.set(name, *max);
+        }
+        Some(limits)
+    }
+
     /// The rows of [`Limits::TABLE`] that the journal has which these bounds come from.
     pub fn rows(&self) -> &'static [(&'static str, u64, u64, u64)] {
         let groups = usize::try_from(self.groups).unwrap_or(usize::MAX);

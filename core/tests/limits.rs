@@ -14,12 +14,7 @@ fn decoded(bytes: &[u8]) -> Option<Limits> {
 
 /// The limits of a journal that has only the first `groups` groups of later ones.
 fn of_age(groups: u32) -> Limits {
-    let mut limits = Limits { groups, ..Limits::default() };
-    let have = limits.rows().len();
-    for (name, _, _, max) in &Limits::TABLE[have..] {
-        limits.set(name, *max).unwrap();
-    }
-    limits
+    Limits::of_age(groups).unwrap()
 }
 
 #[test]

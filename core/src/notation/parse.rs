@@ -235,9 +235,8 @@ fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
     let clean = words.take("clean");
     let fail = words.take("recovery=fail");
     let pi = words.take("pi");
-    if words.take("rate=off") {
-        limits.rate = false;
-    }
+    let rate = !words.take("rate=off");
+    limits.rate = rate;
     let mut entropy = PLAIN_ENTROPY;
     let mut wall = WallOffset(0);
     while let Some(word) = words.next() {
@@ -245,6 +244,12 @@ fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
         if name == "entropy" {
             let bits = u128::from_str_radix(value, 16).map_err(|_| "32 hexadecimal digits")?;
             entropy = bits.to_be_bytes();
+            continue;
+        }
+        if name == "groups" {
+            let groups = value.parse().ok().and_then(Limits::of_age);
+            limits = groups.ok_or("how many groups of later limits the journal has")?;
+            limits.rate = rate;
             continue;
         }
         if name == "wall" {

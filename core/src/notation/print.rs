@@ -138,7 +138,11 @@ fn write_boot(f: &mut Formatter<'_>, boot: &Boot) -> fmt::Result {
         // The ids that the daemon chooses are made of it.
         write!(f, " entropy={:032x}", u128::from_be_bytes(boot.entropy))?;
     }
-    for (name, default, _, _) in Limits::TABLE {
+    if boot.limits.groups != Limits::default().groups {
+        // Before the limits: those that a journal of that age lacks are as wide as they can be.
+        write!(f, " groups={}", boot.limits.groups)?;
+    }
+    for (name, default, _, _) in boot.limits.rows() {
         let value = boot.limits.value(name).unwrap_or(*default);
         if value != *default {
             write!(f, " {name}={value}")?;

@@ -94,7 +94,7 @@ fn a_mutation_runs_once_after_many_others_a_kill_and_a_clean_restart() {
     daemon.restart();
     let mut client = daemon.websocket_as("page");
     assert_once(&mut client);
-    let mut other = daemon.websocket_as("somebody else");
+    let mut other = daemon.websocket_as("somebody-else");
     other.send(&name());
     assert_eq!(other.response("name")["sessionVersion"], 2, "ids of another name are other ids");
     assert!(daemon.stop().success());

@@ -53,7 +53,9 @@ fn no_two_readings_are_equal() {
 
 #[test]
 fn a_wall_clock_that_is_set_moves_no_deadline_in_either_direction() {
-    for wall in [BEGIN + 12 * HOUR, BEGIN.saturating_sub(12 * HOUR), Duration::ZERO, BEGIN + 24 * 40 * HOUR] {
+    for wall in
+        [BEGIN + 12 * HOUR, BEGIN.saturating_sub(12 * HOUR), Duration::ZERO, BEGIN + 24 * 40 * HOUR]
+    {
         let hands = Hands::new();
         let mut clock = Clock::after(Micros(micros(BEGIN)), hands.clone());
         let before = clock.tick();

@@ -140,8 +140,7 @@ impl Paused {
             }
         };
         let mut waiting = self.waiting.iter();
-        let (link, next) =
-            waiting.find_map(|(link, waiting)| Some((*link, next_of(waiting)?)))?;
+        let (link, next) = waiting.find_map(|(link, waiting)| Some((*link, next_of(waiting)?)))?;
         Some((link, self.waiting.remove(&link)?, next))
     }
 
