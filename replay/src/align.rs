@@ -59,7 +59,7 @@ pub fn align(left: &Chart, right: &Chart) -> Alignment {
 }
 
 fn by_cause(chart: &Chart) -> Vec<(Cause, &Bar)> {
-    let mut conns: BTreeMap<Text, Vec<ConnId>> = BTreeMap::new();
+    let mut conns: BTreeMap<Text, Vec<Option<ConnId>>> = BTreeMap::new();
     let mut counts: BTreeMap<(Text, usize, Option<Text>), usize> = BTreeMap::new();
     let mut all = Vec::new();
     for bar in &chart.bars {

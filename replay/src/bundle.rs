@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
-use crate::feed::without_seal;
+use crate::feed::{Reading, without_seal};
 use crate::made::Target;
 use crate::play::PlayError;
 use crate::redact::{Policy, Redacted, redact};
@@ -219,7 +219,8 @@ impl Table {
 }
 
 /// Writes a journal as a bundle, with its key if that is wanted, and signed if there is somebody who
-/// does. Returns the seal. `progress` is called with the number of inputs.
+/// does. Returns the seal, and what reading the journal has told: one that is damaged is bundled as it
+/// is. `progress` is called with the number of inputs.
 ///
 /// # Errors
 /// A file cannot be read, or the bundle cannot be written.
@@ -229,11 +230,11 @@ pub fn bundle(
     signer: Option<&Signer>,
     progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
-) -> Result<String, BundleError> {
+) -> Result<(String, Reading), BundleError> {
     must_have_key(source, with_key)?;
     // In the order that a reader of a live journal must keep: HEAD before the segments.
     let head = source.head_bytes()?;
-    let mut sealed = Sealed::begin(source, with_key, progress, out)?;
+    let (mut sealed, reading) = Sealed::begin(source, with_key, progress, out)?;
     sealed.entry(HEAD, 0, &head)?;
     if let (true, Some(key)) = (with_key, source.key_bytes()) {
         sealed.entry(KEY, 0, &key)?;
@@ -253,7 +254,7 @@ pub fn bundle(
     for number in source.packs()? {
         sealed.entry(PACK, number, &source.read_pack(number)?)?;
     }
-    Ok(sealed.end(signer)?)
+    Ok((sealed.end(signer)?, reading))
 }
 
 /// The same without what a policy names, as [`crate::redact::redact`] copies a journal. Returns
@@ -270,7 +271,7 @@ pub fn bundle_redacted(
     out: &mut dyn Write,
 ) -> Result<(Redacted, String), BundleError> {
     must_have_key(source, with_key)?;
-    let mut sealed = Sealed::begin(source, with_key, progress, out)?;
+    let (mut sealed, _) = Sealed::begin(source, with_key, progress, out)?;
     let redacted = redact(source, policy, &mut sealed, with_key, progress)?;
     Ok((redacted, sealed.end(signer)?))
 }
@@ -297,7 +298,7 @@ impl<'a> Sealed<'a> {
         with_key: bool,
         progress: &mut dyn FnMut(u64),
         out: &'a mut dyn Write,
-    ) -> Result<Sealed<'a>, BundleError> {
+    ) -> Result<(Sealed<'a>, Reading), BundleError> {
         let (stats, reading) = Stats::count(source, progress)?;
         let info = json!({
             "journal": reading.journal.to_string(),
@@ -308,7 +309,7 @@ impl<'a> Sealed<'a> {
         let mut sealed = Sealed { out, hasher: blake3::Hasher::new() };
         sealed.put(MAGIC)?;
         sealed.entry(INFO, 0, info.to_string().as_bytes())?;
-        Ok(sealed)
+        Ok((sealed, reading))
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {

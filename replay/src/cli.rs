@@ -8,8 +8,7 @@ mod progress;
 mod smaller;
 mod step;
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -21,8 +20,10 @@ use crate::play::{Ending, PlayError};
 use crate::show::{self, About, Range, Timeline, frames, script, state_at, timeline};
 use crate::source::Source;
 use crate::stats::Stats;
-use crate::status::Status;
+use crate::start::Begins;
+use crate::status::{Status, TABLE};
 use crate::verify::verify;
+use crate::whole::NewFile;
 
 use progress::Progress;
 
@@ -31,19 +32,11 @@ use progress::Progress;
 /// DIR is the daemon's data directory. It is only read, never written to or locked, so all of this
 /// may be used while the daemon runs: what it has committed so far is seen.
 #[derive(Debug, Parser)]
-#[command(name = "pi-replay", version, after_help = EXIT_STATUS)]
+#[command(name = "pi-replay", version, after_help = TABLE)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
-
-const EXIT_STATUS: &str = "\
-Exit status:
-   0  done, and nothing differs
-   2  wrong usage, or no journal there
-   3  the journal is damaged
-   4  the journal has a newer format: use a newer pi-replay
-  10  the replay differs from what was recorded";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -225,7 +218,7 @@ pub fn main() -> ExitCode {
     let status = done.unwrap_or_else(|error| {
         let status = error.status();
         if status != Status::Good {
-            eprintln!("pi-replay: {error}");
+            say(&error);
         }
         status
     });
@@ -246,6 +239,10 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
     let ShowArgs { dir: _, at, from, to, session, lane, command, client, script: as_script, json } =
         args;
     let range = Range { from: from.unwrap_or(Seq(1)), to: to.unwrap_or(Seq(u64::MAX)) };
+    if range.to < range.from {
+        let Range { from, to } = range;
+        return Err(PlayError::Unfit(format!("--from #{from} is behind --to #{to}")));
+    }
     let mut out = BufWriter::new(io::stdout().lock());
     let mut progress = Progress::beside_results();
     let told = &mut |inputs| progress.show(inputs);
@@ -268,12 +265,11 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
     };
     progress.clear();
     out.flush()?;
-    if from.is_some_and(|from| from > ending.last) {
-        return Err(PlayError::NoInput {
-            asked: range.from,
-            first: ending.first,
-            last: ending.last,
-        });
+    let Ending { first, last, begins, .. } = ending;
+    say_begins(begins);
+    let beyond = [from.filter(|from| *from > last), to.filter(|to| *to < first)];
+    if let Some(asked) = beyond.into_iter().flatten().next() {
+        return Err(PlayError::NoInput { asked, first, last });
     }
     Ok(ending.status())
 }
@@ -302,7 +298,7 @@ fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
     );
     print(json, &text)?;
     if let Err(damage) = &reading.verdict {
-        eprintln!("pi-replay: {damage}");
+        say(damage);
     }
     Ok(reading.status())
 }
@@ -317,10 +313,66 @@ fn print(json: Option<Value>, text: &dyn std::fmt::Display) -> Result<(), PlayEr
     Ok(())
 }
 
-/// A new file for a result. Nothing is ever written over, least of all a journal.
-fn create(path: &Path) -> Result<File, PlayError> {
-    let made = OpenOptions::new().write(true).create_new(true).open(path);
-    made.map_err(|source| PlayError::Create { path: path.to_owned(), source })
+/// Where a result goes: to standard output, or into a file that appears when it is finished.
+enum Output {
+    Standard(BufWriter<StdoutLock<'static>>),
+    File(BufWriter<NewFile>),
+}
+
+impl Output {
+    /// To a new file, or to standard output if there is none or `-` stands for it.
+    fn new(path: Option<&Path>) -> Result<Output, PlayError> {
+        match path {
+            Some(path) if path != Path::new("-") => {
+                Ok(Output::File(BufWriter::new(NewFile::new(path, 0o600)?)))
+            }
+            Some(_) | None => Ok(Output::Standard(BufWriter::new(io::stdout().lock()))),
+        }
+    }
+
+    /// True if it goes to standard output.
+    fn is_standard(&self) -> bool {
+        matches!(self, Output::Standard(_))
+    }
+
+    /// Lets all of it be there.
+    fn finish(self) -> Result<(), PlayError> {
+        match self {
+            Output::Standard(mut out) => Ok(out.flush()?),
+            Output::File(out) => match out.into_inner() {
+                Ok(file) => file.finish(),
+                Err(error) => Err(PlayError::Write(error.into_error())),
+            },
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Output::Standard(out) => out.write(bytes),
+            Output::File(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Output::Standard(out) => out.flush(),
+            Output::File(out) => out.flush(),
+        }
+    }
+}
+
+/// Says something on standard error; that nobody reads it is no reason to stop.
+fn say(what: &dyn std::fmt::Display) {
+    let _ = writeln!(io::stderr(), "pi-replay: {what}");
+}
+
+/// Says where the journal begins, if that is a snapshot.
+fn say_begins(begins: Option<Begins>) {
+    if let Some(begins) = begins {
+        say(&begins);
+    }
 }
 
 #[cfg(test)]

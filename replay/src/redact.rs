@@ -12,16 +12,16 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::ControlFlow;
 
-use pi_server_core::record::{Framer, SEGMENT_HEADER_BYTES, decode_kind};
+use pi_server_core::Input;
+use pi_server_core::record::{Framer, SEGMENT_HEADER_BYTES};
 use pi_server_redact::{Left, MARK};
 use serde_json::{Value, json};
 
 use crate::feed::{Feed, Item};
 use crate::made::Target;
-use crate::play::{PlayError, play};
-use crate::sessions::Sessions;
+use crate::attribution::Attribution;
+use crate::play::{PlayError, Walker};
 use crate::source::Source;
 use crate::status::Status;
 
@@ -64,17 +64,14 @@ pub fn redact(
     with_key: bool,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Redacted, PlayError> {
-    let mut sessions = Sessions::default();
-    play(source, |played| {
-        sessions.note(played);
-        Ok(ControlFlow::Continue(()))
-    })?;
     let head = source.head_bytes()?;
     let journal = source.head()?.journal;
     let framer = Framer::new(journal);
     let mut feed = Feed::start(source)?;
     // Segments that a snapshot stands for are left out, and so are the bodies kept of dropped ones.
-    let covered = feed.begin().cursor.map_or(0, |cursor| cursor.segment);
+    let start = feed.begin();
+    let covered = start.cursor.map_or(0, |cursor| cursor.segment);
+    let mut walker = Walker::new(start.state);
     let mut redacted = Redacted::default();
     let mut images: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
     while let Some(batch) = feed.take() {
@@ -84,8 +81,11 @@ pub fn redact(
                 flush(made, &mut images)?;
                 images.insert(number, blank(source, number)?);
             }
+            // Marks have no bodies.
+            let input = if item.mark.is_none() { Some(walker.step(&item)?) } else { None };
             if let Some(image) = images.get_mut(&number) {
-                copy(&item, policy, &sessions, &framer, image, &mut redacted);
+                let left = input.map_or(Left::All, |it| apply(policy, &item, &it, walker.whose()));
+                copy(&item, left, &framer, image, &mut redacted);
             }
             progress(item.header.seq.0);
         }
@@ -128,8 +128,7 @@ fn blank(source: &Source, number: u64) -> Result<Vec<u8>, PlayError> {
 
 fn copy(
     item: &Item<'_>,
-    policy: &Policy,
-    sessions: &Sessions,
+    left: Left,
     framer: &Framer,
     image: &mut [u8],
     redacted: &mut Redacted,
@@ -138,7 +137,7 @@ fn copy(
     let mut body = item.raw_body().to_vec();
     if !body.is_empty() {
         redacted.bodies += 1;
-        match apply(policy, item, sessions) {
+        match left {
             Left::All => {}
             Left::Nothing => {
                 redacted.erased += 1;
@@ -164,10 +163,9 @@ fn copy(
 }
 
 /// What the policy leaves of a body, in no more bytes than it has.
-fn apply(policy: &Policy, item: &Item<'_>, sessions: &Sessions) -> Left {
+fn apply(policy: &Policy, item: &Item<'_>, input: &Input, whose: &Attribution) -> Left {
     let Some(body) = item.remains() else { return Left::All };
-    let Ok(kind) = decode_kind(item.input) else { return Left::Nothing };
-    let (what, session) = sessions.about(item.header.seq.0, &kind);
+    let (what, session) = whose.body_of(input);
     match policy.apply(what, session.map(|id| &**id), body) {
         // Marks may be longer than what they hide, and numbers be written longer than they came.
         Left::Part(part) if part.len() > body.len() => shorter(&part, body.len()),

@@ -81,15 +81,15 @@ impl SourceError {
     /// The exit status that says so.
     pub fn status(&self) -> Status {
         match self {
-            SourceError::NoJournal { .. } => Status::Usage,
+            SourceError::NoJournal { .. } => Status::Absent,
             SourceError::NoHead { .. }
             | SourceError::NoSnapshot { .. }
             | SourceError::Dropped { .. }
             | SourceError::Bundle { .. } => Status::Damaged,
             SourceError::Io { source, .. } if is_newer(source) => Status::Newer,
-            SourceError::Io { source, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Status::Usage,
-                _ => Status::Damaged,
+            SourceError::Io { source, .. } => match Fault::of(source) {
+                Some(_) => Status::Damaged,
+                None => Status::of_reading(source),
             },
         }
     }

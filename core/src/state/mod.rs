@@ -42,7 +42,7 @@ use identity::Identity;
 use lane::{Hold, Lane, LaneKey};
 use session::Session;
 
-pub use view::{CommandView, LaneView, Metrics, SessionView};
+pub use view::{CommandView, ConnView, LaneView, Metrics, OriginView, SessionView};
 
 /// Which layout [`State::encode`] writes. It changes whenever the encoding of any part of the state
 /// does, so that no build takes another's snapshot for its own.

@@ -1,6 +1,6 @@
 //! `pi-replay export`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -57,7 +57,7 @@ pub(super) struct ExportArgs {
     /// Replace identifiers by pseudonyms: the same one by the same one
     #[arg(long)]
     pseudonyms: bool,
-    /// Write to this file, which must not exist, and not to standard output
+    /// Write to this file, which must not exist, and not to standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print what was written to the file as one JSON object
@@ -99,6 +99,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
         None => {}
     }
     let policy = args.redact.as_deref().map(super::bundle::policy).transpose()?;
+    let mut out = super::Output::new(args.out.as_deref())?;
     let mut progress = Progress::new();
     if policy.is_some() || args.pseudonyms {
         let progress = &mut |inputs| progress.show(inputs);
@@ -107,19 +108,16 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
     let (chart, ending) = chart(&source, &wanted, &mut |inputs| progress.show(inputs))?;
     progress.clear();
     let title = if args.pseudonyms { "journal".to_owned() } else { title(&source) };
-    let Some(path) = &args.out else {
-        let mut out = BufWriter::new(io::stdout().lock());
-        export(&chart, args.format, &title, &mut out)?;
-        out.flush()?;
-        return Ok(ending.status());
-    };
-    let mut out = BufWriter::new(super::create(path)?);
     export(&chart, args.format, &title, &mut out)?;
-    out.flush()?;
-    if args.json {
+    let is_standard = out.is_standard();
+    out.finish()?;
+    if args.json && !is_standard {
         let (bars, events, notes) = (chart.bars.len(), chart.events.len(), chart.notes.len());
-        println!("{}", json!({ "commands": bars, "events": events, "notes": notes }));
+        let begins = chart.begins.map(|begins| begins.to_json());
+        let told = json!({ "commands": bars, "events": events, "notes": notes, "begins": begins });
+        writeln!(io::stdout().lock(), "{told}")?;
     }
+    super::say_begins(chart.begins);
     Ok(ending.status())
 }
 

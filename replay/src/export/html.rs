@@ -30,7 +30,7 @@ pub(super) fn write(chart: &Chart, title: &str, out: &mut dyn Write) -> io::Resu
     list(bars, out)?;
     out.write_all(b"],\n\"events\":[")?;
     let events = chart.events.iter().map(|event| {
-        let lane = lane_of(&format!("session:{}", event.session));
+        let lane = lane_of(&event.lane());
         json!([event.step.at.0.saturating_sub(begin), lane, event.step.seq.0])
     });
     list(events, out)?;

@@ -42,7 +42,7 @@ pub(super) fn write(chart: &Chart, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     for event in &chart.events {
-        let tid = threads.of_lane(&format!("session:{}", event.session));
+        let tid = threads.of_lane(&event.lane());
         trace.put(&json!({
             "ph": "i", "s": "t", "name": "event", "cat": "event", "pid": PROCESS, "tid": tid,
             "ts": event.step.at.0, "args": { "seq": event.step.seq.0, "bytes": event.bytes },

@@ -7,6 +7,8 @@ use pi_server_core::frame::Frame;
 use pi_server_core::input::{AgentSaid, Input, InputKind};
 use pi_server_core::output::{Ask, Output};
 
+use crate::attribution::{Attribution, Owner};
+
 /// Knows the commands that have the wanted name: an id, which several clients may have used and one
 /// client more than once, or a number with `#`.
 #[derive(Debug)]
@@ -16,8 +18,13 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub(super) fn of(wanted: &str) -> Life {
-        Life { wanted: wanted.to_owned(), numbers: BTreeSet::new() }
+    /// Knows those that are in flight where the journal begins.
+    pub(super) fn of(wanted: &str, whose: &Attribution) -> Life {
+        let is_wanted = |(number, owner): &(CommandNo, &Owner)| {
+            owner.id.as_deref() == Some(wanted) || format!("#{number}") == wanted
+        };
+        let numbers = whose.owners().filter(is_wanted).map(|(number, _)| number).collect();
+        Life { wanted: wanted.to_owned(), numbers }
     }
 
     /// Takes note of a step, and says whether it is about such a command: it brings one, a

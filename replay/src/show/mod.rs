@@ -4,7 +4,6 @@
 mod frames;
 mod lane;
 mod life;
-mod relation;
 mod script;
 mod state;
 mod timeline;

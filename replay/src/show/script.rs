@@ -5,7 +5,7 @@
 //! says so.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use pi_server_core::input::{Input, InputKind};
@@ -76,5 +76,5 @@ fn line(input: &Input) -> String {
 /// A line that this build has just written must be in its own notation; if it is not, the tool is
 /// wrong and not the journal.
 fn not_in_the_notation(error: &ParseError) -> PlayError {
-    PlayError::Write(io::Error::other(format!("the notation cannot say it: {error}")))
+    PlayError::Internal(format!("the notation cannot say it: {error}"))
 }

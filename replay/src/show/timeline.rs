@@ -3,13 +3,11 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use pi_server_core::{Input, Output};
 use serde_json::json;
 
 use super::Range;
 use super::life::Life;
-use super::relation::Relations;
-use crate::play::{Ending, PlayError, Played, play};
+use crate::play::{Ending, PlayError, Played, Player};
 use crate::source::Source;
 
 /// Which part of the timeline is wanted, and how.
@@ -37,15 +35,21 @@ pub enum About {
 /// Decides step by step.
 enum Filter<'a> {
     Everything,
-    Session(&'a str, Relations),
+    /// The session, and whether anything about it has been seen.
+    Session(&'a str, bool),
     Command(Life),
 }
 
 impl Filter<'_> {
-    fn takes(&mut self, input: &Input, outputs: &[Output]) -> bool {
+    fn takes(&mut self, played: &Played<'_>) -> bool {
+        let Played { input, outputs, whose, .. } = played;
         match self {
             Filter::Everything => true,
-            Filter::Session(session, relations) => relations.is_about(session, input, outputs),
+            Filter::Session(session, seen) => {
+                let is_about = whose.is_about(session, input, outputs);
+                *seen |= is_about;
+                is_about
+            }
             Filter::Command(life) => life.is_about(input, outputs),
         }
     }
@@ -61,15 +65,19 @@ pub fn timeline(
     progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
+    let player = Player::open(source)?;
     let mut filter = match &wanted.about {
         About::Everything => Filter::Everything,
-        About::Session(session) => Filter::Session(session, Relations::default()),
-        About::Command(name) => Filter::Command(Life::of(name)),
+        About::Session(session) => {
+            let is_there = player.state().sessions().any(|view| *view.info.id == **session);
+            Filter::Session(session, is_there)
+        }
+        About::Command(name) => Filter::Command(Life::of(name, player.whose())),
     };
-    let ending = play(source, |played| {
-        let Played { input, outputs, .. } = played;
+    let ending = player.run(|played| {
+        let input = played.input;
         progress(input.seq.0);
-        if filter.takes(input, outputs) && wanted.range.contains(input.seq) {
+        if filter.takes(played) && wanted.range.contains(input.seq) {
             write_step(played, wanted.json, out)?;
         }
         let is_last = wanted.range.ends_at(input.seq);
@@ -77,10 +85,15 @@ pub fn timeline(
     })?;
     match (&filter, &wanted.about) {
         (Filter::Command(life), About::Command(name)) if !life.was_there() => {
-            let last = ending.last;
-            let why =
-                format!("no command {name:?} up to #{last} (name its id, or its number as #7)");
-            Err(PlayError::Unfit(why))
+            let (first, last) = (ending.first, ending.last);
+            let why = format!(
+                "no command {name:?} from #{first} to #{last}, nor in flight before (name its id, or \
+                 its number as #7)"
+            );
+            Err(PlayError::Absent(why))
+        }
+        (Filter::Session(_, false), About::Session(session)) => {
+            Err(PlayError::no_session(session, ending.begins))
         }
         _ => Ok(ending),
     }

@@ -35,7 +35,11 @@ impl Report {
     fn verdict(&self) -> &'static str {
         match self.status() {
             Status::Good => "identical",
-            Status::Usage => "unreadable",
+            Status::Usage
+            | Status::Absent
+            | Status::Unread
+            | Status::Unwritten
+            | Status::Internal => "unreadable",
             Status::Damaged => "damaged",
             Status::Newer => "newer",
             Status::Diverged => "diverged",
