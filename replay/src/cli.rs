@@ -285,11 +285,13 @@ fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
             "segments": reading.segments,
             "bytes": reading.bytes,
             "storedBytes": reading.stored,
+            "begins": reading.begins.map(|begins| begins.to_json()),
             "counts": stats.to_json(),
         })
     });
+    let begins = reading.begins.map_or_else(String::new, |it| format!("begins        {it}\n"));
     let text = format!(
-        "journal       {}\nsegments      {} with {} bytes\nstored in     {} bytes, {} %\n{stats}",
+        "journal       {}\n{begins}segments      {} with {} bytes\nstored in     {} bytes, {} %\n{stats}",
         reading.journal,
         reading.segments,
         reading.bytes,

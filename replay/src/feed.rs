@@ -17,7 +17,7 @@ use pi_server_core::{Digest, Seq};
 
 use crate::ahead::Ahead;
 use crate::source::{Source, SourceError};
-use crate::start::Start;
+use crate::start::{Begins, Start};
 use crate::status::Status;
 
 /// Records in a batch before it is sent at the next commit.
@@ -112,6 +112,8 @@ pub struct Reading {
     pub stored: u64,
     /// The last input that `HEAD` said was on disk when reading began.
     pub head: Seq,
+    /// Where it begins, if that is a snapshot.
+    pub begins: Option<Begins>,
     /// The last input that is not in the journal any more; 0 if all are there.
     pub start: Seq,
 }
@@ -196,7 +198,7 @@ impl Feed {
         };
         // Segments that a drop has left for the next one to finish are no part of it.
         segments.retain(|number| start.cursor.is_none_or(|cursor| *number > cursor.segment));
-        let begin = start.seq;
+        let (begin, begins) = (start.seq, start.begins());
         let secret = key_of(source, head.journal, &segments)?;
         let (sender, batches) = sync_channel(BATCHES_MAX);
         let source = source.clone();
@@ -209,6 +211,7 @@ impl Feed {
                 bytes: reader.bytes,
                 stored: reader.stored,
                 head: head.durable_upto,
+                begins,
                 start: begin,
             })
         });

@@ -308,7 +308,7 @@ impl<'a> Writer<'a> {
         let commit = Commit {
             number: self.cursor.commit + 1,
             epoch: self.cursor.epoch,
-            durable_upto: Seq(0),
+            durable_upto: self.cursor.durable_upto,
             journal: self.cursor.journal,
         };
         self.mark(Mark::Commit(commit), outputs);

@@ -40,7 +40,7 @@ pub struct Stats {
     pub first: Option<Micros>,
     /// Time of the last input.
     pub last: Option<Micros>,
-    /// The last input that was known to be on disk, as the last commit says.
+    /// The last input that was known to be on disk, as the last commit or `HEAD` says.
     pub durable_upto: Seq,
 }
 
@@ -61,7 +61,10 @@ impl Stats {
                 progress(stats.inputs);
             }
         }
-        Ok((stats, feed.finish()?))
+        let reading = feed.finish()?;
+        // A commit says what was on disk before it; `HEAD` knows more where the daemon has stopped.
+        stats.durable_upto = stats.durable_upto.max(reading.head);
+        Ok((stats, reading))
     }
 
     fn add(&mut self, item: &Item<'_>) {

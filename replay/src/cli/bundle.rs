@@ -10,7 +10,7 @@ use super::migrate::HAS_KEY;
 use super::print;
 use super::progress::Progress;
 use crate::bundle::{
-    BundleError, Checked, Expected, KeyError, PublicKey, Signer, bundle, bundle_redacted, check,
+    BundleError, Checked, Expected, KeyError, PublicKey, Refusal, Signer, bundle, bundle_redacted, check,
 };
 use crate::feed::Reading;
 use crate::made::Made;
@@ -119,7 +119,7 @@ pub(super) struct VerifyBundleArgs {
     /// The bundle
     file: PathBuf,
     /// The seal that it must have, as `bundle` printed it
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = seal)]
     seal: Option<String>,
     /// The public key that it must be signed with
     #[arg(long, value_name = "PUBFILE")]
@@ -145,6 +145,12 @@ pub(super) struct RedactArgs {
     /// Print one JSON object
     #[arg(long)]
     json: bool,
+}
+
+/// A seal as `bundle` prints it.
+fn seal(text: &str) -> Result<String, String> {
+    let is_seal = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_seal.then(|| text.to_owned()).ok_or_else(|| "a seal is 64 hexadecimal digits".into())
 }
 
 /// Reads a policy, which must take something out.
@@ -281,10 +287,10 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
 /// Whether a file is a bundle as it was made.
 fn checked(file: &Path, expected: Expected<'_>) -> Result<Checked, PlayError> {
     if !file.is_file() {
-        let what = if file.is_dir() { "a directory" } else { "no file" };
-        let file = file.display();
+        let (is_dir, file) = (file.is_dir(), file.display());
+        let what = if is_dir { "a directory" } else { "no file" };
         let why = format!("{file} is {what}: name a bundle, as `pi-replay bundle` makes it");
-        return Err(PlayError::Absent(why));
+        return Err(if is_dir { PlayError::Unfit(why) } else { PlayError::Absent(why) });
     }
     Ok(check(file, expected)?)
 }
@@ -295,15 +301,20 @@ pub(super) fn run_verify_bundle(args: &VerifyBundleArgs) -> Result<Status, PlayE
     let (seal, signer) = match checked(&args.file, expected)? {
         Checked::Whole { seal, signer } => (seal, signer),
         Checked::Refused(why) => {
-            let [found, actual] = why.seals();
+            let [stated, actual] = why.seals();
+            let is_other = matches!(why, Refusal::Other { .. });
+            let verdict = "edited";
+            let seal = if is_other { actual } else { stated };
             let json = json!({
-                "verdict": "edited", "why": why.to_string(), "seal": found, "actualSeal": actual,
+                "verdict": verdict, "why": why.to_string(), "seal": seal, "actualSeal": actual,
+                "expectedSeal": args.seal,
             });
             let line = |name: &str, seal: Option<&str>| {
                 seal.map_or_else(String::new, |seal| format!("  {name}  {seal}\n"))
             };
-            let seals = line("seal  ", found) + &line("actual", actual);
-            print(args.json.then_some(json), &format!("edited: {why}\n{seals}"))?;
+            let name = if is_other { "expected" } else { "seal    " };
+            let seals = line(name, stated) + &line("actual  ", actual);
+            print(args.json.then_some(json), &format!("{verdict}: {why}\n{seals}"))?;
             return Ok(Status::Damaged);
         }
     };

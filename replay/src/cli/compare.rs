@@ -175,6 +175,7 @@ pub(super) fn run_digests(args: &DigestsArgs) -> Result<Status, PlayError> {
     let mut out = BufWriter::new(io::stdout().lock());
     let ending = digests(&source, args.json, &mut out)?;
     out.flush()?;
+    super::say_begins(ending.begins);
     Ok(ending.status())
 }
 

@@ -22,7 +22,10 @@ pub(super) fn write(chart: &Chart, title: &str, out: &mut dyn Write) -> io::Resu
     let begin = chart.span().map_or(0, |(first, _)| first.0);
     let lanes = chart.lanes();
     let lane_of = |name: &str| lanes.iter().position(|lane| lane == name);
-    let head = json!({ "title": title, "begin": begin, "lanes": lanes });
+    let mut head = json!({ "title": title, "begin": begin, "lanes": lanes });
+    if let Some(begins) = &chart.begins {
+        head["begins"] = begins.to_string().into();
+    }
     let head = safe(&head);
     // The object is written open, so that the long lists need no second copy in memory.
     write!(out, "{},\n\"commands\":[", head.strip_suffix('}').unwrap_or(&head))?;
@@ -64,6 +67,9 @@ fn command(bar: &Bar, begin: u64, lane: Option<usize>) -> Value {
     if let Some(why) = bar.end.why() {
         object.insert("errorCode".into(), why.code.into());
         object.insert("error".into(), why.words.as_str().into());
+    }
+    if bar.before {
+        object.insert("before".into(), true.into());
     }
     if let Some(frame) = &bar.frame {
         object.insert("frame".into(), frame.as_str().into());

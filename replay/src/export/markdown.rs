@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::chart::{Bar, Chart, End};
+use crate::start::Begins;
 
 /// Rows of each table.
 const ROWS_MAX: usize = 20;
@@ -15,6 +16,14 @@ pub(super) fn write(chart: &Chart, title: &str, out: &mut dyn Write) -> io::Resu
         let (seconds, micros) = (span / 1_000_000, span % 1_000_000);
         let (first, last) = (first.millis(), last.millis());
         writeln!(out, "From t{first} to t{last}: {seconds}.{micros:06} s.\n")?;
+    }
+    if let Some(begins) = &chart.begins {
+        let Begins { seq, in_flight, .. } = begins;
+        writeln!(out, "Note: {begins}.")?;
+        writeln!(
+            out,
+            "Times of the {in_flight} commands that were in flight after #{seq} are counted from there.\n"
+        )?;
     }
     summary(chart, out)?;
     problems(chart, out)?;

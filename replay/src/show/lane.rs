@@ -39,7 +39,7 @@ pub fn lane(
     if !json {
         write!(out, "lane {lane}: {} commands", bars.len())?;
         match ending.begins {
-            Some(begins) => writeln!(out, " from #{} on ({begins})", ending.first)?,
+            Some(begins) => writeln!(out, " from #{} on\n{begins}", ending.first)?,
             None => writeln!(out)?,
         }
     }

@@ -12,7 +12,7 @@ use pi_server_core::input::{Input, InputKind};
 use pi_server_core::notation::{ParseError, parse_script};
 use pi_server_core::{Outputs, Seq, State};
 
-use crate::play::{Ending, PlayError, play};
+use crate::play::{Ending, PlayError, Player};
 use crate::source::Source;
 
 /// Writes the inputs up to `to` as a script, with the outputs that stepping it has. `progress` is
@@ -26,9 +26,14 @@ pub fn script(
     progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
+    let player = Player::open(source)?;
+    if let Some(begins) = player.begins() {
+        let why = format!("a script begins with the first input, and {begins}");
+        return Err(PlayError::Absent(why));
+    }
     let mut lines = String::new();
     let mut recorded: Vec<Vec<String>> = Vec::new();
-    let ending = play(source, |played| {
+    let ending = player.run(|played| {
         progress(played.input.seq.0);
         // Writing to a string cannot fail.
         let _ = writeln!(lines, "{}", line(played.input));

@@ -54,6 +54,7 @@ impl Report {
             "exitStatus": self.status().code(),
             "journal": self.reading.journal.to_string(),
             "records": self.counts.records,
+            "begins": self.reading.begins.map(|begins| begins.to_json()),
             "snapshot": (self.reading.start > Seq(0)).then_some(self.reading.start.0),
             "inputs": self.counts.inputs,
             "commits": self.counts.commits,
@@ -131,8 +132,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { reading, counts, checks, elapsed, .. } = self;
         writeln!(f, "{}: {} inputs, {} boots", self.verdict(), counts.inputs, counts.boots)?;
-        if reading.start > Seq(0) {
-            writeln!(f, "  begins    behind #{}, with a snapshot", reading.start)?;
+        if let Some(begins) = reading.begins {
+            writeln!(f, "  begins    {begins}")?;
         }
         if let Some(damage) = self.damage() {
             writeln!(f, "  damage    {damage}")?;

@@ -15,6 +15,7 @@ mod planted;
 mod show;
 mod smaller;
 mod step;
+mod trimmed;
 mod veiled;
 
 use std::path::Path;
