@@ -16,7 +16,7 @@ use pi_server_core::record::{
 use pi_server_core::{Digest, Seq};
 
 use crate::ahead::Ahead;
-use crate::source::{Source, SourceError};
+use crate::source::{KEY_FILE, Source, SourceError};
 use crate::start::{Begins, Start};
 use crate::status::Status;
 
@@ -146,6 +146,15 @@ pub enum Key {
     Missing,
     /// The key file belongs to another journal.
     Foreign,
+    /// The key file has not the length of a key.
+    Malformed,
+    /// The key file is there and cannot be read.
+    Unreadable {
+        /// Why not.
+        why: String,
+        /// By whose fault.
+        status: Status,
+    },
 }
 
 impl Key {
@@ -153,7 +162,7 @@ impl Key {
     pub fn secret(&self) -> Option<&Secret> {
         match self {
             Key::Fits(secret) => Some(secret),
-            Key::Missing | Key::Foreign => None,
+            Key::Missing | Key::Foreign | Key::Malformed | Key::Unreadable { .. } => None,
         }
     }
 
@@ -163,6 +172,21 @@ impl Key {
             Key::Fits(_) => "read",
             Key::Missing => "missing",
             Key::Foreign => "foreign",
+            Key::Malformed => "malformed",
+            Key::Unreadable { .. } => "unreadable",
+        }
+    }
+
+    /// What is wrong with it, and by whose fault. One that is not there was left out or dropped, and
+    /// nothing is wrong with that.
+    pub fn fault(&self) -> Option<(Status, String)> {
+        match self {
+            Key::Fits(_) | Key::Missing => None,
+            Key::Foreign => {
+                Some((Status::Damaged, format!("{KEY_FILE} is the key of another journal")))
+            }
+            Key::Malformed => Some((Status::Damaged, format!("{KEY_FILE} is no key"))),
+            Key::Unreadable { why, status } => Some((*status, why.clone())),
         }
     }
 }
@@ -250,7 +274,15 @@ impl Feed {
 
 /// The secret, held against what the first segment's header says about it.
 fn key_of(source: &Source, journal: JournalId, segments: &[u64]) -> Result<Key, SourceError> {
-    let Some(secret) = source.secret() else { return Ok(Key::Missing) };
+    let bytes = match source.key_file() {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(Key::Missing),
+        Err(error) => {
+            return Ok(Key::Unreadable { why: error.to_string(), status: error.status() });
+        }
+    };
+    let Ok(secret) = <[u8; 32]>::try_from(bytes) else { return Ok(Key::Malformed) };
+    let secret = Secret::new(secret);
     let Some(first) = segments.first() else { return Ok(Key::Missing) };
     let mut check = [0; 16];
     source.read_part(*first, KEY_CHECK_AT, &mut check)?;

@@ -31,6 +31,12 @@ pub trait Target {
     /// # Errors
     /// It cannot be written.
     fn snapshot(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError>;
+
+    /// Takes a pack of bodies.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn pack(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError>;
 }
 
 impl Target for Made {
@@ -48,6 +54,10 @@ impl Target for Made {
 
     fn snapshot(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
         Made::snapshot(self, number, bytes)
+    }
+
+    fn pack(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        Made::pack(self, number, bytes)
     }
 }
 
@@ -120,6 +130,14 @@ impl Made {
     /// # Errors
     /// It cannot be written.
     pub fn segment(&self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
-        self.folder.file(&format!("{SEGMENT_DIR}/{number:08}.seg"), bytes)
+        self.segment_of(number, bytes, bytes.len() as u64)
+    }
+
+    /// Writes a segment of a length, of which `bytes` are all but zeros at its end.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn segment_of(&self, number: u64, bytes: &[u8], length: u64) -> Result<(), PlayError> {
+        self.folder.file_of(&format!("{SEGMENT_DIR}/{number:08}.seg"), bytes, length)
     }
 }

@@ -8,7 +8,7 @@ use pi_server_core::record::{
 };
 use std::sync::Arc;
 
-use pi_server_core::record::Snapshot;
+use pi_server_core::record::{Snapshot, pack_head};
 use pi_server_core::{BodyRef, Digest, Input, Micros, Outputs, Seq, State};
 
 use crate::feed::Feed;
@@ -168,6 +168,7 @@ pub fn write(
             .map_err(|fault| PlayError::Damaged(format!("the snapshot: {fault}")))?;
         let snapshot = Snapshot { cursor: begin, ..snapshot };
         made.snapshot(begin.segment, &snapshot.encode())?;
+        made.pack(begin.segment, &pack_head(journal, begin.segment, &[], &[]))?;
     }
     let mut writer = Writer::new(made, begin, key.map(Secret::new));
     for (index, (kept, bytes)) in inputs.iter().zip(&encoded).enumerate() {

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use pi_server_core::Input;
-use pi_server_core::record::{Framer, SEGMENT_HEADER_BYTES};
+use pi_server_core::record::{Framer, SEGMENT_HEADER_BYTES, pack_head};
 use pi_server_redact::{Left, MARK};
 use serde_json::{Value, json};
 
@@ -103,6 +103,8 @@ pub fn redact(
     }
     if covered > 0 {
         made.snapshot(covered, &source.read_snapshot(covered)?)?;
+        // No daemon goes on without a pack where segments were dropped; nothing is in this one.
+        made.pack(covered, &pack_head(journal, covered, &[], &[]))?;
     }
     made.head(&head)?;
     if let (true, Some(key)) = (with_key, source.key_bytes()) {

@@ -169,13 +169,21 @@ impl NewFolder {
     /// # Errors
     /// It cannot be written.
     pub fn file(&self, name: &str, bytes: &[u8]) -> Result<(), PlayError> {
+        self.file_of(name, bytes, bytes.len() as u64)
+    }
+
+    /// Writes a file of a length, of which `bytes` are all but zeros at its end.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn file_of(&self, name: &str, bytes: &[u8], length: u64) -> Result<(), PlayError> {
         let write = || -> io::Result<()> {
             let mut options = OpenOptions::new();
             let options = options.write(true).create_new(true).mode(0o600);
             let mut file = options.open(self.inside(name))?;
             let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
             file.write_all(&bytes[..used])?;
-            file.set_len(bytes.len() as u64)?;
+            file.set_len(length)?;
             file.sync_all()
         };
         write().map_err(|source| self.failed(name, source))

@@ -264,8 +264,8 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
     let mut bytes = Vec::new();
     let segments = source.segments()?;
     for number in &segments {
-        source.read_segment(*number, &mut bytes)?;
-        made.segment(*number, &bytes)?;
+        let length = source.read_segment_exact(*number, &mut bytes)?;
+        made.segment_of(*number, &bytes, length)?;
     }
     for number in source.snapshots()? {
         made.snapshot(number, &source.read_snapshot(number)?)?;

@@ -1,6 +1,7 @@
 //! The incident investigator on journals of the real daemon. One binary, a module a subject.
 
 mod bundles;
+mod checked;
 mod compare;
 mod dropped;
 mod export;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use pi_server_core::record::Snapshot;
+use pi_server_core::record::{Snapshot, pack_head};
 use pi_server_tests::{Daemon, Setup};
 use serde_json::{Value, json};
 
@@ -40,7 +40,7 @@ fn snapshots(dir: &Path) -> Vec<u64> {
     numbers
 }
 
-/// Drops the segments up to a snapshot, as a daemon does.
+/// Drops the segments up to a snapshot, as a daemon does, and with them all bodies.
 fn trim(from: &Path, to: &Path, number: u64) {
     for folder in ["", "journal", "snapshots"] {
         std::fs::create_dir_all(to.join(folder)).expect("made");
@@ -101,7 +101,12 @@ fn pair() -> Pair {
     let bytes = std::fs::read(file).expect("a snapshot");
     let behind = Snapshot::parse(&bytes).expect("a snapshot").cursor.seq.0;
     let folder = tempfile::tempdir().expect("a directory");
-    trim(daemon.dir(), &folder.path().join("trimmed"), number);
+    let trimmed = folder.path().join("trimmed");
+    trim(daemon.dir(), &trimmed, number);
+    let journal = Snapshot::parse(&bytes).expect("a snapshot").cursor.journal;
+    std::fs::create_dir(trimmed.join("bodies")).expect("made");
+    let pack = trimmed.join(format!("bodies/{number:08}.pack"));
+    std::fs::write(pack, pack_head(journal, number, &[], &[])).expect("written");
     let opened = lines(daemon.dir(), &["show"]).into_iter().find(|step| {
         step["input"].as_str().is_some_and(|input| input.contains("\"editor\""))
     });
