@@ -269,7 +269,7 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
     say_begins(begins);
     let beyond = [from.filter(|from| *from > last), to.filter(|to| *to < first)];
     if let Some(asked) = beyond.into_iter().flatten().next() {
-        return Err(PlayError::NoInput { asked, first, last });
+        return Err(ending.not_found(PlayError::NoInput { asked, first, last }));
     }
     Ok(ending.status())
 }

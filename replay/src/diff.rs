@@ -32,6 +32,8 @@ pub struct Comparison {
     pub ends: [Seq; 2],
     /// The first of the two that is damaged, and how.
     pub damage: Option<String>,
+    /// What that comes to: damaged, or of a newer format.
+    pub damage_status: Status,
 }
 
 /// The first difference.
@@ -66,6 +68,7 @@ pub fn diff(left: &Source, right: &Source) -> Result<Comparison, SourceError> {
         begins,
         ends: [Seq(0); 2],
         damage: None,
+        damage_status: Status::Good,
     };
     loop {
         let [left, right] = &mut sides;
@@ -82,8 +85,9 @@ pub fn diff(left: &Source, right: &Source) -> Result<Comparison, SourceError> {
     for (side, (end, name)) in sides.into_iter().zip(comparison.ends.iter_mut().zip(["A", "B"])) {
         let (last, reading) = side.finish()?;
         *end = last;
-        if let Err(damage) = reading.verdict {
-            comparison.damage.get_or_insert(format!("{name}: {damage}"));
+        if let (Err(damage), None) = (&reading.verdict, &comparison.damage) {
+            comparison.damage = Some(format!("{name}: {damage}"));
+            comparison.damage_status = reading.status();
         }
     }
     Ok(comparison)
@@ -220,11 +224,18 @@ fn step_of(item: &Item<'_>) -> Step {
 }
 
 impl Comparison {
+    /// True if one begins behind the end of the other.
+    fn is_apart(&self) -> bool {
+        self.from.is_some_and(|from| self.ends.iter().any(|end| *end < from))
+    }
+
     /// What it comes to. One that is the beginning of the other does not differ.
     pub fn status(&self) -> Status {
         match (&self.damage, &self.difference) {
-            (Some(_), _) => Status::Damaged,
+            (Some(_), _) => self.damage_status,
             (None, Some(_)) => Status::Diverged,
+            // They have no input in common.
+            (None, None) if self.is_apart() => Status::Absent,
             (None, None) => Status::Good,
         }
     }
@@ -263,6 +274,9 @@ impl fmt::Display for Comparison {
         match &self.difference {
             Some(Differing { seq, field, left, right }) => {
                 writeln!(f, "differ at #{seq}: {field}\n  A  {left}\n  B  {right}")?;
+            }
+            None if self.is_apart() => {
+                writeln!(f, "nothing in common: A ends with #{left}, B with #{right}")?;
             }
             None if left == right => writeln!(f, "equal: {} inputs", self.equal)?,
             None => {

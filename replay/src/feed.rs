@@ -16,6 +16,7 @@ use pi_server_core::record::{
 use pi_server_core::{Digest, Seq};
 
 use crate::ahead::Ahead;
+use crate::play::PlayError;
 use crate::source::{KEY_FILE, Source, SourceError};
 use crate::start::{Begins, Start};
 use crate::status::Status;
@@ -119,6 +120,15 @@ pub struct Reading {
 }
 
 impl Reading {
+    /// The verdict as an error, if the journal is damaged or newer.
+    pub fn error(&self) -> Option<PlayError> {
+        let damage = self.verdict.as_ref().err()?.to_string();
+        Some(match self.status() {
+            Status::Newer => PlayError::Newer(damage),
+            _ => PlayError::Damaged(damage),
+        })
+    }
+
     /// What the verdict comes to. A journal of a newer format is not damaged: this build is old.
     pub fn status(&self) -> Status {
         match &self.verdict {

@@ -88,6 +88,8 @@ pub enum PlayError {
     },
     /// The journal is damaged, where only a whole one will do.
     Damaged(String),
+    /// The journal has a newer format than this build reads.
+    Newer(String),
     /// There is nothing of that name in the journal.
     Absent(String),
     /// What was asked for makes no sense for this journal.
@@ -108,6 +110,7 @@ impl PlayError {
         match self {
             PlayError::Source(error) => error.status(),
             PlayError::Unreadable { .. } | PlayError::Damaged(_) => Status::Damaged,
+            PlayError::Newer(_) => Status::Newer,
             // Whoever reads has seen enough, as `head` has.
             PlayError::Write(error) if error.kind() == io::ErrorKind::BrokenPipe => Status::Good,
             PlayError::Write(_) | PlayError::Create { .. } => Status::Unwritten,
@@ -157,7 +160,7 @@ impl fmt::Display for PlayError {
             PlayError::Create { path, source } => {
                 write!(f, "cannot make {}: {source}", path.display())
             }
-            PlayError::Damaged(why) | PlayError::Absent(why) | PlayError::Unfit(why) => f.write_str(why),
+            PlayError::Damaged(why) | PlayError::Newer(why) | PlayError::Absent(why) | PlayError::Unfit(why) => f.write_str(why),
         }
     }
 }
@@ -176,6 +179,7 @@ impl std::error::Error for PlayError {
             | PlayError::NoInput { .. }
             | PlayError::NoConnection { .. }
             | PlayError::Damaged(_)
+            | PlayError::Newer(_)
             | PlayError::Absent(_)
             | PlayError::Unfit(_) => None,
         }
@@ -210,6 +214,12 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// What is told of something that was looked for and not found: that the journal is damaged or
+    /// newer, if it is, and with it the reason, and else `absent`.
+    pub(crate) fn not_found(&self, absent: PlayError) -> PlayError {
+        self.reading.as_ref().and_then(Reading::error).unwrap_or(absent)
+    }
+
     /// The exit status, with a line on standard error if the journal is damaged.
     pub fn status(&self) -> Status {
         let Some(reading) = &self.reading else { return Status::Good };

@@ -125,10 +125,7 @@ pub fn load(source: &Source, to: Seq) -> Result<Vec<Kept>, PlayError> {
             all.push(Kept { at, kind, body, erased, redacted, digest });
         }
     }
-    match feed.finish()?.verdict {
-        Ok(_) => Ok(all),
-        Err(damage) => Err(PlayError::Damaged(damage.to_string())),
-    }
+    feed.finish()?.error().map_or(Ok(all), Err)
 }
 
 /// Segments of a made journal have at most this length.

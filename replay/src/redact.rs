@@ -23,7 +23,6 @@ use crate::made::Target;
 use crate::attribution::Attribution;
 use crate::play::{PlayError, Walker};
 use crate::source::Source;
-use crate::status::Status;
 
 pub use pi_server_redact::Policy;
 
@@ -91,9 +90,8 @@ pub fn redact(
         }
     }
     let reading = feed.finish()?;
-    if reading.status() != Status::Good {
-        let words = reading.verdict.err().map(|damage| damage.to_string());
-        return Err(PlayError::Damaged(words.unwrap_or_default()));
+    if let Some(error) = reading.error() {
+        return Err(error);
     }
     let last = images.keys().next_back().copied().unwrap_or(covered);
     flush(made, &mut images)?;

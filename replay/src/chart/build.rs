@@ -95,7 +95,7 @@ pub fn chart(
     if let Some(session) = &wanted.session
         && !chart.has_session(session)
     {
-        return Err(PlayError::no_session(session, ending.begins));
+        return Err(ending.not_found(PlayError::no_session(session, ending.begins)));
     }
     chart.bars.retain(|bar| {
         // A command that was at work when the part begins belongs to it.

@@ -67,7 +67,7 @@ pub fn frames(
         let is_last = range.ends_at(played.input.seq);
         Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    if opened { Ok(ending) } else { Err(none(ending.last)) }
+    if opened { Ok(ending) } else { Err(ending.not_found(none(ending.last))) }
 }
 
 /// Who gets which frames, as a state has it.

@@ -33,7 +33,8 @@ pub fn lane(
         .strip_prefix("session:")
         .is_some_and(|session| chart.sessions_before.iter().any(|known| **known == *session));
     if bars.is_empty() && lane != "server" && !is_before {
-        return Err(PlayError::Absent(no_such_lane(lane, &chart.lanes())));
+        let absent = PlayError::Absent(no_such_lane(lane, &chart.lanes()));
+        return Err(ending.not_found(absent));
     }
     bars.sort_by_key(|(sequence, _)| *sequence);
     if !json {

@@ -29,7 +29,8 @@ pub fn state_at(
         look_at(source, at, progress, |state| found = Some(Picture::take(at, state, session)))?;
     let Some(picture) = found else {
         let first = Seq(Start::of(source)?.seq.0 + 1);
-        return Err(PlayError::NoInput { asked: at, first, last: ending.last });
+        let absent = PlayError::NoInput { asked: at, first, last: ending.last };
+        return Err(ending.not_found(absent));
     };
     if json {
         writeln!(out, "{}", picture.to_json())?;

@@ -90,10 +90,10 @@ pub fn timeline(
                 "no command {name:?} from #{first} to #{last}, nor in flight before (name its id, or \
                  its number as #7)"
             );
-            Err(PlayError::Absent(why))
+            Err(ending.not_found(PlayError::Absent(why)))
         }
         (Filter::Session(_, false), About::Session(session)) => {
-            Err(PlayError::no_session(session, ending.begins))
+            Err(ending.not_found(PlayError::no_session(session, ending.begins)))
         }
         _ => Ok(ending),
     }

@@ -7,7 +7,9 @@
 
 use std::collections::BTreeMap;
 
-use pi_server_core::record::{Commit, Cursor, Mark, Secret, Snapshot, SnapshotFault, pack_entries};
+use pi_server_core::record::{
+    Commit, Cursor, HEAD_SLOT_BYTES, Mark, Secret, Snapshot, SnapshotFault, pack_entries, read_head,
+};
 use pi_server_core::{BodyRef, Digest, Seq, State};
 use serde_json::{Value, json};
 
@@ -284,6 +286,12 @@ pub(super) fn packs(
 
 /// Names what is in a data directory besides.
 pub(super) fn others(source: &Source, files: &mut Files) -> Result<(), SourceError> {
+    for (number, slot) in source.head_bytes()?.chunks(HEAD_SLOT_BYTES).enumerate() {
+        if slot.iter().any(|byte| *byte != 0) && read_head(slot).is_none() {
+            let what = format!("{HEAD_FILE}, slot {}", number + 1);
+            files.skip(what, "it is unreadable, as after a torn write; the other one counts");
+        }
+    }
     if source.is_bundle() {
         return Ok(());
     }
