@@ -169,6 +169,9 @@ pub fn compare(
     dir: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Agreement, BuildError> {
+    // A journal that cannot be read is what the builds tell of.
+    let head = Source::open(dir).and_then(|source| source.head());
+    let durable = head.map_or(Seq(u64::MAX), |head| head.durable_upto);
     let mut left = Steps::start(builds[0], dir)?;
     let mut right = Steps::start(builds[1], dir)?;
     let (mut steps, mut last) = (0, Seq(0));
@@ -197,13 +200,13 @@ pub fn compare(
             }
         }
         let (Some(a), Some(b)) = (&digests[0], &digests[1]) else {
-            // A build ends well only when it has read all: a daemon has written more since then,
-            // for the other one, or both are done.
-            let panicked = digests.iter().flatten().next().filter(|_| left.ended && right.ended);
-            if panicked.is_none() {
+            let (both_ended, is_one) = (left.ended && right.ended, digests != [None, None]);
+            // What was not on disk when both began, only one of them may have seen.
+            if !is_one || (!both_ended && seq > durable) {
                 return Ok(Agreement { steps, difference: None });
             }
-            let digests = digests.map(|end| end.unwrap_or_else(|| "ended well".into()));
+            let missing = if both_ended { "ended well" } else { "has no such step" };
+            let digests = digests.map(|end| end.unwrap_or_else(|| missing.into()));
             return Ok(differ(builds, dir, seq, digests, steps));
         };
         return Ok(differ(builds, dir, seq, [a.clone(), b.clone()], steps));

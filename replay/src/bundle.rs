@@ -213,9 +213,9 @@ impl Table {
         self.read_stored(entry, bytes)?;
         let shorter = bytes.len().next_multiple_of(PAGE) + PAGE;
         let shorter = shorter.max(usize::try_from(SEGMENT_BYTES_MIN).unwrap_or(usize::MAX));
+        bytes.resize(shorter, 0);
         // What has no good header is not touched, and found to have the wrong length.
         let header = SegmentHeader::parse_start(bytes, entry.length).ok();
-        bytes.resize(shorter, 0);
         if let (Some(header), Ok(capacity)) = (header, u32::try_from(shorter)) {
             let header = SegmentHeader { capacity, ..header }.encode();
             bytes[..SEGMENT_HEADER_BYTES].copy_from_slice(&header);
