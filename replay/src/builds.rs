@@ -303,9 +303,8 @@ pub fn bisect(
     while bad - good > 1 {
         // The last one first: without it, nothing is to be searched for.
         let middle = if bad == builds.len() { bad - 1 } else { usize::midpoint(good, bad) };
-        let mut between: Vec<usize> = (good + 1..bad)
-            .filter(|index| !skipped.iter().any(|(at, _)| at == index))
-            .collect();
+        let mut between: Vec<usize> =
+            (good + 1..bad).filter(|index| !skipped.iter().any(|(at, _)| at == index)).collect();
         between.sort_by_key(|index| index.abs_diff(middle));
         let Some(index) = between.first().copied() else { break };
         match asked(index, skipped)? {

@@ -224,11 +224,7 @@ impl Table {
     }
 
     /// Reads what is stored of a segment: all but zeros at its end. Returns its length.
-    pub(crate) fn read_segment_stored(
-        &self,
-        number: u64,
-        bytes: &mut Vec<u8>,
-    ) -> io::Result<u64> {
+    pub(crate) fn read_segment_stored(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
         let entry = self.entry(SEGMENT, number)?;
         self.read_stored(entry, bytes)?;
         Ok(entry.length)

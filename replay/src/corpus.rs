@@ -11,13 +11,13 @@ use pi_server_core::wire::decode;
 use pi_server_core::{ConnId, Digest, Limits, Micros, Seq, Text};
 
 use crate::made::Made;
-use crate::whole::NewFolder;
 use crate::play::PlayError;
 use crate::records::{Ground, Kept, load, write};
 use crate::show::script;
 use crate::shrink::step_all;
 use crate::source::Source;
 use crate::start::{Begins, Start};
+use crate::whole::NewFolder;
 
 /// The folder of seeds for the fuzz target of that name.
 pub const FRAMES: &str = "frame_decoder";

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::play::PlayError;
-use crate::whole::NewFolder;
 use crate::source::{HEAD_FILE, KEY_FILE, PACK_DIR, SEGMENT_DIR, SNAPSHOT_DIR};
+use crate::whole::NewFolder;
 
 /// What the files of a journal can be written into: a data directory, or a bundle.
 pub trait Target {

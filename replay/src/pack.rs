@@ -1,7 +1,7 @@
 //! The bodies that were kept of dropped segments.
 
-use pi_server_core::record::{PackEntry, pack_entries, packed_body};
 use pi_server_core::BodyRef;
+use pi_server_core::record::{PackEntry, pack_entries, packed_body};
 
 use crate::source::{Source, SourceError};
 

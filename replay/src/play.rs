@@ -160,7 +160,10 @@ impl fmt::Display for PlayError {
             PlayError::Create { path, source } => {
                 write!(f, "cannot make {}: {source}", path.display())
             }
-            PlayError::Damaged(why) | PlayError::Newer(why) | PlayError::Absent(why) | PlayError::Unfit(why) => f.write_str(why),
+            PlayError::Damaged(why)
+            | PlayError::Newer(why)
+            | PlayError::Absent(why)
+            | PlayError::Unfit(why) => f.write_str(why),
         }
     }
 }

@@ -7,12 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pi_server_core::{State, Text};
 use pi_server_core::frame::Frame;
 use pi_server_core::input::{
     AgentEvent, AgentInfo, AgentSaid, Answer, Details, Envelope, InputKind, Malformed,
 };
 use pi_server_core::output::{Ask, Output};
+use pi_server_core::{State, Text};
 use pi_server_redact::MARK;
 use serde_json::Value;
 

@@ -86,11 +86,7 @@ impl Ground {
     }
 
     /// Steps inputs and shows each its place, its input and its outputs, until `each` returns true.
-    pub fn step_all(
-        &self,
-        inputs: &[Kept],
-        mut each: impl FnMut(usize, &Input, &Outputs) -> bool,
-    ) {
+    pub fn step_all(&self, inputs: &[Kept], mut each: impl FnMut(usize, &Input, &Outputs) -> bool) {
         let (mut state, mut outputs) = (self.state.clone(), Outputs::new());
         for (at, kept) in inputs.iter().enumerate() {
             let input = kept.input(self.number(at));

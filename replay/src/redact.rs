@@ -18,9 +18,9 @@ use pi_server_core::record::{Framer, SEGMENT_HEADER_BYTES, pack_head};
 use pi_server_redact::{Left, MARK};
 use serde_json::{Value, json};
 
+use crate::attribution::Attribution;
 use crate::feed::{Feed, Item};
 use crate::made::Target;
-use crate::attribution::Attribution;
 use crate::play::{PlayError, Walker};
 use crate::source::Source;
 
@@ -126,13 +126,7 @@ fn blank(source: &Source, number: u64) -> Result<Vec<u8>, PlayError> {
     Ok(bytes)
 }
 
-fn copy(
-    item: &Item<'_>,
-    left: Left,
-    framer: &Framer,
-    image: &mut [u8],
-    redacted: &mut Redacted,
-) {
+fn copy(item: &Item<'_>, left: Left, framer: &Framer, image: &mut [u8], redacted: &mut Redacted) {
     let mut header = item.header;
     let mut body = item.raw_body().to_vec();
     if !body.is_empty() {

@@ -458,11 +458,7 @@ impl Source {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn read_segment_exact(
-        &self,
-        number: u64,
-        bytes: &mut Vec<u8>,
-    ) -> Result<u64, SourceError> {
+    pub fn read_segment_exact(&self, number: u64, bytes: &mut Vec<u8>) -> Result<u64, SourceError> {
         match &self.bundle {
             Some(bundle) => bundle
                 .read_segment_stored(number, bytes)

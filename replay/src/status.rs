@@ -95,7 +95,8 @@ mod tests {
 
     #[test]
     fn the_table_of_the_help_has_every_status_once_and_in_order() {
-        let rows = TABLE.lines().skip(1).filter_map(|row| row.split_whitespace().next()?.parse().ok());
+        let rows =
+            TABLE.lines().skip(1).filter_map(|row| row.split_whitespace().next()?.parse().ok());
         assert_eq!(rows.collect::<Vec<u8>>(), Status::ALL.map(Status::code));
         for status in Status::ALL {
             assert_eq!(Status::of_code(status.code().into()), Some(status));

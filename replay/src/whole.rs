@@ -57,9 +57,9 @@ impl NewFile {
     /// The file exists, or cannot be made.
     pub fn new(path: &Path, mode: u32) -> Result<NewFile, PlayError> {
         let failed = |source| PlayError::Create { path: path.to_owned(), source };
-        let is_stream = path.metadata().is_ok_and(|there| {
-            there.file_type().is_char_device() || there.file_type().is_fifo()
-        });
+        let is_stream = path
+            .metadata()
+            .is_ok_and(|there| there.file_type().is_char_device() || there.file_type().is_fifo());
         if is_stream {
             let file = OpenOptions::new().write(true).open(path).map_err(failed)?;
             return Ok(NewFile { path: path.to_owned(), unfinished: None, file });

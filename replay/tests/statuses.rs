@@ -169,7 +169,11 @@ fn too_many_open_files_are_no_damage() {
             assert_eq!(output.status.signal(), None, "{row} with {files}: {}", said(&output));
             let is_told = matches!(status, Some(6 | 7)) && said(&output).contains("open files");
             // A build that another build has asked says so itself.
-            assert!(is_told || status == expected, "{row} with {files}: {status:?} {}", said(&output));
+            assert!(
+                is_told || status == expected,
+                "{row} with {files}: {status:?} {}",
+                said(&output)
+            );
             place.clear();
         }
     }

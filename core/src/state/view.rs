@@ -264,7 +264,8 @@ impl State {
     /// The command that an id of a namespace leads to, while it is in flight or its outcome is
     /// stored.
     pub fn command_named(&self, client: &str, id: &str) -> Option<CommandNo> {
-        let Found::Command(number) = self.identity.by_hash(self.identity.id_hash(client, id)) else {
+        let Found::Command(number) = self.identity.by_hash(self.identity.id_hash(client, id))
+        else {
             return None;
         };
         let in_flight = self.commands.get(&number).map(|command| &command.envelope);

@@ -214,7 +214,6 @@ impl Chart {
         let mut known = std::collections::BTreeSet::from(["server".to_owned()]);
         let of_events = self.events.iter().map(Event::lane);
         for lane in self.bars.iter().map(Bar::lane).chain(of_events) {
-
             if known.insert(lane.clone()) {
                 lanes.push(lane);
             }

@@ -10,7 +10,8 @@ use super::migrate::HAS_KEY;
 use super::print;
 use super::progress::Progress;
 use crate::bundle::{
-    BundleError, Checked, Expected, KeyError, PublicKey, Refusal, Signer, bundle, bundle_redacted, check,
+    BundleError, Checked, Expected, KeyError, PublicKey, Refusal, Signer, bundle, bundle_redacted,
+    check,
 };
 use crate::feed::Reading;
 use crate::made::Made;

@@ -187,9 +187,10 @@ pub(super) fn run_bisect(args: &BisectArgs) -> Result<Status, PlayError> {
     let in_doubt: Vec<String> = found.in_doubt().map(name).collect();
     let json = args.json.then(|| {
         let first = found.first.as_ref();
-        let skipped = found.skipped.iter().map(|(index, error)| {
-            json!({ "build": name(*index), "why": error.to_string() })
-        });
+        let skipped = found
+            .skipped
+            .iter()
+            .map(|(index, error)| json!({ "build": name(*index), "why": error.to_string() }));
         json!({
             "builds": args.builds.len(),
             "firstOther": first.map(|first| name(first.index)),

@@ -121,8 +121,7 @@ pub(super) fn run_shrink(args: &ShrinkArgs) -> Result<Status, PlayError> {
 
 pub(super) fn run_corpus(args: &CorpusArgs) -> Result<Status, PlayError> {
     let read = |path: &PathBuf| {
-        std::fs::read(path)
-            .map_err(|source| PlayError::Read { path: path.clone(), source })
+        std::fs::read(path).map_err(|source| PlayError::Read { path: path.clone(), source })
     };
     let out = args.out.display();
     let inputs = match (&args.dir, &args.script, &args.frame) {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::progress::Progress;
 use crate::play::PlayError;
 use crate::source::Source;
 use crate::status::Status;
@@ -30,6 +31,7 @@ pub(super) fn run(args: &StepArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
     let prompt = io::stdin().is_terminal() && !args.json;
     let (mut input, mut out) = (io::stdin().lock(), io::stdout().lock());
-    walk(&source, args.json, prompt, &mut input, &mut out)?;
+    let mut progress = Progress::beside_results();
+    walk(&source, args.json, prompt, &mut |it| progress.show(it), &mut input, &mut out)?;
     Ok(Status::Good)
 }

@@ -12,8 +12,8 @@ use pi_server_core::frame::Frame;
 use pi_server_core::input::InputKind;
 use pi_server_core::output::{Audience, Output};
 use pi_server_core::record::{Place, RECORD_HEADER_BYTES};
-use pi_server_core::wire::{Bodies, render};
 use pi_server_core::state::ConnView;
+use pi_server_core::wire::{Bodies, render};
 use pi_server_core::{BodyRef, ConnId, Seq, State, Text};
 
 use super::Range;

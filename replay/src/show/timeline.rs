@@ -50,7 +50,7 @@ impl Filter<'_> {
                 *seen |= is_about;
                 is_about
             }
-            Filter::Command(life) => life.is_about(input, outputs),
+            Filter::Command(life) => life.is_about(whose, input, outputs),
         }
     }
 }
@@ -72,7 +72,11 @@ pub fn timeline(
             let is_there = player.state().sessions().any(|view| *view.info.id == **session);
             Filter::Session(session, is_there)
         }
-        About::Command(name) => Filter::Command(Life::of(name, player.whose())),
+        About::Command(name) => {
+            let mut life = Life::of(name);
+            life.begin(player.whose());
+            Filter::Command(life)
+        }
     };
     let ending = player.run(|played| {
         let input = played.input;

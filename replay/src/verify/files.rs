@@ -14,7 +14,9 @@ use pi_server_core::{BodyRef, Digest, Seq, State};
 use serde_json::{Value, json};
 
 use crate::feed::Item;
-use crate::source::{HEAD_FILE, KEY_FILE, PACK_DIR, SEGMENT_DIR, SNAPSHOT_DIR, Source, SourceError};
+use crate::source::{
+    HEAD_FILE, KEY_FILE, PACK_DIR, SEGMENT_DIR, SNAPSHOT_DIR, Source, SourceError,
+};
 use crate::start::Start;
 use crate::status::Status;
 
@@ -257,8 +259,7 @@ pub(super) fn packs(
                 let at = needed.binary_search_by_key(&body.seq, |needed| needed.seq).ok()?;
                 needed.get(at)
             });
-            let is_other =
-                needed.is_some_and(|it| (it.len, it.digest) != (body.len, body.digest));
+            let is_other = needed.is_some_and(|it| (it.len, it.digest) != (body.len, body.digest));
             let bytes = entry.bytes(&bytes).unwrap_or_default();
             if is_other || secret.is_some_and(|secret| secret.body(bytes) != body.digest) {
                 let seq = body.seq;

@@ -51,7 +51,10 @@ impl Report {
                 "they were erased, redacted or cut, or there is no key",
             );
         }
-        all.skip("the wording of the frames that clients were sent", "no digest of it was recorded");
+        all.skip(
+            "the wording of the frames that clients were sent",
+            "no digest of it was recorded",
+        );
         all.unchecked
     }
 
@@ -175,7 +178,9 @@ impl fmt::Display for Report {
         if let Some(damage) = self.damage() {
             writeln!(f, "  damage    {}", Shown(&damage))?;
         }
-        for (_, why) in self.files.faults.iter().filter(|(_, why)| Some(why) != self.damage().as_ref()) {
+        for (_, why) in
+            self.files.faults.iter().filter(|(_, why)| Some(why) != self.damage().as_ref())
+        {
             writeln!(f, "  also      {}", Shown(why))?;
         }
         if let Some(divergence) = &self.divergence {

@@ -107,9 +107,9 @@ fn pair() -> Pair {
     std::fs::create_dir(trimmed.join("bodies")).expect("made");
     let pack = trimmed.join(format!("bodies/{number:08}.pack"));
     std::fs::write(pack, pack_head(journal, number, &[], &[])).expect("written");
-    let opened = lines(daemon.dir(), &["show"]).into_iter().find(|step| {
-        step["input"].as_str().is_some_and(|input| input.contains("\"editor\""))
-    });
+    let opened = lines(daemon.dir(), &["show"])
+        .into_iter()
+        .find(|step| step["input"].as_str().is_some_and(|input| input.contains("\"editor\"")));
     let conn = opened.expect("it was opened")["seq"].as_u64().expect("a number");
     Pair { daemon, folder, behind, conn }
 }
@@ -164,8 +164,14 @@ fn every_look_at_a_trimmed_journal_is_that_at_the_whole_one() {
         assert_eq!(found[0]["type"], "begin", "{more:?}");
         let (before, rest): (Vec<Value>, Vec<Value>) =
             found.into_iter().skip(1).partition(|line| line["phase"] == "inFlight");
-        assert!(rest == expected, "{more:?}: {:#?}", rest.iter().zip(&expected).find(|(a, b)| a != b));
-        assert!(!before.is_empty() && before.iter().all(|it| it["command"].as_u64() <= Some(behind)));
+        assert!(
+            rest == expected,
+            "{more:?}: {:#?}",
+            rest.iter().zip(&expected).find(|(a, b)| a != b)
+        );
+        assert!(
+            !before.is_empty() && before.iter().all(|it| it["command"].as_u64() <= Some(behind))
+        );
         let events = rest.iter().filter(|line| line["type"] == "event");
         assert!(events.clone().count() > 10 && events.clone().all(|it| it["session"] != ""));
     }
@@ -202,7 +208,10 @@ fn what_a_trimmed_journal_does_not_know_is_an_error_and_where_it_begins_is_said(
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
         assert!(output.stdout.is_empty(), "{args:?}: nothing is shown before it is known");
-        assert!(said.contains(&format!("#{behind}")) || said.contains(&format!("#{}", behind + 1)), "{args:?}: {said}");
+        assert!(
+            said.contains(&format!("#{behind}")) || said.contains(&format!("#{}", behind + 1)),
+            "{args:?}: {said}"
+        );
     }
     let said = |args: &[&str]| {
         let output = replay(args);
@@ -242,7 +251,8 @@ fn comparisons_and_other_limits_begin_with_the_snapshot() {
         assert_eq!(found["differences"], json!([]), "{found:#}");
         assert!(found["alike"].as_u64() > Some(10), "{found:#}");
     }
-    let changed = ["what-if", dir, "--set", "limits.session_burst=1", "--set", "limits.rate=on", "--json"];
+    let changed =
+        ["what-if", dir, "--set", "limits.session_burst=1", "--set", "limits.rate=on", "--json"];
     let found = replay_json(10, &changed);
     let refused = found["differences"].as_array().expect("a list");
     assert!(refused.iter().any(|it| it["b"] == "refused"), "{found:#}");
@@ -262,10 +272,16 @@ fn a_trimmed_journal_shrinks_to_one_that_begins_with_the_same_snapshot() {
     assert_eq!(found["begins"]["behind"], pair.behind, "{found}");
     assert!(found["after"].as_u64() < Some(5), "{found}");
     let report = replay_json(0, &["verify", arg(&small), "--json"]);
-    assert_eq!((&report["verdict"], &report["snapshot"]), (&"identical".into(), &pair.behind.into()));
+    assert_eq!(
+        (&report["verdict"], &report["snapshot"]),
+        (&"identical".into(), &pair.behind.into())
+    );
     assert!(replay_ends(0, &["show", arg(&small)]).contains("\"long\" prompt ok"));
     let found = replay_json(0, &["corpus", arg(&trimmed), "-o", arg(&seeds), "--json"]);
-    assert_eq!((&found["script"], &found["begins"]["behind"]), (&false.into(), &pair.behind.into()));
+    assert_eq!(
+        (&found["script"], &found["begins"]["behind"]),
+        (&false.into(), &pair.behind.into())
+    );
     let frames = std::fs::read_dir(seeds.join("frame_decoder")).expect("seeds").count();
     assert!(frames > 10 && found["frames"] == frames && !seeds.join("script.txt").exists());
 }
