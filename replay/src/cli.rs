@@ -16,12 +16,15 @@ use clap::{Args, Parser, Subcommand};
 use pi_server_core::{ConnId, Seq};
 use serde_json::{Value, json};
 
+use crate::place::{Place, inputs_at, place};
 use crate::play::{Ending, PlayError};
 use crate::show::{self, About, Range, Timeline, frames, script, state_at, timeline};
+use crate::shown::Escaping;
 use crate::source::Source;
 use crate::start::Begins;
 use crate::stats::Stats;
 use crate::status::{Status, TABLE};
+use crate::times::Iso;
 use crate::verify::verify;
 use crate::whole::NewFile;
 
@@ -103,7 +106,7 @@ Examples:
 
 const SHOW_EXAMPLES: &str = "\
 Inputs stand at the start of a line with their number and time (t, in milliseconds), outputs are
-indented below. c7 is the connection that input #7 opened, s:x a session, a1 an agent.
+indented below. A TIME is as 2026-11-30T12:05+01:00 (without a zone: UTC) or as t1700000000123. c7 is the connection that input #7 opened, s:x a session, a1 an agent.
 
 Examples:
   pi-replay show DIR --from 100 --to 120         inputs #100 to #120 with their outputs
@@ -132,14 +135,14 @@ struct ShowArgs {
     /// The daemon's data directory
     dir: PathBuf,
     /// The state after input N: sessions, lanes, commands in flight and counters
-    #[arg(long, value_name = "N", value_parser = seq, conflicts_with_all = ["from", "to"])]
-    at: Option<Seq>,
-    /// From input N on
-    #[arg(long, value_name = "N", value_parser = seq)]
-    from: Option<Seq>,
-    /// Up to input N
-    #[arg(long, value_name = "N", value_parser = seq)]
-    to: Option<Seq>,
+    #[arg(long, value_name = "N|TIME", value_parser = at, conflicts_with_all = ["from", "to"])]
+    at: Option<Place>,
+    /// From input N on, or from a time on
+    #[arg(long, value_name = "N|TIME", value_parser = at)]
+    from: Option<Place>,
+    /// Up to input N, or up to a time
+    #[arg(long, value_name = "N|TIME", value_parser = at)]
+    to: Option<Place>,
     /// Only what is about this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
@@ -172,8 +175,24 @@ struct StatsArgs {
     json: bool,
 }
 
-fn seq(text: &str) -> Result<Seq, String> {
-    numbered(text, '#').map(Seq)
+/// A place at which there can be an input.
+fn at(text: &str) -> Result<Place, String> {
+    match place(text)? {
+        Place::Input(Seq(0)) => Err("inputs are numbered from 1: a number such as #7".into()),
+        found => Ok(found),
+    }
+}
+
+/// The input at a place: of a time, the first one that is not earlier, or with `last` the last one
+/// that is not later.
+fn input_at(source: &Source, place: Place, last: bool) -> Result<Seq, PlayError> {
+    let time = match place {
+        Place::Input(seq) => return Ok(seq),
+        Place::Time(time) => time,
+    };
+    let [next, before] = inputs_at(source, time)?;
+    let (found, where_) = if last { (before, "up to") } else { (next, "from") };
+    found.ok_or_else(|| PlayError::Absent(format!("there is no input {where_} {}", Iso(time))))
 }
 
 /// A lane as frames name it.
@@ -238,16 +257,23 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
     let ShowArgs { dir: _, at, from, to, session, lane, command, client, script: as_script, json } =
         args;
+    let input = |place: &Option<Place>, last: bool| {
+        place.map(|place| input_at(&source, place, last)).transpose()
+    };
+    let (at, from, to) = (input(at, true)?, input(from, false)?, input(to, true)?);
     let range = Range { from: from.unwrap_or(Seq(1)), to: to.unwrap_or(Seq(u64::MAX)) };
     if range.to < range.from {
         let Range { from, to } = range;
         return Err(PlayError::Unfit(format!("--from #{from} is behind --to #{to}")));
     }
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out: Box<dyn Write> = Box::new(BufWriter::new(io::stdout().lock()));
+    if !json && !as_script && client.is_none() {
+        out = Box::new(Escaping(out));
+    }
     let mut progress = Progress::beside_results();
     let told = &mut |inputs| progress.show(inputs);
     let ending: Ending = if let Some(at) = at {
-        state_at(&source, *at, session.as_deref(), *json, told, &mut out)?
+        state_at(&source, at, session.as_deref(), *json, told, &mut out)?
     } else if let Some(conn) = client {
         frames(&source, *conn, range, *json, told, &mut out)?
     } else if let Some(name) = lane {
@@ -310,7 +336,7 @@ fn print(json: Option<Value>, text: &dyn std::fmt::Display) -> Result<(), PlayEr
     let mut out = io::stdout().lock();
     match json {
         Some(json) => writeln!(out, "{json}")?,
-        None => write!(out, "{text}")?,
+        None => write!(Escaping(&mut out), "{text}")?,
     }
     Ok(())
 }
@@ -367,7 +393,8 @@ impl Write for Output {
 
 /// Says something on standard error; that nobody reads it is no reason to stop.
 fn say(what: &dyn std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "pi-replay: {what}");
+    // Messages have lines of their own; whatever else a terminal would act on is escaped.
+    let _ = writeln!(Escaping(io::stderr()), "pi-replay: {what}");
 }
 
 /// Says where the journal begins, if that is a snapshot.

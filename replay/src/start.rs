@@ -8,6 +8,7 @@ use pi_server_core::{Digest, Micros, Seq, State};
 use serde_json::{Value, json};
 
 use crate::source::{Source, SourceError};
+use crate::times::Iso;
 
 /// What a journal begins with.
 #[derive(Debug, Default)]
@@ -46,6 +47,7 @@ impl Begins {
         json!({
             "behind": seq.0,
             "at": at.0,
+            "time": Iso(*at).to_string(),
             "sessions": sessions,
             "connections": connections,
             "agents": agents,
@@ -58,7 +60,7 @@ impl Begins {
 impl fmt::Display for Begins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Begins { seq, at, sessions, connections, agents, in_flight } = self;
-        write!(f, "the journal begins behind #{seq} (t{}) with a snapshot; ", at.millis())?;
+        write!(f, "the journal begins behind #{seq} at {} with a snapshot; ", Iso(*at))?;
         write!(f, "known from before: {sessions} sessions, {agents} agents, ")?;
         write!(f, "{connections} connections, {in_flight} commands in flight")
     }

@@ -99,6 +99,12 @@ impl Veil {
         for event in &mut chart.events {
             event.session = self.identifier(&event.session).into();
         }
+        for problem in &mut chart.troubles {
+            if let Some(session) = &mut problem.session {
+                *session = self.identifier(session).into();
+            }
+            self.words(&mut problem.words);
+        }
         for note in &mut chart.notes {
             if let Some(session) = &mut note.session {
                 *session = self.identifier(session).into();

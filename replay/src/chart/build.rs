@@ -9,6 +9,7 @@ use pi_server_core::output::Output;
 use pi_server_core::wire::failure_text;
 use pi_server_core::{CommandNo, ConnId, Micros, Seq, State, Text};
 
+use super::problems::Watch;
 use super::{Bar, Chart, End, Event, FRAME_CHARS_MAX, Note, Step, Why};
 use crate::attribution::Attribution;
 use crate::pack::Packs;
@@ -108,6 +109,10 @@ pub fn chart(
         let general = wanted.session.is_some() && note.session.is_none();
         wanted.begins(note.step) && (general || wanted.is_about(note.session.as_ref()))
     });
+    chart.troubles.retain(|problem| {
+        let general = wanted.session.is_some() && problem.session.is_none();
+        wanted.begins(problem.step) && (general || wanted.is_about(problem.session.as_ref()))
+    });
     if let Some(veil) = &wanted.veil {
         veil.cover(&mut chart);
     }
@@ -119,6 +124,7 @@ pub(crate) struct Builder {
     /// What there is of it.
     pub(crate) chart: Chart,
     bodies: bool,
+    watch: Watch,
 }
 
 /// A step as a chart takes it.
@@ -169,7 +175,8 @@ impl Builder {
                 });
             }
         }
-        Builder { chart, bodies }
+        let watch = Watch::behind(begins.map(|begins| begins.at));
+        Builder { chart, bodies, watch }
     }
 
     /// Looks up the frames of the commands that are in flight where the journal begins.
@@ -206,6 +213,8 @@ impl Builder {
     /// Takes a step.
     pub(crate) fn take(&mut self, taken: &Taken<'_>) {
         let step = Step { seq: taken.input.seq, at: taken.input.at };
+        let session = taken.whose.session_of_input(taken.input);
+        self.chart.troubles.extend(self.watch.see(taken.input, taken.outputs, session));
         self.input(taken, step);
         for output in taken.outputs {
             if let Output::Deliver { frame, .. } = output {

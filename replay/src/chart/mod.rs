@@ -2,6 +2,7 @@
 //! every event of a session, and what happened around them. All exports and comparisons read this.
 
 mod build;
+mod problems;
 
 use pi_server_core::command::{CommandKind, Target};
 use pi_server_core::{CommandNo, ConnId, Micros, Seq, Text};
@@ -10,6 +11,7 @@ use crate::start::Begins;
 
 pub(crate) use build::{Builder, Taken};
 pub use build::{Wanted, chart};
+pub use problems::{Problem, ProblemKind, counts};
 
 /// A journal, or a part of it, as commands, events and notes.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +22,8 @@ pub struct Chart {
     pub events: Vec<Event>,
     /// Everything else that explains what is seen: boots, connections, agents, bad frames.
     pub notes: Vec<Note>,
+    /// What went wrong besides the ends of commands.
+    pub troubles: Vec<Problem>,
     /// Where the journal begins, if that is a snapshot.
     pub begins: Option<Begins>,
     /// The sessions that there are where the journal begins.
@@ -197,6 +201,12 @@ impl Chart {
             None => Some((at, at)),
             Some((first, last)) => Some((first.min(at), last.max(at))),
         })
+    }
+
+    /// The command of that number.
+    pub fn bar(&self, number: CommandNo) -> Option<&Bar> {
+        let index = self.bars.binary_search_by_key(&number, |bar| bar.number).ok()?;
+        self.bars.get(index)
     }
 
     /// True if anything in it is about the session, or it is there where the journal begins.

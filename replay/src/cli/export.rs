@@ -4,20 +4,20 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
-use pi_server_core::{Micros, Seq};
 use serde_json::json;
 
 use super::progress::Progress;
 use crate::chart::{Wanted, chart};
 use crate::export::{Format, export};
+use crate::place::{Place, place};
 use crate::play::PlayError;
 use crate::source::Source;
 use crate::status::Status;
 use crate::veil::Veil;
 
 pub(super) const EXAMPLES: &str = "\
-A place in time is an input as #120, or a time as t1700000000123 (milliseconds since 1970), as
-`show` prints them. Texts of prompts and events are in the result: see --no-bodies,
+A place is an input as #120, or a time as 2026-11-30T12:05+01:00 (without a zone: UTC) or as
+t1700000000123 (milliseconds since 1970, as `show` prints them). Texts of prompts and events are in the result: see --no-bodies,
 --redact and --pseudonyms. --redact takes a policy (see
 `pi-replay redact`) and hides what it finds also in the words of failures; an identifier in which it
 finds something gets a pseudonym. --pseudonyms replaces all identifiers, wherever they stand: ids of
@@ -63,25 +63,6 @@ pub(super) struct ExportArgs {
     /// Print what was written to the file as one JSON object
     #[arg(long, requires = "out")]
     json: bool,
-}
-
-/// A place in a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Input(Seq),
-    Time(Micros),
-}
-
-pub(super) fn place(text: &str) -> Result<Place, String> {
-    let wrong = || "an input such as #120 or a time such as t1700000000123".to_owned();
-    if let Some(time) = text.strip_prefix('t') {
-        let (millis, micros) = time.split_once('.').unwrap_or((time, "0"));
-        let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
-        let millis = number(millis)?.saturating_mul(1_000);
-        return Ok(Place::Time(Micros(millis.saturating_add(number(micros)?))));
-    }
-    let number = text.strip_prefix('#').unwrap_or(text).parse().map_err(|_| wrong())?;
-    Ok(Place::Input(Seq(number)))
 }
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {

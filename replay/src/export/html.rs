@@ -43,6 +43,19 @@ pub(super) fn write(chart: &Chart, title: &str, out: &mut dyn Write) -> io::Resu
         json!({ "at": at, "seq": note.step.seq.0, "what": note.what, "input": note.words })
     });
     list(notes, out)?;
+    out.write_all(b"],\n\"problems\":[")?;
+    let problems = chart.problems();
+    let problems = problems.iter().map(|problem| {
+        json!({
+            "at": problem.step.at.0.saturating_sub(begin),
+            "seq": problem.step.seq.0,
+            "kind": problem.kind.name(),
+            "session": problem.session.as_deref(),
+            "command": problem.command.map(|number| number.0),
+            "words": problem.words,
+        })
+    });
+    list(problems, out)?;
     out.write_all(b"]}")?;
     out.write_all(after.as_bytes())
 }

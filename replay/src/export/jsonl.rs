@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{command_json, value_of};
 use crate::chart::{Bar, Chart, End, Step};
 use crate::start::Begins;
+use crate::times::Iso;
 
 /// Where a line belongs: its input, and its place among the lines of one input.
 type Place = (u64, u8);
@@ -74,6 +75,7 @@ impl Line<'_> {
             Line::Event(event) => json!({
                 "seq": event.step.seq.0,
                 "at": event.step.at.0,
+                "time": Iso(event.step.at).to_string(),
                 "type": "event",
                 "session": &*event.session,
                 "bytes": event.bytes,
@@ -82,6 +84,7 @@ impl Line<'_> {
             Line::Note(note) => json!({
                 "seq": note.step.seq.0,
                 "at": note.step.at.0,
+                "time": Iso(note.step.at).to_string(),
                 "type": note.what,
                 "session": note.session.as_deref(),
                 "input": note.words,
@@ -101,6 +104,7 @@ fn transition(bar: &Bar, step: Step, phase: &str) -> Value {
     let mut object = Map::new();
     object.insert("seq".into(), step.seq.0.into());
     object.insert("at".into(), step.at.0.into());
+    object.insert("time".into(), Iso(step.at).to_string().into());
     object.insert("type".into(), "command".into());
     object.insert("phase".into(), phase.into());
     object.extend(command_json(bar));

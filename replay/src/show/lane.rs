@@ -8,6 +8,7 @@ use super::Range;
 use crate::chart::{Bar, End, Step, Wanted, chart};
 use crate::play::{Ending, PlayError};
 use crate::source::Source;
+use crate::times::Iso;
 
 /// Most lanes that a message names.
 const NAMED_MAX: usize = 20;
@@ -79,13 +80,13 @@ fn write_text(sequence: u64, bar: &Bar, out: &mut dyn Write) -> io::Result<()> {
     if bar.before {
         write!(out, ", before the journal begins")?;
     } else {
-        write!(out, " t{}", bar.arrived.at.millis())?;
+        write!(out, " t{} ({})", bar.arrived.at.millis(), Iso(bar.arrived.at))?;
     }
     for (name, Step { seq, at }) in steps(bar).skip(1) {
         if name == "started" && bar.is_started_before() {
             write!(out, "  started by #{seq}")?;
         } else if bar.before {
-            write!(out, "  {name} #{seq} t{}", at.millis())?;
+            write!(out, "  {name} #{seq} t{} ({})", at.millis(), Iso(at))?;
         } else {
             let after = at.0.saturating_sub(bar.arrived.at.0);
             write!(out, "  {name} #{seq} +{}.{:03} ms", after / 1_000, after % 1_000)?;

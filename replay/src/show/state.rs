@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::play::{Ending, PlayError, look_at};
 use crate::source::Source;
 use crate::start::Start;
+use crate::times::Iso;
 
 /// Writes the state after input `at`, or of one session in it, from the nearest snapshot on.
 /// `progress` is called with the number of inputs.
@@ -84,6 +85,7 @@ impl Picture {
         json!({
             "seq": seq.0,
             "at": now.0,
+            "time": Iso(*now).to_string(),
             "running": running,
             "metrics": metrics_json(metrics),
             "sessions": sessions.iter().map(session_json).collect::<Vec<_>>(),
@@ -209,7 +211,8 @@ fn command_json(view: &CommandView) -> Value {
 impl fmt::Display for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let running = if self.running { "running" } else { "not taking commands" };
-        writeln!(f, "after #{} at t{}: {running}", self.seq, self.now.millis())?;
+        let (seq, now) = (self.seq, self.now);
+        writeln!(f, "after #{seq} at t{} ({}): {running}", now.millis(), Iso(now))?;
         writeln!(f, "counters")?;
         for (name, value) in numbers(&self.metrics).into_iter().filter(|(_, value)| *value > 0) {
             writeln!(f, "  {name} {value}")?;

@@ -9,6 +9,7 @@ use super::Range;
 use super::life::Life;
 use crate::play::{Ending, PlayError, Played, Player};
 use crate::source::Source;
+use crate::times::Iso;
 
 /// Which part of the timeline is wanted, and how.
 #[derive(Clone, Debug)]
@@ -107,8 +108,15 @@ fn write_step(played: &Played<'_>, json: bool, out: &mut dyn Write) -> Result<()
     let Played { input, outputs, .. } = played;
     if json {
         let outputs: Vec<String> = outputs.iter().map(ToString::to_string).collect();
+        let time = Iso(input.at).to_string();
         let (seq, at, input) = (input.seq.0, input.at.0, input.to_string());
-        writeln!(out, "{}", json!({ "seq": seq, "at": at, "input": input, "outputs": outputs }))?;
+        writeln!(
+            out,
+            "{}",
+            json!({
+                "seq": seq, "at": at, "time": time, "input": input, "outputs": outputs,
+            })
+        )?;
         return Ok(());
     }
     writeln!(out, "{:>8}  {input}", format!("#{}", input.seq))?;

@@ -63,6 +63,20 @@ pub fn walk(
     source: &Source,
     json: bool,
     prompt: bool,
+    input: &mut dyn BufRead,
+    out: &mut dyn Write,
+) -> Result<(), PlayError> {
+    walk_with(source, json, prompt, &mut |_| {}, input, out)
+}
+
+/// The same; `progress` is called with the number of inputs while the journal is read through.
+///
+/// # Errors
+/// As of [`walk`].
+pub fn walk_with(
+    source: &Source,
+    json: bool,
+    prompt: bool,
     progress: &mut dyn FnMut(u64),
     input: &mut dyn BufRead,
     out: &mut dyn Write,

@@ -10,6 +10,7 @@ use super::{Altered, Checks, Difference, Divergence, Files, Report, Unchecked, U
 use crate::feed::Key;
 use crate::shown::Shown;
 use crate::status::Status;
+use crate::times::Iso;
 
 impl Report {
     /// What it comes to. Damage weighs more than a difference: it may be its cause.
@@ -145,7 +146,8 @@ fn tail_name(tail: &Tail) -> &'static str {
 
 fn divergence_json(divergence: &Divergence) -> Value {
     let Divergence { seq, at, input, difference } = divergence;
-    let mut value = json!({ "seq": seq.0, "at": at.0, "input": input });
+    let mut value =
+        json!({ "seq": seq.0, "at": at.0, "time": Iso(*at).to_string(), "input": input });
     let rest = match difference {
         Difference::Outputs { expected, actual, recorded, outputs, hint } => json!({
             "field": "outputs",
@@ -233,8 +235,9 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Divergence { seq, at: _, input, difference } = self;
+        let Divergence { seq, at, input, difference } = self;
         writeln!(f, "  at        #{seq}")?;
+        writeln!(f, "  time      {}", Iso(*at))?;
         writeln!(f, "  input     {input}")?;
         match difference {
             Difference::Outputs { expected, actual, recorded, outputs, hint } => {
