@@ -9,6 +9,7 @@
 pub mod client;
 pub mod daemon;
 pub mod disk;
+pub mod fixtures;
 pub mod frames;
 pub mod journal;
 pub mod programs;

@@ -5,20 +5,12 @@
 //! computes. Only a new layout of the state may change the line `state`; a change of `outputs` means
 //! that journals of users no longer replay, and needs a new rule set.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pi_server_core::record::{Secret, digest_outputs};
 use pi_server_core::{Outputs, State};
+use pi_server_tests::fixtures::goldens;
 use pi_server_tests::journal::Journal;
-
-fn journals() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/journals");
-    let entries = std::fs::read_dir(folder).expect("a folder of fixtures");
-    let mut found: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
-    found.retain(|path| path.is_dir());
-    found.sort();
-    found
-}
 
 /// What this build makes of a journal.
 fn computed(dir: &Path) -> String {
@@ -45,7 +37,7 @@ fn computed(dir: &Path) -> String {
 
 #[test]
 fn golden_journals_put_out_what_they_always_did() {
-    let journals = journals();
+    let journals = goldens();
     assert!(journals.len() >= 3, "every format and a day of traffic");
     for dir in journals {
         let file = dir.with_extension("golden");

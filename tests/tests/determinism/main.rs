@@ -213,4 +213,5 @@ fn what_a_client_writes_is_no_part_of_a_decision_but_for_its_fingerprint() {
 
 #[cfg(feature = "both-profiles")]
 mod both_profiles;
+mod coverage;
 mod golden;

@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use pi_server_tests::fixtures::{copied, copy};
 use pi_server_tests::journal::{restored, segments};
 use pi_server_tests::programs::program;
 use pi_server_tests::{Client, Daemon, Setup, until};
 use serde_json::{Value, json};
 
-use crate::formats::{copy, data_dir, dir_of, fixture};
+use crate::formats::{data_dir, fixture};
 use crate::{prompt, session};
 
 /// A daemon whose files are small.
@@ -177,7 +178,7 @@ fn a_journal_with_compressed_files_is_the_same_to_every_reader() {
     // The next life goes on from it, and so does one that compresses nothing.
     for mut daemon in [
         Setup::new().start_in(plain),
-        setup().arg("--compress").arg("off").start_in(dir_of(daemon.dir())),
+        setup().arg("--compress").arg("off").start_in(copied(daemon.dir())),
     ] {
         let mut client = daemon.websocket();
         client.send(&prompt("p3", "s", "[words:120] [delay:0]"));

@@ -2,13 +2,13 @@
 //! daemon of its time (`tests/examples/fixture.rs`). docs/journal-format.md.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use pi_server_core::input::InputKind;
 use pi_server_core::record::{FORMAT_VERSION, FORMAT_VERSION_MIN, SegmentHeader};
 use pi_server_tests::Setup;
+use pi_server_tests::fixtures::{self, copied};
 use pi_server_tests::journal::{Journal, segment, segments};
 use pi_server_tests::programs::program;
 use serde_json::{Value, json};
@@ -17,30 +17,12 @@ use crate::prompt;
 
 /// Where the fixture of a format is.
 pub(crate) fn fixture(format: u32) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("fixtures/journals/v{format}"))
-}
-
-/// Copies a journal, with the rights that a daemon's has.
-pub(crate) fn copy(from: &Path, to: &Path) {
-    for entry in fs::read_dir(from).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        let target = to.join(path.file_name().expect("a name"));
-        if path.is_dir() {
-            fs::create_dir(&target).expect("a new folder");
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o700)).expect("its owner");
-            copy(&path, &target);
-        } else {
-            fs::copy(&path, &target).expect("copied");
-            fs::set_permissions(&target, fs::Permissions::from_mode(0o600)).expect("its owner");
-        }
-    }
+    fixtures::folder().join(format!("v{format}"))
 }
 
 /// A copy of a fixture as a data directory.
 pub(crate) fn data_dir(format: u32) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    copy(&fixture(format), dir.path());
-    dir
+    copied(&fixture(format))
 }
 
 /// The formats of the segments of a journal, in order.
@@ -119,20 +101,13 @@ fn migrate_writes_the_same_journal_in_the_current_format() {
         let after: Vec<_> =
             segments(dir.path()).iter().map(|(_, path)| fs::read(path).expect("read")).collect();
         assert!(before == after, "the input is as it was");
-        let mut daemon = Setup::new().start_in(dir_of(&target));
+        let mut daemon = Setup::new().start_in(copied(&target));
         let mut client = daemon.websocket_as("fixture");
         client.send(&prompt("p0", "s", "[words:60] [delay:0]"));
         assert_eq!(client.response("p0")["replayed"], true);
         assert!(daemon.stop().success());
         daemon.verify();
     }
-}
-
-/// A directory as one that goes away with the test.
-pub(crate) fn dir_of(path: &Path) -> tempfile::TempDir {
-    let dir = tempfile::tempdir().expect("a temporary directory");
-    copy(path, dir.path());
-    dir
 }
 
 #[test]

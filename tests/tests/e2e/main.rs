@@ -25,6 +25,7 @@ mod real_pitfalls;
 mod real_scenes;
 #[cfg(feature = "real-pi")]
 mod real_table;
+mod releases;
 mod retention;
 mod timeouts;
 mod traces;
