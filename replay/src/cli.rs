@@ -177,9 +177,10 @@ struct StatsArgs {
 
 /// A place at which there can be an input.
 fn at(text: &str) -> Result<Place, String> {
-    match place(text)? {
-        Place::Input(Seq(0)) => Err("inputs are numbered from 1: a number such as #7".into()),
-        found => Ok(found),
+    let wrong = "a number such as #7, or a time such as 2026-11-30T12:05Z or t1700000000123";
+    match place(text) {
+        Ok(Place::Input(Seq(0))) | Err(_) => Err(wrong.into()),
+        Ok(found) => Ok(found),
     }
 }
 

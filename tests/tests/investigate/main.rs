@@ -16,6 +16,7 @@ mod planted;
 mod show;
 mod smaller;
 mod step;
+mod table;
 mod trimmed;
 mod veiled;
 
