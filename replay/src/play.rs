@@ -12,7 +12,7 @@ use crate::attribution::Attribution;
 use crate::builds::BuildError;
 use crate::feed::{Feed, Item, Key, Reading};
 use crate::source::{Source, SourceError};
-use crate::start::Begins;
+use crate::start::{Begins, Start};
 use crate::status::Status;
 
 /// A step that was just done.
@@ -292,6 +292,22 @@ impl Player {
         Ok(Player::new(Feed::start(source)?))
     }
 
+    /// Opens a journal behind the newest snapshot that has not more than input `at`, or where it
+    /// begins: for looks at steps behind that input which depend on nothing before.
+    ///
+    /// # Errors
+    /// As of [`Player::open`].
+    pub fn near(source: &Source, at: Seq) -> Result<Player, PlayError> {
+        let mut player = Player::new(Feed::start_near(source, at)?);
+        // Where the journal begins is told, not where this look does.
+        player.begins = if source.segments()?.first().is_some_and(|first| *first > 1) {
+            Start::of(source)?.begins()
+        } else {
+            None
+        };
+        Ok(player)
+    }
+
     fn new(mut feed: Feed) -> Player {
         let start = feed.begin();
         let (begins, seq) = (start.begins(), start.seq);
@@ -328,7 +344,7 @@ impl Player {
     ) -> Result<Ending, PlayError> {
         let Player { mut feed, mut walker, begins, seq: mut last } = self;
         let key = feed.key().clone();
-        let first = Seq(last.0 + 1);
+        let first = Seq(begins.map_or(0, |begins| begins.seq.0) + 1);
         while let Some(batch) = feed.take() {
             for item in batch.items().filter(|item| item.mark.is_none()) {
                 let input = walker.step(&item)?;

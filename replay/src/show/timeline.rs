@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
+use pi_server_core::Seq;
 use serde_json::json;
 
 use super::Range;
@@ -66,7 +67,11 @@ pub fn timeline(
     progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
-    let player = Player::open(source)?;
+    // What came before does not matter where everything is shown.
+    let player = match wanted.about {
+        About::Everything => Player::near(source, Seq(wanted.range.from.0.saturating_sub(1)))?,
+        About::Session(_) | About::Command(_) => Player::open(source)?,
+    };
     let mut filter = match &wanted.about {
         About::Everything => Filter::Everything,
         About::Session(session) => {
