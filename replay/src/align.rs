@@ -9,6 +9,7 @@ use pi_server_core::{CommandNo, ConnId, Text};
 use serde_json::{Value, json};
 
 use crate::chart::{Bar, Chart, End};
+use crate::shown::Shown;
 
 /// What a comparison of two histories has found.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +60,7 @@ pub fn align(left: &Chart, right: &Chart) -> Alignment {
 }
 
 fn by_cause(chart: &Chart) -> Vec<(Cause, &Bar)> {
-    let mut conns: BTreeMap<Text, Vec<ConnId>> = BTreeMap::new();
+    let mut conns: BTreeMap<Text, Vec<Option<ConnId>>> = BTreeMap::new();
     let mut counts: BTreeMap<(Text, usize, Option<Text>), usize> = BTreeMap::new();
     let mut all = Vec::new();
     for bar in &chart.bars {
@@ -148,7 +149,8 @@ impl fmt::Display for Alignment {
             differences.iter().take(SHOWN_MAX)
         {
             let [a, b] = numbers.map(|it| it.map_or("-".into(), |it| format!("#{it}")));
-            writeln!(f, "{a:>8} {b:>8}  {name}: {field} {left} -> {right}")?;
+            write!(f, "{a:>8} {b:>8}  {}: {field} ", Shown(name))?;
+            writeln!(f, "{} -> {}", Shown(left), Shown(right))?;
         }
         if differences.len() > SHOWN_MAX {
             writeln!(f, "and {} more (--json has all)", differences.len() - SHOWN_MAX)?;

@@ -21,18 +21,18 @@
 mod check;
 mod sign;
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use pi_server_core::record::{SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, SegmentHeader};
 use serde_json::json;
 
-use crate::feed::without_seal;
+use crate::feed::{Reading, without_seal};
 use crate::made::Target;
 use crate::play::PlayError;
 use crate::redact::{Policy, Redacted, redact};
-use crate::source::{Source, SourceError};
+use crate::source::{Source, SourceError, open};
 use crate::stats::Stats;
 
 pub use check::{Checked, Expected, Refusal, check};
@@ -43,6 +43,10 @@ const ENTRY_BYTES: u64 = 25;
 const SEAL_BYTES: u64 = 32;
 /// No file of a journal is longer; a segment's length is a `u32`.
 const LENGTH_MAX: u64 = 1 << 32;
+
+/// Zeros that a file may have at its end and that are read as if they were stored.
+const ZEROS_MAX: u64 = 16 << 20;
+const PAGE: usize = 4096;
 
 const INFO: u8 = 1;
 const HEAD: u8 = 2;
@@ -69,6 +73,13 @@ struct Entry {
     at: u64,
 }
 
+impl Entry {
+    /// True if it would take far more memory than it takes in the bundle.
+    fn is_sparse(&self) -> bool {
+        self.length > self.stored.saturating_mul(4).saturating_add(ZEROS_MAX)
+    }
+}
+
 impl Table {
     /// Reads where everything is. The seal is not checked.
     ///
@@ -77,7 +88,7 @@ impl Table {
     pub(crate) fn read(path: &Path) -> Result<Table, SourceError> {
         let io = |source| SourceError::Io { operation: "read", path: path.to_owned(), source };
         let broken = |why| SourceError::Bundle { path: path.to_owned(), why };
-        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        let mut file = BufReader::new(open(path).map_err(io)?);
         let length = file.get_ref().metadata().map_err(io)?.len();
         let mut magic = [0; 8];
         if file.read_exact(&mut magic).is_err() || magic != *MAGIC {
@@ -190,19 +201,49 @@ impl Table {
         self.read_whole(self.entry(PACK, number)?, bytes)
     }
 
-    /// How many bytes of the bundle it takes.
+    /// Reads a segment. Of one that is far longer than what is stored of it, the header is made to
+    /// state less: memory is bounded by the length of the bundle, and zeros say nothing. How many
+    /// bytes of the bundle it takes.
     pub(crate) fn read_segment(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
         let entry = self.entry(SEGMENT, number)?;
-        self.read_whole(entry, bytes)?;
+        if !entry.is_sparse() {
+            self.read_whole(entry, bytes)?;
+            return Ok(entry.stored);
+        }
+        self.read_stored(entry, bytes)?;
+        let shorter = bytes.len().next_multiple_of(PAGE) + PAGE;
+        let shorter = shorter.max(usize::try_from(SEGMENT_BYTES_MIN).unwrap_or(usize::MAX));
+        bytes.resize(shorter, 0);
+        // What has no good header is not touched, and found to have the wrong length.
+        let header = SegmentHeader::parse_start(bytes, entry.length).ok();
+        if let (Some(header), Ok(capacity)) = (header, u32::try_from(shorter)) {
+            let header = SegmentHeader { capacity, ..header }.encode();
+            bytes[..SEGMENT_HEADER_BYTES].copy_from_slice(&header);
+        }
         Ok(entry.stored)
     }
 
-    fn read_whole(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {
-        let long = |length: u64| usize::try_from(length).map_err(io::Error::other);
+    /// Reads what is stored of a segment: all but zeros at its end. Returns its length.
+    pub(crate) fn read_segment_stored(&self, number: u64, bytes: &mut Vec<u8>) -> io::Result<u64> {
+        let entry = self.entry(SEGMENT, number)?;
+        self.read_stored(entry, bytes)?;
+        Ok(entry.length)
+    }
+
+    fn read_stored(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {
         bytes.clear();
-        bytes.resize(long(entry.length)?, 0);
-        let stored = &mut bytes[..long(entry.stored)?];
-        File::open(&self.path)?.read_exact_at(stored, entry.at)
+        bytes.resize(usize::try_from(entry.stored).map_err(io::Error::other)?, 0);
+        open(&self.path)?.read_exact_at(bytes, entry.at)
+    }
+
+    fn read_whole(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {
+        if entry.is_sparse() {
+            let why = "an entry claims to be far longer than what is stored of it";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+        }
+        self.read_stored(entry, bytes)?;
+        bytes.resize(usize::try_from(entry.length).map_err(io::Error::other)?, 0);
+        Ok(())
     }
 
     pub(crate) fn read_part(&self, number: u64, at: u64, bytes: &mut [u8]) -> io::Result<()> {
@@ -214,12 +255,13 @@ impl Table {
         bytes.fill(0);
         let stored = entry.stored.saturating_sub(at).min(long);
         let stored = usize::try_from(stored).map_err(io::Error::other)?;
-        File::open(&self.path)?.read_exact_at(&mut bytes[..stored], entry.at + at)
+        open(&self.path)?.read_exact_at(&mut bytes[..stored], entry.at + at)
     }
 }
 
 /// Writes a journal as a bundle, with its key if that is wanted, and signed if there is somebody who
-/// does. Returns the seal. `progress` is called with the number of inputs.
+/// does. Returns the seal, and what reading the journal has told: one that is damaged is bundled as it
+/// is. `progress` is called with the number of inputs.
 ///
 /// # Errors
 /// A file cannot be read, or the bundle cannot be written.
@@ -229,23 +271,23 @@ pub fn bundle(
     signer: Option<&Signer>,
     progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
-) -> Result<String, BundleError> {
+) -> Result<(String, Reading), BundleError> {
     must_have_key(source, with_key)?;
     // In the order that a reader of a live journal must keep: HEAD before the segments.
     let head = source.head_bytes()?;
-    let mut sealed = Sealed::begin(source, with_key, progress, out)?;
+    let (mut sealed, reading) = Sealed::begin(source, with_key, progress, out)?;
     sealed.entry(HEAD, 0, &head)?;
     if let (true, Some(key)) = (with_key, source.key_bytes()) {
         sealed.entry(KEY, 0, &key)?;
     }
     let (mut bytes, segments) = (Vec::new(), source.segments()?);
     for number in &segments {
-        source.read_segment(*number, &mut bytes)?;
+        let length = source.read_segment_exact(*number, &mut bytes)?;
         // Where a daemon has gone on meanwhile, the journal ends as it did before.
         if segments.last() == Some(number) && source.is_ahead(*number)? {
             without_seal(&mut bytes);
         }
-        sealed.entry(SEGMENT, *number, &bytes)?;
+        sealed.entry_of(SEGMENT, *number, &bytes, length)?;
     }
     for number in source.snapshots()? {
         sealed.entry(SNAPSHOT, number, &source.read_snapshot(number)?)?;
@@ -253,7 +295,7 @@ pub fn bundle(
     for number in source.packs()? {
         sealed.entry(PACK, number, &source.read_pack(number)?)?;
     }
-    Ok(sealed.end(signer)?)
+    Ok((sealed.end(signer)?, reading))
 }
 
 /// The same without what a policy names, as [`crate::redact::redact`] copies a journal. Returns
@@ -270,7 +312,7 @@ pub fn bundle_redacted(
     out: &mut dyn Write,
 ) -> Result<(Redacted, String), BundleError> {
     must_have_key(source, with_key)?;
-    let mut sealed = Sealed::begin(source, with_key, progress, out)?;
+    let (mut sealed, _) = Sealed::begin(source, with_key, progress, out)?;
     let redacted = redact(source, policy, &mut sealed, with_key, progress)?;
     Ok((redacted, sealed.end(signer)?))
 }
@@ -297,7 +339,7 @@ impl<'a> Sealed<'a> {
         with_key: bool,
         progress: &mut dyn FnMut(u64),
         out: &'a mut dyn Write,
-    ) -> Result<Sealed<'a>, BundleError> {
+    ) -> Result<(Sealed<'a>, Reading), BundleError> {
         let (stats, reading) = Stats::count(source, progress)?;
         let info = json!({
             "journal": reading.journal.to_string(),
@@ -308,7 +350,7 @@ impl<'a> Sealed<'a> {
         let mut sealed = Sealed { out, hasher: blake3::Hasher::new() };
         sealed.put(MAGIC)?;
         sealed.entry(INFO, 0, info.to_string().as_bytes())?;
-        Ok(sealed)
+        Ok((sealed, reading))
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -317,10 +359,15 @@ impl<'a> Sealed<'a> {
     }
 
     fn entry(&mut self, kind: u8, number: u64, bytes: &[u8]) -> io::Result<()> {
+        self.entry_of(kind, number, bytes, bytes.len() as u64)
+    }
+
+    /// An entry of a length, of which `bytes` are all but zeros at its end.
+    fn entry_of(&mut self, kind: u8, number: u64, bytes: &[u8], length: u64) -> io::Result<()> {
         let stored = used(bytes);
         self.put(&[kind])?;
         self.put(&number.to_le_bytes())?;
-        self.put(&(bytes.len() as u64).to_le_bytes())?;
+        self.put(&length.to_le_bytes())?;
         self.put(&(stored as u64).to_le_bytes())?;
         self.put(&bytes[..stored])
     }
@@ -353,6 +400,10 @@ impl Target for Sealed<'_> {
 
     fn snapshot(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
         Ok(self.entry(SNAPSHOT, number, bytes)?)
+    }
+
+    fn pack(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        Ok(self.entry(PACK, number, bytes)?)
     }
 }
 

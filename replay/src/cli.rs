@@ -8,8 +8,7 @@ mod progress;
 mod smaller;
 mod step;
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, StdoutLock, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -17,12 +16,17 @@ use clap::{Args, Parser, Subcommand};
 use pi_server_core::{ConnId, Seq};
 use serde_json::{Value, json};
 
+use crate::place::{Place, inputs_at, place};
 use crate::play::{Ending, PlayError};
 use crate::show::{self, About, Range, Timeline, frames, script, state_at, timeline};
+use crate::shown::Escaping;
 use crate::source::Source;
+use crate::start::Begins;
 use crate::stats::Stats;
-use crate::status::Status;
+use crate::status::{Status, TABLE};
+use crate::times::Iso;
 use crate::verify::verify;
+use crate::whole::NewFile;
 
 use progress::Progress;
 
@@ -31,19 +35,11 @@ use progress::Progress;
 /// DIR is the daemon's data directory. It is only read, never written to or locked, so all of this
 /// may be used while the daemon runs: what it has committed so far is seen.
 #[derive(Debug, Parser)]
-#[command(name = "pi-replay", version, after_help = EXIT_STATUS)]
+#[command(name = "pi-replay", version, after_help = TABLE)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
 }
-
-const EXIT_STATUS: &str = "\
-Exit status:
-   0  done, and nothing differs
-   2  wrong usage, or no journal there
-   3  the journal is damaged
-   4  the journal has a newer format: use a newer pi-replay
-  10  the replay differs from what was recorded";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -110,7 +106,7 @@ Examples:
 
 const SHOW_EXAMPLES: &str = "\
 Inputs stand at the start of a line with their number and time (t, in milliseconds), outputs are
-indented below. c7 is the connection that input #7 opened, s:x a session, a1 an agent.
+indented below. A TIME is as 2026-11-30T12:05+01:00 (without a zone: UTC) or as t1700000000123. c7 is the connection that input #7 opened, s:x a session, a1 an agent.
 
 Examples:
   pi-replay show DIR --from 100 --to 120         inputs #100 to #120 with their outputs
@@ -139,14 +135,14 @@ struct ShowArgs {
     /// The daemon's data directory
     dir: PathBuf,
     /// The state after input N: sessions, lanes, commands in flight and counters
-    #[arg(long, value_name = "N", value_parser = seq, conflicts_with_all = ["from", "to"])]
-    at: Option<Seq>,
-    /// From input N on
-    #[arg(long, value_name = "N", value_parser = seq)]
-    from: Option<Seq>,
-    /// Up to input N
-    #[arg(long, value_name = "N", value_parser = seq)]
-    to: Option<Seq>,
+    #[arg(long, value_name = "N|TIME", value_parser = at, conflicts_with_all = ["from", "to"])]
+    at: Option<Place>,
+    /// From input N on, or from a time on
+    #[arg(long, value_name = "N|TIME", value_parser = at)]
+    from: Option<Place>,
+    /// Up to input N, or up to a time
+    #[arg(long, value_name = "N|TIME", value_parser = at)]
+    to: Option<Place>,
     /// Only what is about this session
     #[arg(long, value_name = "ID")]
     session: Option<String>,
@@ -179,8 +175,25 @@ struct StatsArgs {
     json: bool,
 }
 
-fn seq(text: &str) -> Result<Seq, String> {
-    numbered(text, '#').map(Seq)
+/// A place at which there can be an input.
+fn at(text: &str) -> Result<Place, String> {
+    let wrong = "a number such as #7, or a time such as 2026-11-30T12:05Z or t1700000000123";
+    match place(text) {
+        Ok(Place::Input(Seq(0))) | Err(_) => Err(wrong.into()),
+        Ok(found) => Ok(found),
+    }
+}
+
+/// The input at a place: of a time, the first one that is not earlier, or with `last` the last one
+/// that is not later.
+fn input_at(source: &Source, place: Place, last: bool) -> Result<Seq, PlayError> {
+    let time = match place {
+        Place::Input(seq) => return Ok(seq),
+        Place::Time(time) => time,
+    };
+    let [next, before] = inputs_at(source, time)?;
+    let (found, where_) = if last { (before, "up to") } else { (next, "from") };
+    found.ok_or_else(|| PlayError::Absent(format!("there is no input {where_} {}", Iso(time))))
 }
 
 /// A lane as frames name it.
@@ -225,7 +238,7 @@ pub fn main() -> ExitCode {
     let status = done.unwrap_or_else(|error| {
         let status = error.status();
         if status != Status::Good {
-            eprintln!("pi-replay: {error}");
+            say(&error);
         }
         status
     });
@@ -245,12 +258,23 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
     let ShowArgs { dir: _, at, from, to, session, lane, command, client, script: as_script, json } =
         args;
+    let input = |place: &Option<Place>, last: bool| {
+        place.map(|place| input_at(&source, place, last)).transpose()
+    };
+    let (at, from, to) = (input(at, true)?, input(from, false)?, input(to, true)?);
     let range = Range { from: from.unwrap_or(Seq(1)), to: to.unwrap_or(Seq(u64::MAX)) };
-    let mut out = BufWriter::new(io::stdout().lock());
+    if range.to < range.from {
+        let Range { from, to } = range;
+        return Err(PlayError::Unfit(format!("--from #{from} is behind --to #{to}")));
+    }
+    let mut out: Box<dyn Write> = Box::new(BufWriter::new(io::stdout().lock()));
+    if !json && !as_script && client.is_none() {
+        out = Box::new(Escaping(out));
+    }
     let mut progress = Progress::beside_results();
     let told = &mut |inputs| progress.show(inputs);
     let ending: Ending = if let Some(at) = at {
-        state_at(&source, *at, session.as_deref(), *json, told, &mut out)?
+        state_at(&source, at, session.as_deref(), *json, told, &mut out)?
     } else if let Some(conn) = client {
         frames(&source, *conn, range, *json, told, &mut out)?
     } else if let Some(name) = lane {
@@ -268,12 +292,11 @@ fn show_verb(args: &ShowArgs) -> Result<Status, PlayError> {
     };
     progress.clear();
     out.flush()?;
-    if from.is_some_and(|from| from > ending.last) {
-        return Err(PlayError::NoInput {
-            asked: range.from,
-            first: ending.first,
-            last: ending.last,
-        });
+    let Ending { first, last, begins, .. } = ending;
+    say_begins(begins);
+    let beyond = [from.filter(|from| *from > last), to.filter(|to| *to < first)];
+    if let Some(asked) = beyond.into_iter().flatten().next() {
+        return Err(ending.not_found(PlayError::NoInput { asked, first, last }));
     }
     Ok(ending.status())
 }
@@ -289,11 +312,13 @@ fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
             "segments": reading.segments,
             "bytes": reading.bytes,
             "storedBytes": reading.stored,
+            "begins": reading.begins.map(|begins| begins.to_json()),
             "counts": stats.to_json(),
         })
     });
+    let begins = reading.begins.map_or_else(String::new, |it| format!("begins        {it}\n"));
     let text = format!(
-        "journal       {}\nsegments      {} with {} bytes\nstored in     {} bytes, {} %\n{stats}",
+        "journal       {}\n{begins}segments      {} with {} bytes\nstored in     {} bytes, {} %\n{stats}",
         reading.journal,
         reading.segments,
         reading.bytes,
@@ -302,7 +327,7 @@ fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
     );
     print(json, &text)?;
     if let Err(damage) = &reading.verdict {
-        eprintln!("pi-replay: {damage}");
+        say(damage);
     }
     Ok(reading.status())
 }
@@ -312,15 +337,72 @@ fn print(json: Option<Value>, text: &dyn std::fmt::Display) -> Result<(), PlayEr
     let mut out = io::stdout().lock();
     match json {
         Some(json) => writeln!(out, "{json}")?,
-        None => write!(out, "{text}")?,
+        None => write!(Escaping(&mut out), "{text}")?,
     }
     Ok(())
 }
 
-/// A new file for a result. Nothing is ever written over, least of all a journal.
-fn create(path: &Path) -> Result<File, PlayError> {
-    let made = OpenOptions::new().write(true).create_new(true).open(path);
-    made.map_err(|source| PlayError::Create { path: path.to_owned(), source })
+/// Where a result goes: to standard output, or into a file that appears when it is finished.
+enum Output {
+    Standard(BufWriter<StdoutLock<'static>>),
+    File(BufWriter<NewFile>),
+}
+
+impl Output {
+    /// To a new file, or to standard output if there is none or `-` stands for it.
+    fn new(path: Option<&Path>) -> Result<Output, PlayError> {
+        match path {
+            Some(path) if path != Path::new("-") => {
+                Ok(Output::File(BufWriter::new(NewFile::new(path, 0o600)?)))
+            }
+            Some(_) | None => Ok(Output::Standard(BufWriter::new(io::stdout().lock()))),
+        }
+    }
+
+    /// True if it goes to standard output.
+    fn is_standard(&self) -> bool {
+        matches!(self, Output::Standard(_))
+    }
+
+    /// Lets all of it be there.
+    fn finish(self) -> Result<(), PlayError> {
+        match self {
+            Output::Standard(mut out) => Ok(out.flush()?),
+            Output::File(out) => match out.into_inner() {
+                Ok(file) => file.finish(),
+                Err(error) => Err(PlayError::Write(error.into_error())),
+            },
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Output::Standard(out) => out.write(bytes),
+            Output::File(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Output::Standard(out) => out.flush(),
+            Output::File(out) => out.flush(),
+        }
+    }
+}
+
+/// Says something on standard error; that nobody reads it is no reason to stop.
+fn say(what: &dyn std::fmt::Display) {
+    // Messages have lines of their own; whatever else a terminal would act on is escaped.
+    let _ = writeln!(Escaping(io::stderr()), "pi-replay: {what}");
+}
+
+/// Says where the journal begins, if that is a snapshot.
+fn say_begins(begins: Option<Begins>) {
+    if let Some(begins) = begins {
+        say(&begins);
+    }
 }
 
 #[cfg(test)]

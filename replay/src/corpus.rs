@@ -12,18 +12,30 @@ use pi_server_core::{ConnId, Digest, Limits, Micros, Seq, Text, WallOffset};
 
 use crate::made::Made;
 use crate::play::PlayError;
-use crate::records::{Kept, load, must_be_whole, write};
+use crate::records::{Ground, Kept, load, write};
 use crate::show::script;
 use crate::shrink::step_all;
 use crate::source::Source;
+use crate::start::{Begins, Start};
+use crate::whole::NewFolder;
 
 /// The folder of seeds for the fuzz target of that name.
 pub const FRAMES: &str = "frame_decoder";
 /// The script of the whole journal.
 pub const SCRIPT: &str = "script.txt";
 
-/// Writes every distinct frame that clients sent as a seed, and the whole journal as a script.
-/// Returns how many frames there are. `progress` is called with the number of inputs.
+/// What was taken out of a journal.
+#[derive(Clone, Copy, Debug)]
+pub struct Extracted {
+    /// Distinct frames.
+    pub frames: usize,
+    /// Where the journal begins, if that is a snapshot: there is no script then, since a script
+    /// begins with nothing.
+    pub begins: Option<Begins>,
+}
+
+/// Writes every distinct frame that clients sent as a seed, and the whole journal as a script, if
+/// it is there from its first input on. `progress` is called with the number of inputs.
 ///
 /// # Errors
 /// The journal cannot be read, `out` exists, or a file cannot be written.
@@ -31,19 +43,16 @@ pub fn extract(
     source: &Source,
     progress: &mut dyn FnMut(u64),
     out: &Path,
-) -> Result<usize, PlayError> {
-    let create = |path: &Path, source| PlayError::Create { path: path.to_owned(), source };
-    must_be_whole(source)?;
+) -> Result<Extracted, PlayError> {
+    let begins = Start::of(source)?.begins();
     let inputs = load(source, Seq(u64::MAX))?;
-    let mut text = Vec::new();
-    script(source, Seq(u64::MAX), progress, &mut text)?;
-    for dir in [out.to_owned(), out.join(FRAMES)] {
-        std::fs::create_dir(&dir).map_err(|error| create(&dir, error))?;
+    let made = NewFolder::new(out)?;
+    made.folder(FRAMES)?;
+    if begins.is_none() {
+        let mut text = Vec::new();
+        script(source, Seq(u64::MAX), progress, &mut text)?;
+        made.file(SCRIPT, &text)?;
     }
-    let put = |path: &Path, bytes: &[u8]| {
-        std::fs::write(path, bytes).map_err(|error| create(path, error))
-    };
-    put(&out.join(SCRIPT), &text)?;
     let mut frames = std::collections::BTreeSet::new();
     for (kept, done) in inputs.iter().zip(1..) {
         progress(done);
@@ -51,11 +60,13 @@ pub fn extract(
         if is_frame && !kept.erased {
             let hash = blake3::hash(&kept.body).to_hex();
             let name = hash[..16].to_owned();
-            put(&out.join(FRAMES).join(&name), &kept.body)?;
-            frames.insert(name);
+            if frames.insert(name.clone()) {
+                made.file(&format!("{FRAMES}/{name}"), &kept.body)?;
+            }
         }
     }
-    Ok(frames.len())
+    made.finish()?;
+    Ok(Extracted { frames: frames.len(), begins })
 }
 
 /// Makes a journal of a script. Its bodies have the lengths that it says and are erased, since a
@@ -68,7 +79,7 @@ pub fn of_script(text: &str, out: &Path) -> Result<usize, PlayError> {
     let keep = |step: &pi_server_core::notation::ScriptStep| Kept {
         at: step.input.at,
         kind: step.input.kind.clone(),
-        body: vec![0; usize::try_from(step.input.body.len).unwrap_or(0)],
+        body: vec![0; usize::try_from(step.input.body.len).unwrap_or(0)].into(),
         erased: step.input.body.len > 0,
         redacted: step.input.body.redacted,
         digest: Digest::default(),
@@ -77,7 +88,7 @@ pub fn of_script(text: &str, out: &Path) -> Result<usize, PlayError> {
     if inputs.windows(2).any(|pair| pair[1].at <= pair[0].at) {
         return Err(PlayError::Unfit("the times of a journal's inputs must increase".into()));
     }
-    write(&Made::new(out)?, &inputs, &step_all(&inputs), None)?;
+    make(out, &inputs, None)?;
     Ok(inputs.len())
 }
 
@@ -111,17 +122,24 @@ pub fn of_frame(frame: &[u8], out: &Path) -> Result<usize, PlayError> {
     let plain = |at, kind| Kept {
         at: Micros(at),
         kind,
-        body: Vec::new(),
+        body: [].into(),
         erased: false,
         redacted: false,
         digest: Digest::default(),
     };
-    let sent = Kept { body: frame.to_vec(), digest: secret.body(frame), ..plain(3_000, kind) };
+    let sent = Kept { body: frame.into(), digest: secret.body(frame), ..plain(3_000, kind) };
     let inputs = [
         plain(1_000, InputKind::Boot(Box::new(boot))),
         plain(2_000, InputKind::Opened(opened)),
         sent,
     ];
-    write(&Made::new(out)?, &inputs, &step_all(&inputs), Some(KEY))?;
+    make(out, &inputs, Some(KEY))?;
     Ok(inputs.len())
+}
+
+/// Writes inputs as a journal that begins with nothing.
+fn make(out: &Path, inputs: &[Kept], key: Option<[u8; 32]>) -> Result<(), PlayError> {
+    let (made, ground) = (Made::new(out)?, Ground::default());
+    write(&made, &ground, inputs, &step_all(&ground, inputs), key)?;
+    made.finish()
 }

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::feed::{Batch, Feed, Item, Reading};
 use crate::source::{Source, SourceError};
+use crate::start::Begins;
 use crate::status::Status;
 
 /// What a comparison has found.
@@ -23,10 +24,16 @@ pub struct Comparison {
     pub same_journal: bool,
     /// The first difference.
     pub difference: Option<Differing>,
+    /// The first input that both have, if one of them begins later than the other.
+    pub from: Option<Seq>,
+    /// Where each begins, if that is a snapshot.
+    pub begins: [Option<Begins>; 2],
     /// The last input of each.
     pub ends: [Seq; 2],
     /// The first of the two that is damaged, and how.
     pub damage: Option<String>,
+    /// What that comes to: damaged, or of a newer format.
+    pub damage_status: Status,
 }
 
 /// The first difference.
@@ -50,11 +57,25 @@ pub fn diff(left: &Source, right: &Source) -> Result<Comparison, SourceError> {
     let ids: [JournalId; 2] = [left.head()?.journal, right.head()?.journal];
     let same_journal = ids[0] == ids[1];
     let mut sides = [Steps::new(Feed::start(left)?), Steps::new(Feed::start(right)?)];
-    let mut comparison =
-        Comparison { equal: 0, same_journal, difference: None, ends: [Seq(0); 2], damage: None };
+    let begins = [sides[0].begins, sides[1].begins];
+    let behind = |begins: Option<Begins>| begins.map_or(Seq(0), |begins| begins.seq);
+    let first = Seq(behind(begins[0]).max(behind(begins[1])).0 + 1);
+    let mut comparison = Comparison {
+        equal: 0,
+        same_journal,
+        difference: None,
+        from: (behind(begins[0]) != behind(begins[1])).then_some(first),
+        begins,
+        ends: [Seq(0); 2],
+        damage: None,
+        damage_status: Status::Good,
+    };
     loop {
         let [left, right] = &mut sides;
-        let (Some(left), Some(right)) = (left.next(), right.next()) else { break };
+        // Where retention has dropped more of one, the other's inputs have no counterpart.
+        let (Some(left), Some(right)) = (left.next_from(first), right.next_from(first)) else {
+            break;
+        };
         comparison.difference = compare(&left, &right, same_journal);
         if comparison.difference.is_some() {
             break;
@@ -64,8 +85,9 @@ pub fn diff(left: &Source, right: &Source) -> Result<Comparison, SourceError> {
     for (side, (end, name)) in sides.into_iter().zip(comparison.ends.iter_mut().zip(["A", "B"])) {
         let (last, reading) = side.finish()?;
         *end = last;
-        if let Err(damage) = reading.verdict {
-            comparison.damage.get_or_insert(format!("{name}: {damage}"));
+        if let (Err(damage), None) = (&reading.verdict, &comparison.damage) {
+            comparison.damage = Some(format!("{name}: {damage}"));
+            comparison.damage_status = reading.status();
         }
     }
     Ok(comparison)
@@ -128,6 +150,7 @@ fn hex(bytes: &[u8]) -> String {
 /// The steps of a journal, one by one.
 struct Steps {
     feed: Feed,
+    begins: Option<Begins>,
     batch: Option<Batch>,
     /// The next record of the batch.
     index: usize,
@@ -137,8 +160,19 @@ struct Steps {
 }
 
 impl Steps {
-    fn new(feed: Feed) -> Steps {
-        Steps { feed, batch: None, index: 0, open: None, last: Seq(0) }
+    fn new(mut feed: Feed) -> Steps {
+        let begins = feed.begin().begins();
+        Steps { feed, begins, batch: None, index: 0, open: None, last: Seq(0) }
+    }
+
+    /// The next step that is not before `first`.
+    fn next_from(&mut self, first: Seq) -> Option<Step> {
+        loop {
+            let step = self.next()?;
+            if step.seq >= first {
+                return Some(step);
+            }
+        }
     }
 
     fn next(&mut self) -> Option<Step> {
@@ -190,11 +224,18 @@ fn step_of(item: &Item<'_>) -> Step {
 }
 
 impl Comparison {
+    /// True if one begins behind the end of the other.
+    fn is_apart(&self) -> bool {
+        self.from.is_some_and(|from| self.ends.iter().any(|end| *end < from))
+    }
+
     /// What it comes to. One that is the beginning of the other does not differ.
     pub fn status(&self) -> Status {
         match (&self.damage, &self.difference) {
-            (Some(_), _) => Status::Damaged,
+            (Some(_), _) => self.damage_status,
             (None, Some(_)) => Status::Diverged,
+            // They have no input in common.
+            (None, None) if self.is_apart() => Status::Absent,
             (None, None) => Status::Good,
         }
     }
@@ -207,6 +248,9 @@ impl Comparison {
         json!({
             "equalInputs": self.equal,
             "sameJournal": self.same_journal,
+            "comparedFrom": self.from.map(|seq| seq.0),
+            "beginsA": self.begins[0].map(|begins| begins.to_json()),
+            "beginsB": self.begins[1].map(|begins| begins.to_json()),
             "difference": difference,
             "lastA": self.ends[0].0,
             "lastB": self.ends[1].0,
@@ -220,10 +264,19 @@ impl fmt::Display for Comparison {
         if !self.same_journal {
             writeln!(f, "different journals: only times and inputs are compared")?;
         }
+        for (name, begins) in ["A", "B"].iter().zip(self.begins) {
+            begins.map_or(Ok(()), |begins| writeln!(f, "{name}: {begins}"))?;
+        }
+        if let Some(from) = self.from {
+            writeln!(f, "compared from #{from} on, the first input that both have")?;
+        }
         let [left, right] = self.ends;
         match &self.difference {
             Some(Differing { seq, field, left, right }) => {
                 writeln!(f, "differ at #{seq}: {field}\n  A  {left}\n  B  {right}")?;
+            }
+            None if self.is_apart() => {
+                writeln!(f, "nothing in common: A ends with #{left}, B with #{right}")?;
             }
             None if left == right => writeln!(f, "equal: {} inputs", self.equal)?,
             None => {

@@ -16,8 +16,9 @@ use pi_server_core::record::{
 use pi_server_core::{Digest, Seq};
 
 use crate::ahead::Ahead;
-use crate::source::{Source, SourceError};
-use crate::start::Start;
+use crate::play::PlayError;
+use crate::source::{KEY_FILE, Source, SourceError};
+use crate::start::{Begins, Start};
 use crate::status::Status;
 
 /// Records in a batch before it is sent at the next commit.
@@ -112,11 +113,22 @@ pub struct Reading {
     pub stored: u64,
     /// The last input that `HEAD` said was on disk when reading began.
     pub head: Seq,
+    /// Where it begins, if that is a snapshot.
+    pub begins: Option<Begins>,
     /// The last input that is not in the journal any more; 0 if all are there.
     pub start: Seq,
 }
 
 impl Reading {
+    /// The verdict as an error, if the journal is damaged or newer.
+    pub fn error(&self) -> Option<PlayError> {
+        let damage = self.verdict.as_ref().err()?.to_string();
+        Some(match self.status() {
+            Status::Newer => PlayError::Newer(damage),
+            _ => PlayError::Damaged(damage),
+        })
+    }
+
     /// What the verdict comes to. A journal of a newer format is not damaged: this build is old.
     pub fn status(&self) -> Status {
         match &self.verdict {
@@ -144,6 +156,15 @@ pub enum Key {
     Missing,
     /// The key file belongs to another journal.
     Foreign,
+    /// The key file has not the length of a key.
+    Malformed,
+    /// The key file is there and cannot be read.
+    Unreadable {
+        /// Why not.
+        why: String,
+        /// By whose fault.
+        status: Status,
+    },
 }
 
 impl Key {
@@ -151,7 +172,7 @@ impl Key {
     pub fn secret(&self) -> Option<&Secret> {
         match self {
             Key::Fits(secret) => Some(secret),
-            Key::Missing | Key::Foreign => None,
+            Key::Missing | Key::Foreign | Key::Malformed | Key::Unreadable { .. } => None,
         }
     }
 
@@ -161,6 +182,21 @@ impl Key {
             Key::Fits(_) => "read",
             Key::Missing => "missing",
             Key::Foreign => "foreign",
+            Key::Malformed => "malformed",
+            Key::Unreadable { .. } => "unreadable",
+        }
+    }
+
+    /// What is wrong with it, and by whose fault. One that is not there was left out or dropped, and
+    /// nothing is wrong with that.
+    pub fn fault(&self) -> Option<(Status, String)> {
+        match self {
+            Key::Fits(_) | Key::Missing => None,
+            Key::Foreign => {
+                Some((Status::Damaged, format!("{KEY_FILE} is the key of another journal")))
+            }
+            Key::Malformed => Some((Status::Damaged, format!("{KEY_FILE} is no key"))),
+            Key::Unreadable { why, status } => Some((*status, why.clone())),
         }
     }
 }
@@ -196,7 +232,7 @@ impl Feed {
         };
         // Segments that a drop has left for the next one to finish are no part of it.
         segments.retain(|number| start.cursor.is_none_or(|cursor| *number > cursor.segment));
-        let begin = start.seq;
+        let (begin, begins) = (start.seq, start.begins());
         let secret = key_of(source, head.journal, &segments)?;
         let (sender, batches) = sync_channel(BATCHES_MAX);
         let source = source.clone();
@@ -209,6 +245,7 @@ impl Feed {
                 bytes: reader.bytes,
                 stored: reader.stored,
                 head: head.durable_upto,
+                begins,
                 start: begin,
             })
         });
@@ -247,7 +284,15 @@ impl Feed {
 
 /// The secret, held against what the first segment's header says about it.
 fn key_of(source: &Source, journal: JournalId, segments: &[u64]) -> Result<Key, SourceError> {
-    let Some(secret) = source.secret() else { return Ok(Key::Missing) };
+    let bytes = match source.key_file() {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return Ok(Key::Missing),
+        Err(error) => {
+            return Ok(Key::Unreadable { why: error.to_string(), status: error.status() });
+        }
+    };
+    let Ok(secret) = <[u8; 32]>::try_from(bytes) else { return Ok(Key::Malformed) };
+    let secret = Secret::new(secret);
     let Some(first) = segments.first() else { return Ok(Key::Missing) };
     let mut check = [0; 16];
     source.read_part(*first, KEY_CHECK_AT, &mut check)?;

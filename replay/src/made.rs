@@ -1,12 +1,10 @@
 //! Data directories that this tool makes. They are always new: nothing is ever written over.
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::play::PlayError;
 use crate::source::{HEAD_FILE, KEY_FILE, PACK_DIR, SEGMENT_DIR, SNAPSHOT_DIR};
+use crate::whole::NewFolder;
 
 /// What the files of a journal can be written into: a data directory, or a bundle.
 pub trait Target {
@@ -33,6 +31,12 @@ pub trait Target {
     /// # Errors
     /// It cannot be written.
     fn snapshot(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError>;
+
+    /// Takes a pack of bodies.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    fn pack(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError>;
 }
 
 impl Target for Made {
@@ -51,24 +55,40 @@ impl Target for Made {
     fn snapshot(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
         Made::snapshot(self, number, bytes)
     }
+
+    fn pack(&mut self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
+        Made::pack(self, number, bytes)
+    }
 }
 
 /// A data directory in the making, with the rights that a daemon's has.
 #[derive(Debug)]
 pub struct Made {
-    dir: PathBuf,
+    folder: NewFolder,
 }
 
 impl Made {
-    /// Makes the directory.
+    /// Begins the directory, which appears when it is finished.
     ///
     /// # Errors
     /// It exists, or cannot be made.
     pub fn new(dir: &Path) -> Result<Made, PlayError> {
-        for path in [dir.to_owned(), dir.join(SEGMENT_DIR)] {
-            make(&path)?;
-        }
-        Ok(Made { dir: dir.to_owned() })
+        let folder = NewFolder::new(dir)?;
+        folder.folder(SEGMENT_DIR)?;
+        Ok(Made { folder })
+    }
+
+    /// Where it is for now.
+    pub fn now(&self) -> &Path {
+        self.folder.now()
+    }
+
+    /// Lets it appear.
+    ///
+    /// # Errors
+    /// It cannot be synced, or its name is taken.
+    pub fn finish(self) -> Result<(), PlayError> {
+        self.folder.finish()
     }
 
     /// Writes `HEAD`.
@@ -76,7 +96,7 @@ impl Made {
     /// # Errors
     /// It cannot be written.
     pub fn head(&self, bytes: &[u8]) -> Result<(), PlayError> {
-        file(&self.dir.join(HEAD_FILE), bytes)
+        self.folder.file(HEAD_FILE, bytes)
     }
 
     /// Writes the key.
@@ -84,7 +104,7 @@ impl Made {
     /// # Errors
     /// It cannot be written.
     pub fn key(&self, bytes: &[u8]) -> Result<(), PlayError> {
-        file(&self.dir.join(KEY_FILE), bytes)
+        self.folder.file(KEY_FILE, bytes)
     }
 
     /// Writes a snapshot.
@@ -92,7 +112,8 @@ impl Made {
     /// # Errors
     /// It cannot be written.
     pub fn snapshot(&self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
-        self.numbered(SNAPSHOT_DIR, &format!("{number:08}.snap"), bytes)
+        self.folder.folder(SNAPSHOT_DIR)?;
+        self.folder.file(&format!("{SNAPSHOT_DIR}/{number:08}.snap"), bytes)
     }
 
     /// Writes a pack of bodies.
@@ -100,16 +121,8 @@ impl Made {
     /// # Errors
     /// It cannot be written.
     pub fn pack(&self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
-        self.numbered(PACK_DIR, &format!("{number:08}.pack"), bytes)
-    }
-
-    /// Writes a file in a folder that is made when it is needed.
-    fn numbered(&self, dir: &str, name: &str, bytes: &[u8]) -> Result<(), PlayError> {
-        let path = self.dir.join(dir);
-        if !path.is_dir() {
-            make(&path)?;
-        }
-        file(&path.join(name), bytes)
+        self.folder.folder(PACK_DIR)?;
+        self.folder.file(&format!("{PACK_DIR}/{number:08}.pack"), bytes)
     }
 
     /// Writes a segment; zeros at its end take no room.
@@ -117,23 +130,14 @@ impl Made {
     /// # Errors
     /// It cannot be written.
     pub fn segment(&self, number: u64, bytes: &[u8]) -> Result<(), PlayError> {
-        file(&self.dir.join(SEGMENT_DIR).join(format!("{number:08}.seg")), bytes)
+        self.segment_of(number, bytes, bytes.len() as u64)
     }
-}
 
-fn make(path: &Path) -> Result<(), PlayError> {
-    let made = DirBuilder::new().mode(0o700).create(path);
-    made.map_err(|source| PlayError::Create { path: path.to_owned(), source })
-}
-
-fn file(path: &Path, bytes: &[u8]) -> Result<(), PlayError> {
-    let write = || -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(path)?;
-        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-        file.write_all(&bytes[..used])?;
-        file.set_len(bytes.len() as u64)?;
-        file.sync_all()
-    };
-    write().map_err(|source| PlayError::Create { path: path.to_owned(), source })
+    /// Writes a segment of a length, of which `bytes` are all but zeros at its end.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn segment_of(&self, number: u64, bytes: &[u8], length: u64) -> Result<(), PlayError> {
+        self.folder.file_of(&format!("{SEGMENT_DIR}/{number:08}.seg"), bytes, length)
+    }
 }

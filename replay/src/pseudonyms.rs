@@ -7,12 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pi_server_core::Text;
 use pi_server_core::frame::Frame;
 use pi_server_core::input::{
-    AgentEvent, AgentInfo, AgentSaid, Answer, Details, InputKind, Malformed,
+    AgentEvent, AgentInfo, AgentSaid, Answer, Details, Envelope, InputKind, Malformed,
 };
 use pi_server_core::output::{Ask, Output};
+use pi_server_core::{State, Text};
 use pi_server_redact::MARK;
 use serde_json::Value;
 
@@ -62,17 +62,21 @@ impl Pseudonyms {
         played.outputs.iter().for_each(|output| self.learn_output(output));
     }
 
-    /// Takes note of what the journal's first step finds there already, where it begins with a
-    /// snapshot.
-    pub(crate) fn learn_state(&mut self, played: &Played<'_>) {
-        for session in played.state.sessions() {
+    /// Takes note of what there is already where the journal begins.
+    pub(crate) fn learn_state(&mut self, state: &State) {
+        for session in state.sessions() {
             self.name(Names::Session, &session.info.id);
             self.some(Names::SessionName, session.info.name.as_ref());
             self.path(&session.info.cwd);
             session.info.file.iter().for_each(|path| self.path(path));
         }
-        for command in played.state.commands() {
-            self.some(Names::Command, command.id.as_ref());
+        for connection in state.connections() {
+            self.some(Names::Client, Some(connection.client));
+        }
+        for origin in state.origins() {
+            self.name(Names::Client, origin.client);
+            self.some(Names::Session, origin.session);
+            self.learn_envelope(origin.envelope);
         }
     }
 
@@ -87,11 +91,7 @@ impl Pseudonyms {
             }
             InputKind::Opened(opened) => self.some(Names::Client, opened.client.as_ref()),
             InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
-                self.some(Names::Session, envelope.session.as_ref());
-                self.some(Names::Command, envelope.id.as_ref());
-                envelope.depends_on.iter().for_each(|id| self.name(Names::Command, id));
-                self.some(Names::Key, envelope.idempotency_key.as_ref());
-                self.learn_details(&envelope.details);
+                self.learn_envelope(envelope);
             }
             InputKind::Malformed { malformed, .. } => {
                 if let Malformed::Invalid { id, .. } = &**malformed {
@@ -126,6 +126,14 @@ impl Pseudonyms {
             | InputKind::Drain
             | InputKind::Stop => {}
         }
+    }
+
+    fn learn_envelope(&mut self, envelope: &Envelope) {
+        self.some(Names::Session, envelope.session.as_ref());
+        self.some(Names::Command, envelope.id.as_ref());
+        envelope.depends_on.iter().for_each(|id| self.name(Names::Command, id));
+        self.some(Names::Key, envelope.idempotency_key.as_ref());
+        self.learn_details(&envelope.details);
     }
 
     fn learn_details(&mut self, details: &Details) {

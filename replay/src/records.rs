@@ -6,13 +6,16 @@ use pi_server_core::record::{
     RecordKind, SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, Seal, Secret, SegmentHeader, decode_kind,
     encode_kind,
 };
-use pi_server_core::{BodyRef, Digest, Input, Micros, Seq};
+use std::sync::Arc;
+
+use pi_server_core::record::{Snapshot, pack_head};
+use pi_server_core::{BodyRef, Digest, Input, Micros, Outputs, Seq, State};
 
 use crate::feed::Feed;
 use crate::made::Made;
 use crate::play::PlayError;
 use crate::source::Source;
-use crate::start::Start;
+use crate::start::{Begins, Start};
 
 /// An input with its body, on its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +24,8 @@ pub struct Kept {
     pub at: Micros,
     /// What happened.
     pub kind: InputKind,
-    /// The bytes in the place of its body.
-    pub body: Vec<u8>,
+    /// The bytes in the place of its body. Shared, since a search for fewer inputs copies many.
+    pub body: Arc<[u8]>,
     /// They are not the ones that were written.
     pub erased: bool,
     /// Something was taken out before they were written.
@@ -41,18 +44,58 @@ impl Kept {
     }
 }
 
-/// Says so if a journal is not there from its first input on.
-///
-/// # Errors
-/// It begins with a snapshot, or cannot be read.
-pub fn must_be_whole(source: &Source) -> Result<(), PlayError> {
-    let Start { seq, .. } = Start::of(source)?;
-    if seq > Seq(0) {
-        return Err(PlayError::Unfit(format!(
-            "the journal begins behind #{seq} with a snapshot; this needs all of its inputs"
-        )));
+/// What the inputs of a journal are stepped from: nothing, or a snapshot.
+#[derive(Clone, Debug, Default)]
+pub struct Ground {
+    /// The state before the first input.
+    pub state: State,
+    /// The last input before it.
+    pub seq: Seq,
+    /// Where the journal begins, if that is a snapshot.
+    pub begins: Option<Begins>,
+    /// Digest of the outputs of the step before.
+    outputs: Digest,
+    /// The chain there, with the bytes of the snapshot's file.
+    snapshot: Option<(Cursor, Vec<u8>)>,
+}
+
+impl Ground {
+    /// What a journal begins with.
+    ///
+    /// # Errors
+    /// A file cannot be read, or a snapshot is needed and there is none.
+    pub fn of(source: &Source) -> Result<Ground, PlayError> {
+        let start = Start::of(source)?;
+        let begins = start.begins();
+        let snapshot = match start.cursor {
+            Some(cursor) => Some((cursor, source.read_snapshot(cursor.segment)?)),
+            None => None,
+        };
+        let Start { state, seq, outputs, cursor: _ } = start;
+        Ok(Ground { state, seq, begins, outputs, snapshot })
     }
-    Ok(())
+
+    /// The number of the input at a place, counted from 0.
+    pub fn number(&self, at: usize) -> Seq {
+        Seq(self.seq.0.saturating_add(u64::try_from(at).unwrap_or(u64::MAX)).saturating_add(1))
+    }
+
+    /// The place of the input with a number; `None` if it is before the first.
+    pub fn place(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.seq.0)?).ok()?.checked_sub(1)
+    }
+
+    /// Steps inputs and shows each its place, its input and its outputs, until `each` returns true.
+    pub fn step_all(&self, inputs: &[Kept], mut each: impl FnMut(usize, &Input, &Outputs) -> bool) {
+        let (mut state, mut outputs) = (self.state.clone(), Outputs::new());
+        for (at, kept) in inputs.iter().enumerate() {
+            let input = kept.input(self.number(at));
+            state.step(&input, &mut outputs);
+            if each(at, &input, &outputs) {
+                return;
+            }
+        }
+    }
 }
 
 /// All committed inputs of a journal up to one of them, in order.
@@ -73,15 +116,12 @@ pub fn load(source: &Source, to: Seq) -> Result<Vec<Kept>, PlayError> {
                 place: item.place,
                 error,
             })?;
-            let body = item.raw_body().to_vec();
+            let body = item.raw_body().into();
             let Header { at, erased, redacted, body_digest: digest, .. } = header;
             all.push(Kept { at, kind, body, erased, redacted, digest });
         }
     }
-    match feed.finish()?.verdict {
-        Ok(_) => Ok(all),
-        Err(damage) => Err(PlayError::Damaged(damage.to_string())),
-    }
+    feed.finish()?.error().map_or(Ok(all), Err)
 }
 
 /// Segments of a made journal have at most this length.
@@ -90,12 +130,14 @@ const SEGMENT_BYTES: u32 = 32 << 20;
 const RESERVE: usize = Commit::SPAN + Seal::SPAN;
 
 /// Writes inputs as a journal of their own, all in one turn of the loop; `outputs` are the digests
-/// of the outputs of each, as far as they are known. `key` goes into the key file.
+/// of the outputs of each, as far as they are known. `key` goes into the key file. A snapshot that
+/// they are stepped from goes with them.
 ///
 /// # Errors
 /// An input is too large, or a file cannot be written.
 pub fn write(
     made: &Made,
+    ground: &Ground,
     inputs: &[Kept],
     outputs: &[Digest],
     key: Option<[u8; 32]>,
@@ -105,16 +147,35 @@ pub fn write(
     for (kept, bytes) in inputs.iter().zip(&encoded) {
         hasher.update(&kept.at.0.to_le_bytes()).update(bytes).update(&kept.digest.0);
     }
+    if let Some((cursor, bytes)) = &ground.snapshot {
+        hasher.update(&cursor.tag.0).update(bytes);
+    }
     let mut id = [0; 16];
     id.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
     // The same inputs make the same journal, other inputs another one.
-    let mut writer = Writer::new(made, JournalId(id), key.map(Secret::new));
-    for (index, (kept, bytes)) in inputs.iter().zip(&encoded).enumerate() {
-        let before = index.checked_sub(1).and_then(|index| outputs.get(index));
-        writer.input(kept, bytes, before.copied().unwrap_or_default())?;
+    let journal = JournalId(id);
+    let mut begin = Cursor::start(journal);
+    if let Some((cursor, bytes)) = &ground.snapshot {
+        begin = Cursor { journal, ..*cursor };
+        let snapshot = Snapshot::parse(bytes)
+            .map_err(|fault| PlayError::Damaged(format!("the snapshot: {fault}")))?;
+        let snapshot = Snapshot { cursor: begin, ..snapshot };
+        made.snapshot(begin.segment, &snapshot.encode())?;
+        made.pack(begin.segment, &pack_head(journal, begin.segment, &[], &[]))?;
     }
-    let last = inputs.len().checked_sub(1).and_then(|index| outputs.get(index));
-    writer.finish(last.copied().unwrap_or_default())?;
+    let mut writer = Writer::new(made, begin, key.map(Secret::new));
+    for (index, (kept, bytes)) in inputs.iter().zip(&encoded).enumerate() {
+        let before = match index.checked_sub(1) {
+            Some(index) => outputs.get(index).copied().unwrap_or_default(),
+            None => ground.outputs,
+        };
+        writer.input(kept, bytes, before)?;
+    }
+    let last = match inputs.len().checked_sub(1) {
+        Some(index) => outputs.get(index).copied().unwrap_or_default(),
+        None => ground.outputs,
+    };
+    writer.finish(last)?;
     key.map_or(Ok(()), |key| made.key(&key))
 }
 
@@ -136,7 +197,8 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(made: &'a Made, journal: JournalId, secret: Option<Secret>) -> Writer<'a> {
+    fn new(made: &'a Made, cursor: Cursor, secret: Option<Secret>) -> Writer<'a> {
+        let journal = cursor.journal;
         let key_check = secret.map_or_else(Digest::default, |secret| journal.key_check(&secret));
         let template = SegmentHeader {
             format: FORMAT_VERSION,
@@ -147,9 +209,8 @@ impl<'a> Writer<'a> {
             key_check,
         };
         let framer = Framer::new(journal);
-        let mut writer =
-            Writer { made, framer, template, cursor: Cursor::start(journal), image: Vec::new() };
-        writer.begin(1);
+        let mut writer = Writer { made, framer, template, cursor, image: Vec::new() };
+        writer.begin(cursor.segment + 1);
         writer
     }
 
@@ -241,7 +302,7 @@ impl<'a> Writer<'a> {
         let commit = Commit {
             number: self.cursor.commit + 1,
             epoch: self.cursor.epoch,
-            durable_upto: Seq(0),
+            durable_upto: self.cursor.durable_upto,
             journal: self.cursor.journal,
         };
         self.mark(Mark::Commit(commit), outputs);

@@ -12,18 +12,17 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::ControlFlow;
 
-use pi_server_core::record::{Framer, SEGMENT_HEADER_BYTES, decode_kind};
+use pi_server_core::Input;
+use pi_server_core::record::{Framer, SEGMENT_HEADER_BYTES, pack_head};
 use pi_server_redact::{Left, MARK};
 use serde_json::{Value, json};
 
+use crate::attribution::Attribution;
 use crate::feed::{Feed, Item};
 use crate::made::Target;
-use crate::play::{PlayError, play};
-use crate::sessions::Sessions;
+use crate::play::{PlayError, Walker};
 use crate::source::Source;
-use crate::status::Status;
 
 pub use pi_server_redact::Policy;
 
@@ -64,17 +63,14 @@ pub fn redact(
     with_key: bool,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Redacted, PlayError> {
-    let mut sessions = Sessions::default();
-    play(source, |played| {
-        sessions.note(played);
-        Ok(ControlFlow::Continue(()))
-    })?;
     let head = source.head_bytes()?;
     let journal = source.head()?.journal;
     let framer = Framer::new(journal);
     let mut feed = Feed::start(source)?;
     // Segments that a snapshot stands for are left out, and so are the bodies kept of dropped ones.
-    let covered = feed.begin().cursor.map_or(0, |cursor| cursor.segment);
+    let start = feed.begin();
+    let covered = start.cursor.map_or(0, |cursor| cursor.segment);
+    let mut walker = Walker::new(start.state);
     let mut redacted = Redacted::default();
     let mut images: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
     while let Some(batch) = feed.take() {
@@ -84,16 +80,18 @@ pub fn redact(
                 flush(made, &mut images)?;
                 images.insert(number, blank(source, number)?);
             }
+            // Marks have no bodies.
+            let input = if item.mark.is_none() { Some(walker.step(&item)?) } else { None };
             if let Some(image) = images.get_mut(&number) {
-                copy(&item, policy, &sessions, &framer, image, &mut redacted);
+                let left = input.map_or(Left::All, |it| apply(policy, &item, &it, walker.whose()));
+                copy(&item, left, &framer, image, &mut redacted);
             }
             progress(item.header.seq.0);
         }
     }
     let reading = feed.finish()?;
-    if reading.status() != Status::Good {
-        let words = reading.verdict.err().map(|damage| damage.to_string());
-        return Err(PlayError::Damaged(words.unwrap_or_default()));
+    if let Some(error) = reading.error() {
+        return Err(error);
     }
     let last = images.keys().next_back().copied().unwrap_or(covered);
     flush(made, &mut images)?;
@@ -103,6 +101,8 @@ pub fn redact(
     }
     if covered > 0 {
         made.snapshot(covered, &source.read_snapshot(covered)?)?;
+        // No daemon goes on without a pack where segments were dropped; nothing is in this one.
+        made.pack(covered, &pack_head(journal, covered, &[], &[]))?;
     }
     made.head(&head)?;
     if let (true, Some(key)) = (with_key, source.key_bytes()) {
@@ -126,19 +126,12 @@ fn blank(source: &Source, number: u64) -> Result<Vec<u8>, PlayError> {
     Ok(bytes)
 }
 
-fn copy(
-    item: &Item<'_>,
-    policy: &Policy,
-    sessions: &Sessions,
-    framer: &Framer,
-    image: &mut [u8],
-    redacted: &mut Redacted,
-) {
+fn copy(item: &Item<'_>, left: Left, framer: &Framer, image: &mut [u8], redacted: &mut Redacted) {
     let mut header = item.header;
     let mut body = item.raw_body().to_vec();
     if !body.is_empty() {
         redacted.bodies += 1;
-        match apply(policy, item, sessions) {
+        match left {
             Left::All => {}
             Left::Nothing => {
                 redacted.erased += 1;
@@ -164,10 +157,9 @@ fn copy(
 }
 
 /// What the policy leaves of a body, in no more bytes than it has.
-fn apply(policy: &Policy, item: &Item<'_>, sessions: &Sessions) -> Left {
+fn apply(policy: &Policy, item: &Item<'_>, input: &Input, whose: &Attribution) -> Left {
     let Some(body) = item.remains() else { return Left::All };
-    let Ok(kind) = decode_kind(item.input) else { return Left::Nothing };
-    let (what, session) = sessions.about(item.header.seq.0, &kind);
+    let (what, session) = whose.body_of(input);
     match policy.apply(what, session.map(|id| &**id), body) {
         // Marks may be longer than what they hide, and numbers be written longer than they came.
         Left::Part(part) if part.len() > body.len() => shorter(&part, body.len()),

@@ -8,13 +8,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pi_server_compress::{Fault, restore};
-use pi_server_core::record::{Head, Secret, read_head};
+use pi_server_core::record::{Head, read_head};
 
 use crate::bundle::Table;
 use crate::status::Status;
 
 pub use pins::PINNED_MAX;
 use pins::Pins;
+pub(crate) use pins::open;
 
 /// How often the files are listed again because a daemon has dropped one of them meanwhile.
 const ATTEMPTS_MAX: u32 = 100;
@@ -81,15 +82,15 @@ impl SourceError {
     /// The exit status that says so.
     pub fn status(&self) -> Status {
         match self {
-            SourceError::NoJournal { .. } => Status::Usage,
+            SourceError::NoJournal { .. } => Status::Absent,
             SourceError::NoHead { .. }
             | SourceError::NoSnapshot { .. }
             | SourceError::Dropped { .. }
             | SourceError::Bundle { .. } => Status::Damaged,
             SourceError::Io { source, .. } if is_newer(source) => Status::Newer,
-            SourceError::Io { source, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Status::Usage,
-                _ => Status::Damaged,
+            SourceError::Io { source, .. } => match Fault::of(source) {
+                Some(_) => Status::Damaged,
+                None => Status::of_reading(source),
             },
         }
     }
@@ -236,22 +237,30 @@ impl Source {
             return Ok(head);
         }
         let path = self.dir.join(HEAD_FILE);
-        std::fs::read(&path).map_err(|source| match source.kind() {
+        pins::read(&path).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => none(),
             _ => SourceError::Io { operation: "read", path, source },
         })
     }
 
-    /// The journal's secret; `None` if its file is not there or is nothing for us.
-    pub fn secret(&self) -> Option<Secret> {
-        <[u8; 32]>::try_from(self.key_bytes()?).ok().map(Secret::new)
-    }
-
     /// The bytes of the file with the secret, if it can be read.
     pub fn key_bytes(&self) -> Option<Vec<u8>> {
-        match &self.bundle {
-            Some(bundle) => bundle.key(),
-            None => std::fs::read(self.dir.join(KEY_FILE)).ok(),
+        self.key_file().ok().flatten()
+    }
+
+    /// The bytes of the file with the secret; `None` if there is none.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn key_file(&self) -> Result<Option<Vec<u8>>, SourceError> {
+        if let Some(bundle) = &self.bundle {
+            return Ok(bundle.key());
+        }
+        let path = self.dir.join(KEY_FILE);
+        match pins::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(SourceError::Io { operation: "read", path, source }),
         }
     }
 
@@ -295,7 +304,12 @@ impl Source {
         let failed = |source| SourceError::Io { operation: "list", path: path.clone(), source };
         let entries = match std::fs::read_dir(&path) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
                 return Err(SourceError::NoJournal { dir: self.dir.clone() });
             }
             Err(error) => return Err(failed(error)),
@@ -353,6 +367,25 @@ impl Source {
         }
         numbers.sort_unstable();
         Ok(numbers)
+    }
+
+    /// The names in a folder of the data directory, in order; none if the folder is not there.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub(crate) fn names(&self, folder: &str) -> Result<Vec<String>, SourceError> {
+        let path = self.dir.join(folder);
+        let failed = |source| SourceError::Io { operation: "list", path: path.clone(), source };
+        let entries = match std::fs::read_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(failed)?,
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry.map_err(failed)?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
     /// The bytes of a snapshot.
@@ -418,6 +451,23 @@ impl Source {
         let path = self.segment_path(number);
         let read = self.read_whole(number, &path, bytes);
         read.map_err(|source| self.unread(path, source))
+    }
+
+    /// Reads a segment as it was written: all of it but zeros at its end, which may be left out.
+    /// Returns its length.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read_segment_exact(&self, number: u64, bytes: &mut Vec<u8>) -> Result<u64, SourceError> {
+        match &self.bundle {
+            Some(bundle) => bundle
+                .read_segment_stored(number, bytes)
+                .map_err(|source| self.unread(self.segment_path(number), source)),
+            None => {
+                self.read_segment(number, bytes)?;
+                Ok(bytes.len() as u64)
+            }
+        }
     }
 
     fn read_whole(&self, number: u64, path: &Path, bytes: &mut Vec<u8>) -> io::Result<u64> {

@@ -1,10 +1,14 @@
 //! What a journal begins with: the state before its first input, or, where older segments were
 //! dropped, a snapshot.
 
+use std::fmt;
+
 use pi_server_core::record::{Cursor, JournalId, Snapshot};
-use pi_server_core::{Digest, Seq, State};
+use pi_server_core::{Digest, Micros, Seq, State};
+use serde_json::{Value, json};
 
 use crate::source::{Source, SourceError};
+use crate::times::Iso;
 
 /// What a journal begins with.
 #[derive(Debug, Default)]
@@ -19,7 +23,66 @@ pub struct Start {
     pub(crate) cursor: Option<Cursor>,
 }
 
+/// The beginning of a journal whose older segments were dropped, and what is known from before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begins {
+    /// The last input that is not in the journal any more.
+    pub seq: Seq,
+    /// The time of that input.
+    pub at: Micros,
+    /// Sessions that there are.
+    pub sessions: u64,
+    /// Connections that are open.
+    pub connections: u64,
+    /// Agents that have not exited.
+    pub agents: u64,
+    /// Commands that are in flight.
+    pub in_flight: u64,
+}
+
+impl Begins {
+    /// As JSON.
+    pub fn to_json(&self) -> Value {
+        let Begins { seq, at, sessions, connections, agents, in_flight } = self;
+        json!({
+            "behind": seq.0,
+            "at": at.0,
+            "time": Iso(*at).to_string(),
+            "sessions": sessions,
+            "connections": connections,
+            "agents": agents,
+            "commandsInFlight": in_flight,
+        })
+    }
+}
+
+/// A sentence without a full stop.
+impl fmt::Display for Begins {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Begins { seq, at, sessions, connections, agents, in_flight } = self;
+        write!(f, "the journal begins behind #{seq} at {} with a snapshot; ", Iso(*at))?;
+        write!(f, "known from before: {sessions} sessions, {agents} agents, ")?;
+        write!(f, "{connections} connections, {in_flight} commands in flight")
+    }
+}
+
 impl Start {
+    /// Where the journal begins, if older segments were dropped.
+    pub fn begins(&self) -> Option<Begins> {
+        if self.seq == Seq(0) {
+            return None;
+        }
+        let metrics = self.state.metrics();
+        Some(Begins {
+            seq: self.seq,
+            at: self.state.now(),
+            sessions: metrics.sessions,
+            connections: metrics.connections,
+            agents: metrics.agents,
+            in_flight: metrics.in_flight,
+        })
+    }
+
     /// What a journal begins with.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::feed::{Feed, Item, Reading};
 use crate::source::{Source, SourceError};
+use crate::times::Iso;
 
 /// What was counted.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +41,7 @@ pub struct Stats {
     pub first: Option<Micros>,
     /// Time of the last input.
     pub last: Option<Micros>,
-    /// The last input that was known to be on disk, as the last commit says.
+    /// The last input that was known to be on disk, as the last commit or `HEAD` says.
     pub durable_upto: Seq,
 }
 
@@ -61,7 +62,10 @@ impl Stats {
                 progress(stats.inputs);
             }
         }
-        Ok((stats, feed.finish()?))
+        let reading = feed.finish()?;
+        // A commit says what was on disk before it; `HEAD` knows more where the daemon has stopped.
+        stats.durable_upto = stats.durable_upto.max(reading.head);
+        Ok((stats, reading))
     }
 
     fn add(&mut self, item: &Item<'_>) {
@@ -109,6 +113,8 @@ impl Stats {
             "bodyBytes": self.body_bytes,
             "erasedBodies": self.erased,
             "unknownInputs": self.unknown,
+            "firstTime": self.first.map(|at| Iso(at).to_string()),
+            "lastTime": self.last.map(|at| Iso(at).to_string()),
             "firstAt": self.first.map(|at| at.0),
             "lastAt": self.last.map(|at| at.0),
             "durableUpto": self.durable_upto.0,
@@ -157,8 +163,8 @@ impl fmt::Display for Stats {
         writeln!(f, ", {} erased", self.erased)?;
         if let (Some(first), Some(last)) = (self.first, self.last) {
             let span = last.0.saturating_sub(first.0);
-            write!(f, "time          {} to {} ms", first.millis(), last.millis())?;
-            writeln!(f, " since 1970, {}.{:06} s", span / 1_000_000, span % 1_000_000)?;
+            write!(f, "time          {} to {}", Iso(first), Iso(last))?;
+            writeln!(f, ", {}.{:06} s", span / 1_000_000, span % 1_000_000)?;
         }
         if self.unknown > 0 {
             writeln!(f, "unknown       {} inputs of a newer build", self.unknown)?;

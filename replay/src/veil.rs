@@ -5,19 +5,17 @@
 
 use std::ops::ControlFlow;
 
-use pi_server_redact::{Left, Policy};
+use pi_server_redact::{Left, Policy, What};
 
 use crate::chart::{Chart, End, Why};
-use crate::play::{PlayError, Played, play};
+use crate::play::{PlayError, Played, Player};
 use crate::pseudonyms::Pseudonyms;
-use crate::sessions::Sessions;
 use crate::source::Source;
 
 /// What is hidden in an export of one journal.
 #[derive(Clone, Debug)]
 pub struct Veil {
     policy: Option<Policy>,
-    sessions: Sessions,
     pseudonyms: Pseudonyms,
 }
 
@@ -34,14 +32,10 @@ impl Veil {
         pseudonyms: bool,
         progress: &mut dyn FnMut(u64),
     ) -> Result<Veil, PlayError> {
-        let mut veil =
-            Veil { policy, sessions: Sessions::default(), pseudonyms: Pseudonyms::default() };
-        let mut is_first = true;
-        play(source, |played| {
-            if std::mem::take(&mut is_first) {
-                veil.pseudonyms.learn_state(played);
-            }
-            veil.sessions.note(played);
+        let mut veil = Veil { policy, pseudonyms: Pseudonyms::default() };
+        let player = Player::open(source)?;
+        veil.pseudonyms.learn_state(player.state());
+        player.run(|played| {
             veil.pseudonyms.learn(played);
             progress(played.input.seq.0);
             Ok(ControlFlow::Continue(()))
@@ -57,8 +51,12 @@ impl Veil {
     /// What is shown of the body of an input, if there is something.
     pub(crate) fn body(&self, played: &Played<'_>) -> Option<Vec<u8>> {
         let body = played.item.remains()?;
-        let (what, session) = self.sessions.about(played.input.seq.0, &played.input.kind);
-        let session = session.map(|id| &**id);
+        let (what, session) = played.whose.body_of(played.input);
+        self.text(what, session.map(|id| &**id), body)
+    }
+
+    /// What is shown of a body that is known to be of that kind and about that session.
+    pub(crate) fn text(&self, what: What, session: Option<&str>, body: &[u8]) -> Option<Vec<u8>> {
         let left = match self.policy.as_ref().map(|policy| policy.apply(what, session, body)) {
             None | Some(Left::All) => body.to_vec(),
             Some(Left::Part(part)) => part,
@@ -100,6 +98,12 @@ impl Veil {
         }
         for event in &mut chart.events {
             event.session = self.identifier(&event.session).into();
+        }
+        for problem in &mut chart.troubles {
+            if let Some(session) = &mut problem.session {
+                *session = self.identifier(session).into();
+            }
+            self.words(&mut problem.words);
         }
         for note in &mut chart.notes {
             if let Some(session) = &mut note.session {

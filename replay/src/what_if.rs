@@ -12,11 +12,11 @@ use pi_server_core::limits::LimitError;
 use pi_server_core::{BodyRef, Limits, Micros, Outputs, Seq, State};
 
 use crate::align::{Alignment, align};
-use crate::chart::Builder;
-use crate::play::{Ending, PlayError, Played, play};
-use crate::recast::Cast;
+use crate::attribution::Attribution;
+use crate::chart::{Builder, Taken};
+use crate::play::{Ending, PlayError, Played, Player};
 use crate::source::Source;
-use crate::start::Start;
+use crate::start::Begins;
 
 /// A limit and its other value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,15 +78,14 @@ pub fn what_if(
     changes: &[Change],
     progress: &mut dyn FnMut(u64),
 ) -> Result<(WhatIf, Ending), PlayError> {
-    let mut world = Other::new(changes, Start::of(source)?.state);
-    let mut recorded = Builder::new(false);
-    let mut cast = Cast::default();
-    let mut deadline = None;
-    let ending = play(source, |played| {
+    let player = Player::open(source)?;
+    let mut world = Other::new(changes, player.state(), player.begins());
+    let mut recorded = Builder::new(false, player.state(), player.begins());
+    let mut deadline = player.state().deadline();
+    let ending = player.run(|played| {
         world.let_pass(deadline, played.input.at);
-        cast.note(played.outputs);
         recorded.step(played);
-        world.step(played, &cast);
+        world.step(played);
         deadline = played.state.deadline();
         progress(played.input.seq.0);
         Ok(ControlFlow::Continue(()))
@@ -100,20 +99,26 @@ struct Other<'a> {
     state: State,
     outputs: Outputs,
     builder: Builder,
-    cast: Cast,
+    whose: Attribution,
     last: Seq,
     unheard: u64,
     ticks: u64,
 }
 
-impl Other<'_> {
-    fn new(changes: &[Change], state: State) -> Other<'_> {
+impl<'a> Other<'a> {
+    /// Begins with the recorded state. Where that is a snapshot, the bounds of the boot before it are
+    /// in force, and are changed as that boot would have changed them.
+    fn new(changes: &'a [Change], state: &State, begins: Option<Begins>) -> Other<'a> {
+        let mut limits = state.limits().clone();
+        if begins.is_some() {
+            changes.iter().for_each(|change| change.apply(&mut limits));
+        }
         Other {
             changes,
-            state,
+            state: state.clone().with_limits(limits),
             outputs: Outputs::new(),
-            builder: Builder::new(false),
-            cast: Cast::default(),
+            builder: Builder::new(false, state, begins),
+            whose: Attribution::of(state),
             last: Seq(0),
             unheard: 0,
             ticks: 0,
@@ -137,7 +142,7 @@ impl Other<'_> {
         }
     }
 
-    fn step(&mut self, played: &Played<'_>, recorded: &Cast) {
+    fn step(&mut self, played: &Played<'_>) {
         let mut input = played.input.clone();
         self.last = input.seq;
         match &mut input.kind {
@@ -145,7 +150,7 @@ impl Other<'_> {
                 self.changes.iter().for_each(|change| change.apply(&mut boot.limits));
             }
             InputKind::Agent { agent, .. } => {
-                let Some(other) = recorded.counterpart(*agent, &self.cast) else {
+                let Some(other) = played.whose.counterpart(*agent, &self.whose) else {
                     self.unheard += 1;
                     return;
                 };
@@ -169,7 +174,9 @@ impl Other<'_> {
 
     fn take(&mut self, input: &Input) {
         self.state.step(input, &mut self.outputs);
-        self.cast.note(self.outputs.as_slice());
-        self.builder.take(input, None, self.outputs.as_slice());
+        let (outputs, state) = (self.outputs.as_slice(), &self.state);
+        self.whose.note(input, outputs);
+        let whose = &self.whose;
+        self.builder.take(&Taken { input, body: None, outputs, state, whose });
     }
 }

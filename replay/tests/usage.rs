@@ -50,46 +50,53 @@ fn words(row: &str, dir: &Path, folder: &Path) -> Vec<String> {
 }
 
 /// A line of a table: what is typed, and words of the answer that say what to do.
-type Row = (&'static str, &'static [&'static str]);
+type Row = (i32, &'static str, &'static [&'static str]);
 
 /// Mistakes of all kinds that a parser of arguments does not find by itself, or words badly.
-const MISTAKES: [Row; 36] = [
-    ("verify", &["<DIR>", "--help"]),
-    ("diff DIR", &["<B>", "--help"]),
-    ("diff DIR DIR --build FILE", &["cannot be used with", "--build"]),
-    ("diff DIR DIR --align time", &["seq", "cause"]),
-    ("diff DIR --build /nowhere", &["cannot run /nowhere"]),
-    ("bisect DIR FILE", &["2 values", "--help"]),
-    ("bisect DIR /nowhere /nowhere", &["cannot run /nowhere"]),
-    ("show DIR --at x", &["a number such as #7"]),
-    ("show DIR --at 0", &["a number such as #7"]),
-    ("show DIR --at 9999", &["no input #9999", "#1 to #"]),
-    ("show DIR --at 3 --from 2", &["cannot be used with"]),
-    ("show DIR --client x", &["a number such as c7"]),
-    ("show DIR --client 1", &["no connection c1", "`open` input"]),
-    ("show DIR --lane a", &["`server` or `session:ID`"]),
-    ("show DIR --lane session:zzz", &["lanes are server, session:a"]),
-    ("show DIR --lane server --session a", &["cannot be used with"]),
-    ("show DIR --command zzz", &["no command \"zzz\"", "its number as #7"]),
-    ("show DIR --script --json", &["cannot be used with"]),
-    ("what-if DIR", &["--set"]),
-    ("what-if DIR --set limits.nothing=1", &["limits.nothing"]),
-    ("what-if DIR --set limits.sessions_max=0", &["sessions_max"]),
-    ("bundle DIR", &["--out"]),
-    ("bundle DIR -o FILE", &["cannot make", "exists"]),
-    ("bundle DIR -o OUT --sign FILE", &["pi-replay-secret-key-1"]),
-    ("bundle DIR -o OUT --sign /nowhere", &["/nowhere", "No such file"]),
-    ("bundle DIR -o OUT --redact /nowhere", &["/nowhere", "No such file"]),
-    ("unbundle DIR -o OUT", &["is a directory", "name a bundle"]),
-    ("verify-bundle DIR", &["is a directory", "name a bundle"]),
-    ("redact DIR --policy FILE -o OUT", &["/file: "]),
-    ("shrink DIR --until nonsense -o OUT", &["diverges", "output:TEXT"]),
-    ("shrink DIR --until diverges -o OUT", &["--build"]),
-    ("shrink DIR --until output:zzz -o OUT", &["does not hold of the whole journal"]),
-    ("corpus --script FILE", &["--out"]),
-    ("corpus --frame /nowhere -o OUT", &["cannot read /nowhere"]),
-    ("export DIR", &["--format"]),
-    ("export DIR --format md --from x", &["an input such as #120"]),
+const MISTAKES: [Row; 43] = [
+    (2, "verify", &["<DIR>", "--help"]),
+    (2, "diff DIR", &["<B>", "--help"]),
+    (2, "diff DIR DIR --build FILE", &["cannot be used with", "--build"]),
+    (2, "diff DIR DIR --align time", &["seq", "cause"]),
+    (5, "diff DIR --build /nowhere", &["cannot run /nowhere"]),
+    (2, "bisect DIR FILE", &["2 values", "--help"]),
+    (5, "bisect DIR /nowhere /nowhere", &["cannot run /nowhere"]),
+    (2, "show DIR --at x", &["a number such as #7"]),
+    (2, "show DIR --at 0", &["a number such as #7"]),
+    (5, "show DIR --at 9999", &["no input #9999", "#1 to #"]),
+    (2, "show DIR --at 3 --from 2", &["cannot be used with"]),
+    (2, "show DIR --client x", &["a number such as c7"]),
+    (5, "show DIR --client 1", &["no connection c1", "`open` input"]),
+    (2, "show DIR --lane a", &["`server` or `session:ID`"]),
+    (5, "show DIR --lane session:zzz", &["lanes are server, session:a"]),
+    (2, "show DIR --lane server --session a", &["cannot be used with"]),
+    (5, "show DIR --command zzz", &["no command \"zzz\"", "its number as #7"]),
+    (2, "show DIR --script --json", &["cannot be used with"]),
+    (2, "what-if DIR", &["--set"]),
+    (2, "what-if DIR --set limits.nothing=1", &["limits.nothing"]),
+    (2, "what-if DIR --set limits.sessions_max=0", &["sessions_max"]),
+    (2, "bundle DIR", &["--out"]),
+    (2, "bundle DIR -o FILE", &["cannot make", "exists"]),
+    (2, "bundle DIR -o OUT --sign FILE", &["pi-replay-secret-key-1"]),
+    (5, "bundle DIR -o OUT --sign /nowhere", &["/nowhere", "No such file"]),
+    (5, "bundle DIR -o OUT --redact /nowhere", &["/nowhere", "No such file"]),
+    (2, "unbundle DIR -o OUT", &["is a directory", "name a bundle"]),
+    (2, "verify-bundle DIR", &["is a directory", "name a bundle"]),
+    (2, "redact DIR --policy FILE -o OUT", &["/file: "]),
+    (2, "shrink DIR --until nonsense -o OUT", &["diverges", "output:TEXT"]),
+    (2, "shrink DIR --until diverges -o OUT", &["--build"]),
+    (5, "shrink DIR --until output:zzz -o OUT", &["does not hold of the whole journal"]),
+    (2, "corpus --script FILE", &["--out"]),
+    (5, "corpus --frame /nowhere -o OUT", &["cannot read /nowhere"]),
+    (2, "export DIR", &["--format"]),
+    (2, "export DIR --format md --from x", &["an input such as #120"]),
+    (5, "show DIR --session zzz", &["no session \"zzz\""]),
+    (5, "show DIR --from 9998", &["no input #9998", "#1 to #"]),
+    (2, "show DIR --from 50 --to 40", &["--from #50 is behind --to #40"]),
+    (5, "export DIR --format md --session zzz", &["no session \"zzz\""]),
+    (2, "diff DIR --build /bin/true", &["/bin/true is no build of pi-replay", "said nothing"]),
+    (2, "diff DIR --build /bin/echo", &["/bin/echo is no build of pi-replay", "\"digests"]),
+    (2, "bisect DIR /bin/true /bin/true", &["/bin/true is no build of pi-replay"]),
 ];
 
 fn folder() -> tempfile::TempDir {
@@ -151,7 +158,7 @@ fn a_wrong_option_and_a_missing_directory_say_what_to_do_instead() {
                 *word = policy.to_str().unwrap().to_owned();
             }
             let (status, said) = run(&wrong);
-            assert_eq!(status, Some(2), "{row}: {said}");
+            assert_eq!(status, Some(5), "{row}: {said}");
             let named = said.contains(missing.to_str().unwrap());
             let says =
                 said.contains("name the daemon's data directory") || said.contains("name a bundle");
@@ -162,13 +169,13 @@ fn a_wrong_option_and_a_missing_directory_say_what_to_do_instead() {
 }
 
 #[test]
-fn every_mistake_ends_with_2_and_says_what_is_wanted() {
+fn every_mistake_ends_with_its_status_and_says_what_is_wanted() {
     let folder = folder();
     let dir = folder.path().join("journal-dir");
     let before = common::tree(folder.path());
-    for (row, expected) in MISTAKES {
+    for (expected_status, row, expected) in MISTAKES {
         let (status, said) = run(&words(row, &dir, folder.path()));
-        assert_eq!(status, Some(2), "{row}: {said}");
+        assert_eq!(status, Some(expected_status), "{row}: {said}");
         for part in expected {
             assert!(said.contains(part), "{row}: no {part:?} in {said}");
         }

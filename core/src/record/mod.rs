@@ -16,6 +16,7 @@ mod code;
 mod head;
 mod header;
 mod mark;
+mod pack;
 mod read;
 mod secret;
 mod segment;
@@ -29,6 +30,7 @@ pub use code::{
 pub use head::{HEAD_BYTES, HEAD_SLOT_BYTES, Head, read_head};
 pub use header::{Fault, Framer, Header, RECORD_HEADER_BYTES, RECORD_STEP, RecordKind};
 pub use mark::{Begin, Commit, Mark, Recovered, Seal};
+pub use pack::{PACK_VERSION, PackEntry, PackFault, pack_entries, pack_head, packed_body};
 pub use read::{Cursor, Reader, Record, Tags, peek, record_again, record_at};
 pub use secret::{Hasher, Secret};
 pub use segment::{

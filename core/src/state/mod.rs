@@ -49,7 +49,7 @@ use session::Session;
 
 pub use known::{IdPlace, KnownId};
 pub use lives::{LIVES_MAX, epoch_of};
-pub use view::{CommandView, LaneView, Metrics, SessionView};
+pub use view::{CommandView, ConnView, LaneView, Metrics, OriginView, SessionView};
 
 /// Everything the machine knows.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,14 +1,19 @@
 //! Looking at the state from outside: for `get_metrics`, for `pi-replay show`, and for invariants.
 
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::admission::count;
 use super::dialog::Dialog;
+use super::identity::Found;
 use super::lane::{Lane, LaneKey, Slot};
 use super::{Life, Stage, State};
 use crate::command::CommandKind;
 use crate::frame::{Recovery, SessionInfo};
-use crate::ids::{BodyRef, CommandNo, Micros, Text};
+use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Text};
+use crate::input::{Envelope, Interest};
+use crate::limits::Limits;
 
 /// What the core counts. Counts of events are since the last boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -110,6 +115,40 @@ pub struct SessionView {
     pub asked: Vec<CommandNo>,
 }
 
+/// A command in flight with everything that says whose it is, for readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginView<'a> {
+    /// The command.
+    pub number: CommandNo,
+    /// The connection that sent it; `None` if a boot has come between.
+    pub conn: Option<ConnId>,
+    /// The namespace of its id; empty is the shared one.
+    pub client: &'a Text,
+    /// The frame as it was decoded.
+    pub envelope: &'a Arc<Envelope>,
+    /// The session it is about, also where the daemon chose the id.
+    pub session: Option<&'a Text>,
+    /// Its place in its lane.
+    pub lane_sequence: u64,
+    /// Where the frame's bytes are.
+    pub frame: BodyRef,
+    /// True if `command_started` has been sent.
+    pub started: bool,
+}
+
+/// A connection, for readers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnView<'a> {
+    /// The connection.
+    pub conn: ConnId,
+    /// The namespace of its ids; empty is the shared one.
+    pub client: &'a Text,
+    /// The lifecycle frames that it wants.
+    pub interest: Interest,
+    /// The sessions whose events it gets.
+    pub subscriptions: &'a BTreeSet<Text>,
+}
+
 impl State {
     /// What the core counts.
     pub fn metrics(&self) -> Metrics {
@@ -189,6 +228,61 @@ impl State {
             creating: session.creating.is_some(),
             asked: session.asked.iter().copied().collect(),
         })
+    }
+
+    /// The commands in flight with everything that says whose they are, oldest first.
+    pub fn origins(&self) -> impl Iterator<Item = OriginView<'_>> + '_ {
+        self.commands.iter().map(|(number, command)| OriginView {
+            number: *number,
+            conn: command.conn,
+            client: &command.client,
+            envelope: &command.envelope,
+            session: command.session.as_ref(),
+            lane_sequence: command.lane_sequence,
+            frame: command.frame,
+            started: command.announced,
+        })
+    }
+
+    /// The connections, oldest first.
+    pub fn connections(&self) -> impl Iterator<Item = ConnView<'_>> + '_ {
+        self.conns.iter().map(|(conn, known)| ConnView {
+            conn: *conn,
+            client: &known.client,
+            interest: known.interest,
+            subscriptions: &known.subscriptions,
+        })
+    }
+
+    /// The agents that have not exited, each with the session that it serves.
+    pub fn agents(&self) -> impl Iterator<Item = (AgentNo, &Text)> + '_ {
+        self.agents.iter().map(|(agent, session)| (*agent, session))
+    }
+
+    /// The number of the last agent that was asked for; 0 if there was none.
+    pub fn last_agent(&self) -> AgentNo {
+        AgentNo(self.last_agent)
+    }
+
+    /// The command that an id of a namespace leads to, while it is in flight or its outcome is
+    /// stored.
+    pub fn command_named(&self, client: &str, id: &str) -> Option<CommandNo> {
+        let Found::Command(number) = self.identity.by_hash(self.identity.id_hash(client, id))
+        else {
+            return None;
+        };
+        let in_flight = self.commands.get(&number).map(|command| &command.envelope);
+        let stored = || self.identity.stored(number).map(|stored| &stored.envelope);
+        let envelope = in_flight.or_else(stored)?;
+        (envelope.id.as_deref() == Some(id)).then_some(number)
+    }
+
+    /// The same state under other bounds, as if the last boot had brought them. For readers that
+    /// ask what would have been: a daemon's bounds come with its boot.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> State {
+        self.limits = limits;
+        self
     }
 
     /// What the last boot found and did.

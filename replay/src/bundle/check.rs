@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::sign::{PublicKey, signed_by};
 use super::{MAGIC, SEAL_BYTES, Table};
-use crate::source::SourceError;
+use crate::source::{SourceError, open};
 
 /// What a bundle is found to be, before anything in it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub enum Refusal {
     Other {
         /// Its seal.
         seal: String,
+        /// The one that was expected.
+        expected: String,
     },
     /// Its signature does not hold.
     Signature,
@@ -83,11 +85,12 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// The seal that it has, and the one that its bytes have, as far as there are any.
+    /// The seal that it should have (of a changed one, the seal in it; of another one, the expected
+    /// one), and the one that its bytes have, as far as there are any.
     pub fn seals(&self) -> [Option<&str>; 2] {
         match self {
             Refusal::Changed { found, actual } => [Some(found), Some(actual)],
-            Refusal::Other { seal } => [Some(seal), Some(seal)],
+            Refusal::Other { seal, expected } => [Some(expected), Some(seal)],
             Refusal::NoBundle
             | Refusal::Short
             | Refusal::Signature
@@ -105,7 +108,7 @@ impl Refusal {
 /// The file cannot be read. What is wrong with its bytes is no error.
 pub fn check(path: &Path, expected: Expected<'_>) -> Result<Checked, SourceError> {
     let io = |source| SourceError::Io { operation: "read", path: path.to_owned(), source };
-    let mut file = File::open(path).map_err(io)?;
+    let mut file = open(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     let mut magic = [0; MAGIC.len()];
     let Some(sealed) = length.checked_sub(SEAL_BYTES + magic.len() as u64) else {
@@ -125,8 +128,9 @@ pub fn check(path: &Path, expected: Expected<'_>) -> Result<Checked, SourceError
     if found != actual {
         return Ok(Checked::Refused(Refusal::Changed { found, actual }));
     }
-    if expected.seal.is_some_and(|expected| !expected.eq_ignore_ascii_case(&actual)) {
-        return Ok(Checked::Refused(Refusal::Other { seal: found }));
+    if let Some(expected) = expected.seal.filter(|seal| !seal.eq_ignore_ascii_case(&actual)) {
+        let expected = expected.to_owned();
+        return Ok(Checked::Refused(Refusal::Other { seal: found, expected }));
     }
     let table = match Table::read(path) {
         Ok(table) => table,

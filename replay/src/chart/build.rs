@@ -1,18 +1,21 @@
 //! Makes a chart by stepping the journal.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{Frame, Outcome, Phase};
 use pi_server_core::input::{AgentSaid, Envelope, Input, InputKind, Reply};
-use pi_server_core::output::{Ask, Output};
+use pi_server_core::output::Output;
 use pi_server_core::wire::failure_text;
-use pi_server_core::{AgentNo, CommandNo, ConnId, Micros, Seq, Text};
+use pi_server_core::{CommandNo, ConnId, Micros, Seq, State, Text};
 
+use super::problems::Watch;
 use super::{Bar, Chart, End, Event, FRAME_CHARS_MAX, Note, Step, Why};
-use crate::play::{Ending, PlayError, Played, play};
+use crate::attribution::Attribution;
+use crate::pack::Packs;
+use crate::play::{Ending, PlayError, Played, Player};
 use crate::source::Source;
+use crate::start::Begins;
 use crate::veil::Veil;
 
 /// Which part of a journal is wanted, and how much of it.
@@ -70,15 +73,19 @@ pub fn chart(
     wanted: &Wanted,
     progress: &mut dyn FnMut(u64),
 ) -> Result<(Chart, Ending), PlayError> {
-    let mut builder = Builder::new(wanted.bodies);
-    let ending = play(source, |played| {
-        let step = Step { seq: played.input.seq, at: played.input.at };
+    let player = Player::open(source)?;
+    let mut builder = Builder::new(wanted.bodies, player.state(), player.begins());
+    if wanted.bodies {
+        builder.frames_before(source, player.state(), wanted.veil.as_ref())?;
+    }
+    let ending = player.run(|played| {
+        let step = Step { seq: played.input.seq, at: played.state.wall(played.input.at) };
         if step.seq > wanted.to || step.at > wanted.to_at {
             return Ok(ControlFlow::Break(()));
         }
         match &wanted.veil {
             Some(veil) if wanted.bodies => {
-                builder.take(played.input, veil.body(played).as_deref(), played.outputs);
+                builder.take(&Taken::of(played, veil.body(played).as_deref()));
             }
             Some(_) | None => builder.step(played),
         }
@@ -86,6 +93,11 @@ pub fn chart(
         Ok(ControlFlow::Continue(()))
     })?;
     let mut chart = builder.chart;
+    if let Some(session) = &wanted.session
+        && !chart.has_session(session)
+    {
+        return Err(ending.not_found(PlayError::no_session(session, ending.begins)));
+    }
     chart.bars.retain(|bar| {
         // A command that was at work when the part begins belongs to it.
         let reaches = wanted.begins(bar.last()) || bar.end == End::Open;
@@ -96,6 +108,10 @@ pub fn chart(
     chart.notes.retain(|note| {
         let general = wanted.session.is_some() && note.session.is_none();
         wanted.begins(note.step) && (general || wanted.is_about(note.session.as_ref()))
+    });
+    chart.troubles.retain(|problem| {
+        let general = wanted.session.is_some() && problem.session.is_none();
+        wanted.begins(problem.step) && (general || wanted.is_about(problem.session.as_ref()))
     });
     if let Some(veil) = &wanted.veil {
         veil.cover(&mut chart);
@@ -108,57 +124,114 @@ pub(crate) struct Builder {
     /// What there is of it.
     pub(crate) chart: Chart,
     bodies: bool,
-    /// Namespaces of connections.
-    clients: BTreeMap<ConnId, Text>,
-    /// The last admitted command under an id, by namespace.
-    by_id: BTreeMap<(Text, Text), CommandNo>,
-    /// The session of each agent.
-    agents: BTreeMap<AgentNo, Text>,
+    watch: Watch,
+}
+
+/// A step as a chart takes it.
+pub(crate) struct Taken<'a> {
+    /// The input.
+    pub(crate) input: &'a Input,
+    /// The text of the input's body, if it is there and wanted.
+    pub(crate) body: Option<&'a [u8]>,
+    /// What came of it.
+    pub(crate) outputs: &'a [Output],
+    /// The state after it.
+    pub(crate) state: &'a State,
+    /// Whose everything is, after it.
+    pub(crate) whose: &'a Attribution,
+}
+
+impl<'a> Taken<'a> {
+    fn of(played: &'a Played<'_>, body: Option<&'a [u8]>) -> Taken<'a> {
+        let Played { item: _, input, outputs, state, whose } = played;
+        Taken { input, body, outputs, state, whose }
+    }
 }
 
 impl Builder {
-    pub(crate) fn new(bodies: bool) -> Builder {
-        Builder {
-            chart: Chart::default(),
-            bodies,
-            clients: BTreeMap::new(),
-            by_id: BTreeMap::new(),
-            agents: BTreeMap::new(),
+    /// Begins with the commands that are in flight in the state with which the journal begins.
+    pub(crate) fn new(bodies: bool, state: &State, begins: Option<Begins>) -> Builder {
+        let mut chart = Chart { begins, ..Chart::default() };
+        if let Some(Begins { seq, at, .. }) = begins {
+            chart.sessions_before = state.sessions().map(|view| view.info.id).collect();
+            for origin in state.origins() {
+                let named = |id: &Text| state.command_named(origin.client, id);
+                chart.bars.push(Bar {
+                    number: origin.number,
+                    id: origin.envelope.id.clone(),
+                    kind: origin.envelope.kind,
+                    session: origin.session.cloned(),
+                    conn: origin.conn,
+                    client: origin.client.clone(),
+                    lane_sequence: Some(origin.lane_sequence),
+                    depends_on: origin.envelope.depends_on.iter().filter_map(named).collect(),
+                    arrived: Step { seq: Seq(origin.number.0), at },
+                    before: true,
+                    started: origin.started.then_some(Step { seq, at }),
+                    acknowledged: None,
+                    finished: None,
+                    end: End::Open,
+                    frame: None,
+                });
+            }
         }
+        let watch = Watch::behind(begins.map(|begins| state.wall(begins.at)));
+        Builder { chart, bodies, watch }
+    }
+
+    /// Looks up the frames of the commands that are in flight where the journal begins.
+    fn frames_before(
+        &mut self,
+        source: &Source,
+        state: &State,
+        veil: Option<&Veil>,
+    ) -> Result<(), PlayError> {
+        if self.chart.bars.is_empty() {
+            return Ok(());
+        }
+        let packs = Packs::read(source)?;
+        for origin in state.origins() {
+            let Some(body) = packs.body(origin.frame) else { continue };
+            let session = origin.session.map(|id| &**id);
+            let body = match veil {
+                Some(veil) => veil.text(pi_server_redact::What::Command, session, body),
+                None => Some(body.to_vec()),
+            };
+            let frame = body.as_deref().map(frame_text);
+            if let Some(bar) = self.bar(origin.number) {
+                bar.frame = frame;
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn step(&mut self, played: &Played<'_>) {
         let body = self.bodies.then(|| played.item.remains()).flatten();
-        self.take(played.input, body, played.outputs);
+        self.take(&Taken::of(played, body));
     }
 
-    /// Takes a step; `body` is the text of the input's body, if it is there and wanted.
-    pub(crate) fn take(&mut self, input: &Input, body: Option<&[u8]>, outputs: &[Output]) {
-        let step = Step { seq: input.seq, at: input.at };
-        for output in outputs {
-            if let Output::Ask(Ask::Spawn { agent, session, .. }) = output {
-                self.agents.insert(*agent, session.clone());
-            }
-        }
-        self.input(input, body, step);
-        for output in outputs {
+    /// Takes a step.
+    pub(crate) fn take(&mut self, taken: &Taken<'_>) {
+        // On the wall: journal time stands still while no daemon runs.
+        let step = Step { seq: taken.input.seq, at: taken.state.wall(taken.input.at) };
+        let session = taken.whose.session_of_input(taken.input);
+        self.chart.troubles.extend(self.watch.see(taken.input, step, taken.outputs, session));
+        self.input(taken, step);
+        for output in taken.outputs {
             if let Output::Deliver { frame, .. } = output {
-                self.frame(frame, input, step);
+                self.frame(frame, taken.input, step);
             }
         }
     }
 
-    fn input(&mut self, input: &Input, body: Option<&[u8]>, step: Step) {
+    fn input(&mut self, taken: &Taken<'_>, step: Step) {
+        let Taken { input, body, whose, .. } = taken;
         match &input.kind {
             InputKind::Command { conn, envelope }
             | InputKind::Repeated { conn, envelope, earlier: _ } => {
-                self.command(*conn, envelope, body, step);
+                self.command(*conn, envelope, taken, step);
             }
-            InputKind::Opened(opened) => {
-                let conn = ConnId(input.seq.0);
-                self.clients.insert(conn, opened.client.clone().unwrap_or_default());
-                self.note("open", None, input, step);
-            }
+            InputKind::Opened(_) => self.note("open", None, input, step),
             InputKind::Closed { .. } => self.note("close", None, input, step),
             InputKind::Boot(_) => self.note("boot", None, input, step),
             InputKind::Wall { .. } => self.note("wall", None, input, step),
@@ -167,7 +240,7 @@ impl Builder {
             InputKind::Drain => self.note("drain", None, input, step),
             InputKind::Stop => self.note("stop", None, input, step),
             InputKind::Agent { agent, said } => {
-                let session = self.agents.get(agent).cloned();
+                let session = whose.session_of_agent(*agent).cloned();
                 match said {
                     AgentSaid::Replied { call, reply: Reply::Done(_) } => {
                         if let Some(bar) = self.bar(*call)
@@ -192,24 +265,22 @@ impl Builder {
         }
     }
 
-    fn command(&mut self, conn: ConnId, envelope: &Envelope, body: Option<&[u8]>, step: Step) {
-        let client = self.clients.get(&conn).cloned().unwrap_or_default();
-        let known = |id: &Text| self.by_id.get(&(client.clone(), id.clone())).copied();
-        let depends_on = envelope.depends_on.iter().filter_map(known).collect();
-        let frame = body.map(|body| {
-            let text = String::from_utf8_lossy(body);
-            text.chars().take(FRAME_CHARS_MAX).collect()
-        });
+    fn command(&mut self, conn: ConnId, envelope: &Envelope, taken: &Taken<'_>, step: Step) {
+        let client = taken.whose.client(conn).cloned().unwrap_or_default();
+        let named = |id: &Text| taken.state.command_named(&client, id);
+        let depends_on = envelope.depends_on.iter().filter_map(named).collect();
+        let frame = taken.body.map(frame_text);
         self.chart.bars.push(Bar {
             number: CommandNo(step.seq.0),
             id: envelope.id.clone(),
             kind: envelope.kind,
             session: envelope.session.clone(),
-            conn,
+            conn: Some(conn),
             client,
             lane_sequence: None,
             depends_on,
             arrived: step,
+            before: false,
             started: None,
             acknowledged: None,
             finished: None,
@@ -221,13 +292,7 @@ impl Builder {
 
     fn frame(&mut self, frame: &Frame, input: &Input, step: Step) {
         match frame {
-            Frame::Lifecycle { command, envelope, session, lane_sequence, phase } => {
-                if *phase == Phase::Accepted
-                    && let Some(id) = &envelope.id
-                {
-                    let client = self.bar(*command).map(|bar| bar.client.clone());
-                    self.by_id.insert((client.unwrap_or_default(), id.clone()), *command);
-                }
+            Frame::Lifecycle { command, envelope: _, session, lane_sequence, phase } => {
                 let Some(bar) = self.bar(*command) else { return };
                 bar.session.clone_from(session);
                 bar.lane_sequence = Some(*lane_sequence);
@@ -272,6 +337,11 @@ impl Builder {
         let index = self.chart.bars.binary_search_by_key(&number, |bar| bar.number).ok()?;
         self.chart.bars.get_mut(index)
     }
+}
+
+/// A frame as text, cut.
+fn frame_text(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).chars().take(FRAME_CHARS_MAX).collect()
 }
 
 fn ended(bar: &Bar, outcome: &Outcome) -> End {

@@ -2,12 +2,16 @@
 //! every event of a session, and what happened around them. All exports and comparisons read this.
 
 mod build;
+mod problems;
 
 use pi_server_core::command::{CommandKind, Target};
 use pi_server_core::{CommandNo, ConnId, Micros, Seq, Text};
 
-pub(crate) use build::Builder;
+use crate::start::Begins;
+
+pub(crate) use build::{Builder, Taken};
 pub use build::{Wanted, chart};
+pub use problems::{Problem, ProblemKind, counts};
 
 /// A journal, or a part of it, as commands, events and notes.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +22,12 @@ pub struct Chart {
     pub events: Vec<Event>,
     /// Everything else that explains what is seen: boots, connections, agents, bad frames.
     pub notes: Vec<Note>,
+    /// What went wrong besides the ends of commands.
+    pub troubles: Vec<Problem>,
+    /// Where the journal begins, if that is a snapshot.
+    pub begins: Option<Begins>,
+    /// The sessions that there are where the journal begins.
+    pub sessions_before: Vec<Text>,
 }
 
 /// The life of one command.
@@ -31,16 +41,21 @@ pub struct Bar {
     pub kind: CommandKind,
     /// The session it is about, also where the daemon chose the id.
     pub session: Option<Text>,
-    /// Who sent it.
-    pub conn: ConnId,
+    /// The connection that sent it; `None` if that is before the journal's beginning and a boot
+    /// has come between.
+    pub conn: Option<ConnId>,
     /// The name that client gave; empty is the shared namespace.
     pub client: Text,
     /// Its place in its lane; `None` if it was not admitted.
     pub lane_sequence: Option<u64>,
     /// The commands it depends on, as far as their ids are known.
     pub depends_on: Vec<CommandNo>,
-    /// When it arrived: when it was accepted or refused.
+    /// When it arrived: when it was accepted or refused. With `before`, the time is that of the
+    /// journal's beginning.
     pub arrived: Step,
+    /// True if it was in flight where the journal begins: it arrived, and perhaps started, earlier
+    /// than is said here.
+    pub before: bool,
     /// When it left the queue.
     pub started: Option<Step>,
     /// When its agent said that it was on it.
@@ -118,6 +133,17 @@ pub struct Note {
     pub words: String,
 }
 
+impl Event {
+    /// The lane of its session. An agent whose session was deleted before the journal begins may
+    /// still speak: whose it is nobody knows any more.
+    pub fn lane(&self) -> String {
+        if self.session.is_empty() {
+            return "session not known".into();
+        }
+        format!("session:{}", self.session)
+    }
+}
+
 impl Bar {
     /// The lane it ran in, or would have.
     pub fn lane(&self) -> String {
@@ -130,6 +156,11 @@ impl Bar {
     /// Its id as frames have it, or its number where the client gave none.
     pub fn name(&self) -> String {
         self.id.as_ref().map_or_else(|| format!("#{}", self.number), ToString::to_string)
+    }
+
+    /// True if it had started where the journal begins.
+    pub fn is_started_before(&self) -> bool {
+        self.before && self.started.is_some_and(|step| step.at == self.arrived.at)
     }
 
     /// The last that is known of it.
@@ -172,11 +203,26 @@ impl Chart {
         })
     }
 
+    /// The command of that number.
+    pub fn bar(&self, number: CommandNo) -> Option<&Bar> {
+        let index = self.bars.binary_search_by_key(&number, |bar| bar.number).ok()?;
+        self.bars.get(index)
+    }
+
+    /// True if anything in it is about the session, or it is there where the journal begins.
+    pub fn has_session(&self, session: &str) -> bool {
+        let is_it = |id: &Text| &**id == session;
+        self.sessions_before.iter().any(is_it)
+            || self.bars.iter().any(|bar| bar.session.as_ref().is_some_and(is_it))
+            || self.notes.iter().any(|note| note.session.as_ref().is_some_and(is_it))
+            || self.events.iter().any(|event| is_it(&event.session))
+    }
+
     /// The names of the lanes, `server` first and then in the order of their first command.
     pub fn lanes(&self) -> Vec<String> {
         let mut lanes = vec!["server".to_owned()];
         let mut known = std::collections::BTreeSet::from(["server".to_owned()]);
-        let of_events = self.events.iter().map(|event| format!("session:{}", event.session));
+        let of_events = self.events.iter().map(Event::lane);
         for lane in self.bars.iter().map(Bar::lane).chain(of_events) {
             if known.insert(lane.clone()) {
                 lanes.push(lane);

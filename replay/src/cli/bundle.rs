@@ -1,8 +1,6 @@
 //! `pi-replay bundle`, `unbundle`, `verify-bundle`, `keygen` and `redact`.
 
-use std::fs::OpenOptions;
-use std::io::{BufWriter, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -12,14 +10,17 @@ use super::migrate::HAS_KEY;
 use super::print;
 use super::progress::Progress;
 use crate::bundle::{
-    BundleError, Checked, Expected, KeyError, PublicKey, Signer, bundle, bundle_redacted, check,
+    BundleError, Checked, Expected, KeyError, PublicKey, Refusal, Signer, bundle, bundle_redacted,
+    check,
 };
+use crate::feed::Reading;
 use crate::made::Made;
 use crate::play::PlayError;
 use crate::redact::{Policy, redact};
 use crate::source::Source;
 use crate::status::Status;
 use crate::verify::verify;
+use crate::whole::NewFile;
 
 pub(super) const BUNDLE_EXAMPLES: &str = "\
 Every verb takes a bundle in the place of a data directory. The key is left out unless asked for:
@@ -75,7 +76,7 @@ Example:
 pub(super) struct BundleArgs {
     /// The daemon's data directory
     dir: PathBuf,
-    /// The file to make, which must not exist
+    /// The file to make, which must not exist; `-` is standard output
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
     /// Leave out what this policy names
@@ -119,7 +120,7 @@ pub(super) struct VerifyBundleArgs {
     /// The bundle
     file: PathBuf,
     /// The seal that it must have, as `bundle` printed it
-    #[arg(long, value_name = "HEX")]
+    #[arg(long, value_name = "HEX", value_parser = seal)]
     seal: Option<String>,
     /// The public key that it must be signed with
     #[arg(long, value_name = "PUBFILE")]
@@ -147,11 +148,17 @@ pub(super) struct RedactArgs {
     json: bool,
 }
 
+/// A seal as `bundle` prints it.
+fn seal(text: &str) -> Result<String, String> {
+    let is_seal = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_seal.then(|| text.to_owned()).ok_or_else(|| "a seal is 64 hexadecimal digits".into())
+}
+
 /// Reads a policy, which must take something out.
 pub(super) fn policy(path: &Path) -> Result<Policy, PlayError> {
-    std::fs::read_to_string(path)
-        .map_err(|error| error.to_string())
-        .and_then(|text| Policy::parse(&text))
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| PlayError::Read { path: path.to_owned(), source })?;
+    Policy::parse(&text)
         .and_then(|policy| {
             if policy.is_empty() { Err("it takes nothing out".to_owned()) } else { Ok(policy) }
         })
@@ -160,25 +167,33 @@ pub(super) fn policy(path: &Path) -> Result<Policy, PlayError> {
 
 /// Reads a key for signatures.
 fn key<K>(path: &Path, read: fn(&Path) -> Result<K, KeyError>) -> Result<K, PlayError> {
-    read(path).map_err(|error| PlayError::Unfit(format!("{}: {error}", path.display())))
+    read(path).map_err(|error| match error {
+        KeyError::Read(source) => PlayError::Read { path: path.to_owned(), source },
+        KeyError::Form { .. } | KeyError::Weak | KeyError::Random(_) => {
+            PlayError::Unfit(format!("{}: {error}", path.display()))
+        }
+    })
 }
 
 pub(super) fn run_keygen(args: &KeygenArgs) -> Result<Status, PlayError> {
-    let signer = Signer::generate().map_err(|error| PlayError::Unfit(error.to_string()))?;
+    let signer = Signer::generate().map_err(|error| PlayError::Internal(error.to_string()))?;
     let mut public = args.out.clone().into_os_string();
     public.push(".pub");
     let public = PathBuf::from(public);
-    if public.exists() {
-        return Err(PlayError::Unfit(format!("{} exists", public.display())));
-    }
-    let files =
-        [(&args.out, 0o600, signer.secret_file()), (&public, 0o644, signer.public().file())];
-    for (path, mode, text) in files {
-        let failed = |source| PlayError::Create { path: path.clone(), source };
-        let mut options = OpenOptions::new();
-        let mut file =
-            options.write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    let begin = |path: &Path, mode, text: &str| {
+        let mut file = NewFile::new(path, mode)?;
+        let failed = |source| PlayError::Create { path: path.to_owned(), source };
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok::<NewFile, PlayError>(file)
+    };
+    // Both are written before one of them has its name, and the secret one gets its name last: what
+    // has a name is a pair.
+    let secret_file = begin(&args.out, 0o600, &signer.secret_file())?;
+    let public_file = begin(&public, 0o644, &signer.public().file())?;
+    public_file.finish()?;
+    if let Err(error) = secret_file.finish() {
+        drop(std::fs::remove_file(&public));
+        return Err(error);
     }
     let key = signer.public().to_string();
     let (secret, public) = (args.out.display().to_string(), public.display().to_string());
@@ -192,13 +207,16 @@ pub(super) fn run_bundle(args: &BundleArgs) -> Result<Status, PlayError> {
     let policy = args.redact.as_deref().map(policy).transpose()?;
     let signer = args.sign.as_deref().map(|path| key(path, Signer::read)).transpose()?;
     let signer = signer.as_ref();
-    let mut out = BufWriter::new(super::create(&args.out)?);
+    let mut out = super::Output::new(Some(&args.out))?;
+    let is_standard = out.is_standard();
     let mut progress = Progress::new();
     let told = &mut |inputs| progress.show(inputs);
     let made = match &policy {
-        None => bundle(&source, args.with_key, signer, told, &mut out).map(|seal| (None, seal)),
+        None => bundle(&source, args.with_key, signer, told, &mut out)
+            .map(|(seal, reading)| (None, seal, Some(reading))),
+        // Only a whole journal can be redacted.
         Some(policy) => bundle_redacted(&source, policy, args.with_key, signer, told, &mut out)
-            .map(|(done, seal)| (Some(done), seal)),
+            .map(|(done, seal)| (Some(done), seal, None)),
     };
     progress.clear();
     let made = made.map_err(|error| match error {
@@ -207,24 +225,32 @@ pub(super) fn run_bundle(args: &BundleArgs) -> Result<Status, PlayError> {
         BundleError::Write(error) => PlayError::Write(error),
         BundleError::Redact(error) => error,
     });
-    let written = made.and_then(|made| out.flush().map(|()| made).map_err(PlayError::Write));
-    if written.is_err() {
-        // Half a bundle helps nobody; it was made a moment ago by this process.
-        drop(std::fs::remove_file(&args.out));
-    }
-    let (redacted, seal) = written?;
+    let (redacted, seal, reading) = made?;
+    out.finish()?;
+    let status = reading.as_ref().map_or(Status::Good, Reading::status);
+    let damage = reading.and_then(|reading| reading.verdict.err()).map(|damage| damage.to_string());
     let json = args.json.then(|| {
         let redacted = redacted.map(|it| it.to_json());
         let signed_by = signer.map(|signer| signer.public().to_string());
         json!({
             "seal": seal, "withKey": args.with_key, "redacted": redacted, "signedBy": signed_by,
+            "damage": damage,
         })
     });
     let redacted = redacted.map_or_else(String::new, |it| format!("{it}\n"));
     let signed = signer.map_or_else(String::new, |it| format!("signed by {}\n", it.public()));
     let key = if args.with_key { HAS_KEY } else { "" };
-    print(json, &format!("{redacted}{key}{signed}seal {seal}\n"))?;
-    Ok(Status::Good)
+    let text = format!("{redacted}{key}{signed}seal {seal}\n");
+    if is_standard {
+        // Standard output has the bundle.
+        json.map_or_else(|| super::say(&text.trim_end()), |json| super::say(&json));
+    } else {
+        print(json, &text)?;
+    }
+    if let Some(damage) = damage {
+        super::say(&format_args!("bundled as it is, damaged: {damage}"));
+    }
+    Ok(status)
 }
 
 pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
@@ -239,8 +265,8 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
     let mut bytes = Vec::new();
     let segments = source.segments()?;
     for number in &segments {
-        source.read_segment(*number, &mut bytes)?;
-        made.segment(*number, &bytes)?;
+        let length = source.read_segment_exact(*number, &mut bytes)?;
+        made.segment_of(*number, &bytes, length)?;
     }
     for number in source.snapshots()? {
         made.snapshot(number, &source.read_snapshot(number)?)?;
@@ -252,6 +278,7 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
     if let Some(key) = source.key_bytes() {
         made.key(&key)?;
     }
+    made.finish()?;
     let json = args.json.then(|| json!({ "segments": segments.len(), "seal": seal }));
     let key = if source.key_bytes().is_some() { HAS_KEY } else { "" };
     print(json, &format!("{} segments in {}\n{key}", segments.len(), args.out.display()))?;
@@ -261,10 +288,10 @@ pub(super) fn run_unbundle(args: &UnbundleArgs) -> Result<Status, PlayError> {
 /// Whether a file is a bundle as it was made.
 fn checked(file: &Path, expected: Expected<'_>) -> Result<Checked, PlayError> {
     if !file.is_file() {
-        let what = if file.is_dir() { "a directory" } else { "no file" };
-        let file = file.display();
+        let (is_dir, file) = (file.is_dir(), file.display());
+        let what = if is_dir { "a directory" } else { "no file" };
         let why = format!("{file} is {what}: name a bundle, as `pi-replay bundle` makes it");
-        return Err(PlayError::Unfit(why));
+        return Err(if is_dir { PlayError::Unfit(why) } else { PlayError::Absent(why) });
     }
     Ok(check(file, expected)?)
 }
@@ -275,15 +302,20 @@ pub(super) fn run_verify_bundle(args: &VerifyBundleArgs) -> Result<Status, PlayE
     let (seal, signer) = match checked(&args.file, expected)? {
         Checked::Whole { seal, signer } => (seal, signer),
         Checked::Refused(why) => {
-            let [found, actual] = why.seals();
+            let [stated, actual] = why.seals();
+            let is_other = matches!(why, Refusal::Other { .. });
+            let verdict = "edited";
+            let seal = if is_other { actual } else { stated };
             let json = json!({
-                "verdict": "edited", "why": why.to_string(), "seal": found, "actualSeal": actual,
+                "verdict": verdict, "why": why.to_string(), "seal": seal, "actualSeal": actual,
+                "expectedSeal": args.seal,
             });
             let line = |name: &str, seal: Option<&str>| {
                 seal.map_or_else(String::new, |seal| format!("  {name}  {seal}\n"))
             };
-            let seals = line("seal  ", found) + &line("actual", actual);
-            print(args.json.then_some(json), &format!("edited: {why}\n{seals}"))?;
+            let name = if is_other { "expected" } else { "seal    " };
+            let seals = line(name, stated) + &line("actual  ", actual);
+            print(args.json.then_some(json), &format!("{verdict}: {why}\n{seals}"))?;
             return Ok(Status::Damaged);
         }
     };
@@ -315,6 +347,7 @@ pub(super) fn run_redact(args: &RedactArgs) -> Result<Status, PlayError> {
     let mut made = Made::new(&args.out)?;
     let mut progress = Progress::new();
     let done = redact(&source, &policy, &mut made, args.with_key, &mut |it| progress.show(it))?;
+    made.finish()?;
     progress.clear();
     let key = if args.with_key && source.key_bytes().is_some() { HAS_KEY } else { "" };
     print(args.json.then(|| done.to_json()), &format!("{done}\n{key}"))?;

@@ -4,16 +4,18 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use pi_server_core::Seq;
 use serde_json::json;
 
 use super::print;
 use super::progress::Progress;
 use crate::align::align;
-use crate::builds::{BuildError, bisect, compare, digests};
-use crate::chart::{Wanted, chart};
+use crate::builds::{BuildError, FirstOther, bisect, compare, digests};
+use crate::chart::{Chart, Wanted, chart};
 use crate::diff::diff;
 use crate::play::PlayError;
 use crate::source::Source;
+use crate::start::Start;
 use crate::status::Status;
 use crate::what_if::{Change, what_if};
 
@@ -121,13 +123,25 @@ pub(super) fn run_diff(args: &DiffArgs) -> Result<Status, PlayError> {
         print(args.json.then(|| comparison.to_json()), &comparison)?;
         return Ok(comparison.status());
     }
-    let wanted = Wanted { bodies: false, ..Wanted::default() };
+    // Of copies of one journal, only what both have can be alike.
+    let first = if copies { Start::of(&a)?.seq.max(Start::of(&b)?.seq).0 + 1 } else { 0 };
+    let wanted = Wanted { bodies: false, from: Seq(first), ..Wanted::default() };
     let mut progress = Progress::new();
     let (left, left_end) = chart(&a, &wanted, &mut |inputs| progress.show(inputs))?;
     let (right, right_end) = chart(&b, &wanted, &mut |inputs| progress.show(inputs))?;
     progress.clear();
     let alignment = align(&left, &right);
-    print(args.json.then(|| alignment.to_json()), &alignment)?;
+    let json = args.json.then(|| {
+        let mut object = alignment.to_json();
+        object["beginsA"] = left.begins.map(|begins| begins.to_json()).into();
+        object["beginsB"] = right.begins.map(|begins| begins.to_json()).into();
+        object
+    });
+    let begins = |name, chart: &Chart| {
+        chart.begins.map_or_else(String::new, |begins| format!("{name}: {begins}\n"))
+    };
+    let text = format!("{}{}{alignment}", begins("A", &left), begins("B", &right));
+    print(json, &text)?;
     for ending in [left_end, right_end] {
         let status = ending.status();
         if status != Status::Good {
@@ -161,30 +175,48 @@ pub(super) fn run_digests(args: &DigestsArgs) -> Result<Status, PlayError> {
     let mut out = BufWriter::new(io::stdout().lock());
     let ending = digests(&source, args.json, &mut out)?;
     out.flush()?;
+    super::say_begins(ending.begins);
     Ok(ending.status())
 }
 
 pub(super) fn run_bisect(args: &BisectArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
-    let mut tried = |build: &Path| eprintln!("trying {}", build.display());
+    let mut tried = |build: &Path| super::say(&format_args!("trying {}", build.display()));
     let found = bisect(&args.builds, source.dir(), &mut tried)?;
+    let name = |index: usize| args.builds[index].display().to_string();
+    let in_doubt: Vec<String> = found.in_doubt().map(name).collect();
     let json = args.json.then(|| {
-        let (build, difference) = match &found {
-            None => (None, None),
-            Some((index, agreement)) => {
-                (Some(args.builds[*index].display().to_string()), Some(agreement.to_json()))
-            }
-        };
-        json!({ "builds": args.builds.len(), "firstOther": build, "difference": difference })
+        let first = found.first.as_ref();
+        let skipped = found
+            .skipped
+            .iter()
+            .map(|(index, error)| json!({ "build": name(*index), "why": error.to_string() }));
+        json!({
+            "builds": args.builds.len(),
+            "firstOther": first.map(|first| name(first.index)),
+            "difference": first.map(|first| first.agreement.to_json()),
+            "skipped": skipped.collect::<Vec<_>>(),
+            "inDoubt": in_doubt,
+        })
     });
-    let text = match &found {
-        None => format!("all {} builds have the same outputs\n", args.builds.len()),
-        Some((index, agreement)) => {
-            format!("first other build: {}\n{agreement}", args.builds[*index].display())
+    let mut text = String::new();
+    for (_, error) in &found.skipped {
+        text.push_str(&format!("skipped: {error}\n"));
+    }
+    let asked = args.builds.len() - found.skipped.len();
+    text.push_str(&match &found.first {
+        None => format!("all {asked} builds that could be asked have the same outputs\n"),
+        Some(FirstOther { index, agreement }) => {
+            let doubt = if in_doubt.is_empty() {
+                String::new()
+            } else {
+                format!("or one of those skipped before it: {}\n", in_doubt.join(", "))
+            };
+            format!("first other build: {}\n{doubt}{agreement}", name(*index))
         }
-    };
+    });
     print(json, &text)?;
-    Ok(differs(found.is_some()))
+    Ok(differs(found.first.is_some()))
 }
 
 pub(super) fn run_what_if(args: &WhatIfArgs) -> Result<Status, PlayError> {
@@ -192,7 +224,8 @@ pub(super) fn run_what_if(args: &WhatIfArgs) -> Result<Status, PlayError> {
     let mut progress = Progress::new();
     let (found, ending) = what_if(&source, &args.set, &mut |inputs| progress.show(inputs))?;
     progress.clear();
-    let mut text = found.alignment.to_string();
+    let mut text = ending.begins.map_or_else(String::new, |begins| format!("{begins}\n"));
+    text.push_str(&found.alignment.to_string());
     if found.unheard > 0 {
         let unheard = format!("{} inputs are of agents that are not started then\n", found.unheard);
         text.push_str(&unheard);
@@ -201,6 +234,7 @@ pub(super) fn run_what_if(args: &WhatIfArgs) -> Result<Status, PlayError> {
         let mut object = found.alignment.to_json();
         object["unheardInputs"] = found.unheard.into();
         object["addedTicks"] = found.ticks.into();
+        object["begins"] = ending.begins.map(|begins| begins.to_json()).into();
         object
     });
     print(json, &text)?;

@@ -1,23 +1,23 @@
 //! `pi-replay export`.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
-use pi_server_core::{Micros, Seq};
 use serde_json::json;
 
 use super::progress::Progress;
 use crate::chart::{Wanted, chart};
 use crate::export::{Format, export};
+use crate::place::{Place, place};
 use crate::play::PlayError;
 use crate::source::Source;
 use crate::status::Status;
 use crate::veil::Veil;
 
 pub(super) const EXAMPLES: &str = "\
-A place in time is an input as #120, or a time as t1700000000123 (milliseconds since 1970), as
-`show` prints them. Texts of prompts and events are in the result: see --no-bodies,
+A place is an input as #120, or a time as 2026-11-30T12:05+01:00 (without a zone: UTC) or as
+t1700000000123 (milliseconds since 1970, as `show` prints them). Texts of prompts and events are in the result: see --no-bodies,
 --redact and --pseudonyms. --redact takes a policy (see
 `pi-replay redact`) and hides what it finds also in the words of failures; an identifier in which it
 finds something gets a pseudonym. --pseudonyms replaces all identifiers, wherever they stand: ids of
@@ -57,31 +57,12 @@ pub(super) struct ExportArgs {
     /// Replace identifiers by pseudonyms: the same one by the same one
     #[arg(long)]
     pseudonyms: bool,
-    /// Write to this file, which must not exist, and not to standard output
+    /// Write to this file, which must not exist, and not to standard output (`-`)
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Print what was written to the file as one JSON object
     #[arg(long, requires = "out")]
     json: bool,
-}
-
-/// A place in a journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    Input(Seq),
-    Time(Micros),
-}
-
-pub(super) fn place(text: &str) -> Result<Place, String> {
-    let wrong = || "an input such as #120 or a time such as t1700000000123".to_owned();
-    if let Some(time) = text.strip_prefix('t') {
-        let (millis, micros) = time.split_once('.').unwrap_or((time, "0"));
-        let number = |text: &str| text.parse::<u64>().map_err(|_| wrong());
-        let millis = number(millis)?.saturating_mul(1_000);
-        return Ok(Place::Time(Micros(millis.saturating_add(number(micros)?))));
-    }
-    let number = text.strip_prefix('#').unwrap_or(text).parse().map_err(|_| wrong())?;
-    Ok(Place::Input(Seq(number)))
 }
 
 pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
@@ -99,6 +80,7 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
         None => {}
     }
     let policy = args.redact.as_deref().map(super::bundle::policy).transpose()?;
+    let mut out = super::Output::new(args.out.as_deref())?;
     let mut progress = Progress::new();
     if policy.is_some() || args.pseudonyms {
         let progress = &mut |inputs| progress.show(inputs);
@@ -107,19 +89,16 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
     let (chart, ending) = chart(&source, &wanted, &mut |inputs| progress.show(inputs))?;
     progress.clear();
     let title = if args.pseudonyms { "journal".to_owned() } else { title(&source) };
-    let Some(path) = &args.out else {
-        let mut out = BufWriter::new(io::stdout().lock());
-        export(&chart, args.format, &title, &mut out)?;
-        out.flush()?;
-        return Ok(ending.status());
-    };
-    let mut out = BufWriter::new(super::create(path)?);
     export(&chart, args.format, &title, &mut out)?;
-    out.flush()?;
-    if args.json {
+    let is_standard = out.is_standard();
+    out.finish()?;
+    if args.json && !is_standard {
         let (bars, events, notes) = (chart.bars.len(), chart.events.len(), chart.notes.len());
-        println!("{}", json!({ "commands": bars, "events": events, "notes": notes }));
+        let begins = chart.begins.map(|begins| begins.to_json());
+        let told = json!({ "commands": bars, "events": events, "notes": notes, "begins": begins });
+        writeln!(io::stdout().lock(), "{told}")?;
     }
+    super::say_begins(chart.begins);
     Ok(ending.status())
 }
 

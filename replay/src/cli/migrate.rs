@@ -48,13 +48,17 @@ pub(super) fn run(args: &MigrateArgs) -> Result<Status, PlayError> {
         print(args.json.then(|| before.to_json()), &before)?;
         return Ok(before.status());
     }
-    let done = migrate(&source, &Made::new(&args.out)?)?;
-    let after = verify(&Source::open(&args.out)?, &mut |inputs| progress.show(inputs))?;
+    let made = Made::new(&args.out)?;
+    let done = migrate(&source, &made)?;
+    let after = verify(&Source::open(made.now())?, &mut |inputs| progress.show(inputs))?;
     progress.clear();
     let end = |report: &crate::verify::Report| {
         report.reading.verdict.as_ref().ok().map(|verdict| verdict.cursor)
     };
     let same = after.status() == Status::Good && end(&before) == end(&after);
+    if same {
+        made.finish()?;
+    }
     let verdict = if same { "identical" } else { "different" };
     let json = args.json.then(|| {
         json!({

@@ -1,17 +1,22 @@
 //! `pi-replay shrink` and `corpus`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use serde_json::json;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
 use super::print;
 use super::progress::Progress;
-use crate::corpus::{FRAMES, SCRIPT, extract, of_frame, of_script};
+use crate::corpus::{Extracted, FRAMES, SCRIPT, extract, of_frame, of_script};
 use crate::play::PlayError;
-use crate::shrink::{Target, shrink};
+use crate::shrink::{Patience, Target, Unfinished, shrink};
 use crate::source::Source;
 use crate::status::Status;
+use crate::whole::must_be_new;
 
 pub(super) const SHRINK_EXAMPLES: &str = "\
 Leaves out sessions, connections, commands and single inputs for as long as this holds:
@@ -78,22 +83,37 @@ pub(super) struct CorpusArgs {
 pub(super) fn run_shrink(args: &ShrinkArgs) -> Result<Status, PlayError> {
     let target = Target::parse(&args.until, args.build.clone()).map_err(PlayError::Unfit)?;
     let source = Source::open(&args.dir)?;
-    if args.out.exists() {
-        return Err(PlayError::Unfit(format!("{} exists", args.out.display())));
+    must_be_new(&args.out)?;
+    // The first signal ends the search, the second one the process.
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        let registered = flag::register_conditional_default(signal, interrupted.clone())
+            .and_then(|_| flag::register(signal, interrupted.clone()));
+        registered.map_err(|error| PlayError::Internal(format!("no signals: {error}")))?;
     }
+    let is_over = || interrupted.load(Ordering::Relaxed);
+    let patience = Patience { tries_max: args.tries, is_over: &is_over };
     let mut progress = Progress::new();
     let told = &mut |left: usize, tries: u64| {
         progress.say(&format_args!("{left} inputs after {tries} tries"));
     };
-    let found = shrink(&source, &target, args.tries, &args.out, told)?;
+    let found = shrink(&source, &target, &patience, &args.out, told)?;
     progress.clear();
     let (before, after, tries) = (found.before, found.after, found.tries);
     let json = args.json.then(|| {
         json!({
-            "before": before, "after": after, "tries": tries, "unfinished": found.unfinished,
+            "before": before, "after": after, "tries": tries,
+            "unfinished": found.unfinished.is_some(),
+            "interrupted": found.unfinished == Some(Unfinished::Interrupted),
+            "begins": found.begins.map(|begins| begins.to_json()),
         })
     });
-    let more = if found.unfinished { "; more can go with more --tries" } else { "" };
+    let more = match found.unfinished {
+        None => "",
+        Some(Unfinished::Tries) => "; more can go with more --tries",
+        Some(Unfinished::Interrupted) => "; interrupted: the best so far",
+    };
+    super::say_begins(found.begins);
     let out = args.out.display();
     print(json, &format!("{after} of {before} inputs are enough ({tries} tries{more}): {out}\n"))?;
     Ok(Status::Good)
@@ -101,18 +121,26 @@ pub(super) fn run_shrink(args: &ShrinkArgs) -> Result<Status, PlayError> {
 
 pub(super) fn run_corpus(args: &CorpusArgs) -> Result<Status, PlayError> {
     let read = |path: &PathBuf| {
-        std::fs::read(path)
-            .map_err(|error| PlayError::Unfit(format!("cannot read {}: {error}", path.display())))
+        std::fs::read(path).map_err(|source| PlayError::Read { path: path.clone(), source })
     };
     let out = args.out.display();
     let inputs = match (&args.dir, &args.script, &args.frame) {
         (Some(dir), _, _) => {
             let mut progress = Progress::new();
             let told = &mut |inputs| progress.show(inputs);
-            let frames = extract(&Source::open(dir)?, told, &args.out)?;
+            let Extracted { frames, begins } = extract(&Source::open(dir)?, told, &args.out)?;
             progress.clear();
-            let text = format!("{frames} frames in {out}/{FRAMES}, a script in {out}/{SCRIPT}\n");
-            print(args.json.then(|| json!({ "frames": frames })), &text)?;
+            let script = match begins {
+                None => format!("a script in {out}/{SCRIPT}"),
+                Some(begins) => format!("no script, since {begins}"),
+            };
+            let json = args.json.then(|| {
+                json!({
+                    "frames": frames, "script": begins.is_none(),
+                    "begins": begins.map(|begins| begins.to_json()),
+                })
+            });
+            print(json, &format!("{frames} frames in {out}/{FRAMES}, {script}\n"))?;
             return Ok(Status::Good);
         }
         (None, Some(script), _) => of_script(&String::from_utf8_lossy(&read(script)?), &args.out)?,

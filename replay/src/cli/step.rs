@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::progress::Progress;
 use crate::play::PlayError;
 use crate::source::Source;
 use crate::status::Status;
-use crate::step::walk;
+use crate::step::walk_with;
 
 pub(super) const EXAMPLES: &str = "\
 Commands are read line by line, in a terminal or from a file; h lists them.
@@ -30,6 +31,7 @@ pub(super) fn run(args: &StepArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
     let prompt = io::stdin().is_terminal() && !args.json;
     let (mut input, mut out) = (io::stdin().lock(), io::stdout().lock());
-    walk(&source, args.json, prompt, &mut input, &mut out)?;
+    let mut progress = Progress::beside_results();
+    walk_with(&source, args.json, prompt, &mut |it| progress.show(it), &mut input, &mut out)?;
     Ok(Status::Good)
 }

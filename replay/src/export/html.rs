@@ -22,7 +22,10 @@ pub(super) fn write(chart: &Chart, title: &str, out: &mut dyn Write) -> io::Resu
     let begin = chart.span().map_or(0, |(first, _)| first.0);
     let lanes = chart.lanes();
     let lane_of = |name: &str| lanes.iter().position(|lane| lane == name);
-    let head = json!({ "title": title, "begin": begin, "lanes": lanes });
+    let mut head = json!({ "title": title, "begin": begin, "lanes": lanes });
+    if let Some(begins) = &chart.begins {
+        head["begins"] = begins.to_string().into();
+    }
     let head = safe(&head);
     // The object is written open, so that the long lists need no second copy in memory.
     write!(out, "{},\n\"commands\":[", head.strip_suffix('}').unwrap_or(&head))?;
@@ -30,7 +33,7 @@ pub(super) fn write(chart: &Chart, title: &str, out: &mut dyn Write) -> io::Resu
     list(bars, out)?;
     out.write_all(b"],\n\"events\":[")?;
     let events = chart.events.iter().map(|event| {
-        let lane = lane_of(&format!("session:{}", event.session));
+        let lane = lane_of(&event.lane());
         json!([event.step.at.0.saturating_sub(begin), lane, event.step.seq.0])
     });
     list(events, out)?;
@@ -40,6 +43,19 @@ pub(super) fn write(chart: &Chart, title: &str, out: &mut dyn Write) -> io::Resu
         json!({ "at": at, "seq": note.step.seq.0, "what": note.what, "input": note.words })
     });
     list(notes, out)?;
+    out.write_all(b"],\n\"problems\":[")?;
+    let problems = chart.problems();
+    let problems = problems.iter().map(|problem| {
+        json!({
+            "at": problem.step.at.0.saturating_sub(begin),
+            "seq": problem.step.seq.0,
+            "kind": problem.kind.name(),
+            "session": problem.session.as_deref(),
+            "command": problem.command.map(|number| number.0),
+            "words": problem.words,
+        })
+    });
+    list(problems, out)?;
     out.write_all(b"]}")?;
     out.write_all(after.as_bytes())
 }
@@ -64,6 +80,9 @@ fn command(bar: &Bar, begin: u64, lane: Option<usize>) -> Value {
     if let Some(why) = bar.end.why() {
         object.insert("errorCode".into(), why.code.into());
         object.insert("error".into(), why.words.as_str().into());
+    }
+    if bar.before {
+        object.insert("before".into(), true.into());
     }
     if let Some(frame) = &bar.frame {
         object.insert("frame".into(), frame.as_str().into());

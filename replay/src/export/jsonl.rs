@@ -6,16 +6,25 @@ use serde_json::{Map, Value, json};
 
 use super::{command_json, value_of};
 use crate::chart::{Bar, Chart, End, Step};
+use crate::start::Begins;
+use crate::times::Iso;
 
 /// Where a line belongs: its input, and its place among the lines of one input.
 type Place = (u64, u8);
 
 pub(super) fn write(chart: &Chart, out: &mut dyn Write) -> io::Result<()> {
+    if let Some(begins) = &chart.begins {
+        writeln!(out, "{}", begin(begins))?;
+        for bar in chart.bars.iter().filter(|bar| bar.before) {
+            // What is known of it, and no transition: those were before.
+            let step = Step { seq: begins.seq, at: begins.at };
+            writeln!(out, "{}", transition(bar, step, "inFlight"))?;
+        }
+    }
     let mut lines: Vec<(Place, Line<'_>)> = Vec::new();
     for bar in &chart.bars {
-        for (rank, (step, phase)) in transitions(bar).into_iter().enumerate() {
-            let rank = u8::try_from(rank).unwrap_or(u8::MAX);
-            lines.push(((step.seq.0, rank), Line::Transition(bar, step, phase)));
+        for (step, phase) in transitions(bar) {
+            lines.push(((step.seq.0, rank(phase)), Line::Transition(bar, step, phase)));
         }
     }
     lines.extend(chart.events.iter().map(|event| ((event.step.seq.0, 0), Line::Event(event))));
@@ -37,11 +46,26 @@ fn transitions(bar: &Bar) -> Vec<(Step, &'static str)> {
         End::Repeated => return vec![(bar.arrived, "repeated")],
         End::Open | End::Done { .. } | End::Failed(_) => {}
     }
-    let mut all = vec![(bar.arrived, "accepted")];
-    all.extend(bar.started.map(|step| (step, "started")));
+    let mut all = Vec::new();
+    if !bar.before {
+        all.push((bar.arrived, "accepted"));
+    }
+    let started = bar.started.filter(|_| !bar.is_started_before());
+    all.extend(started.map(|step| (step, "started")));
     all.extend(bar.acknowledged.map(|step| (step, "acknowledged")));
     all.extend(bar.finished.map(|step| (step, "finished")));
     all
+}
+
+/// The place of a transition among what one input has caused. It does not depend on the transitions
+/// before it, of which a journal that begins with a snapshot does not have all.
+fn rank(phase: &str) -> u8 {
+    match phase {
+        "started" => 1,
+        "acknowledged" => 2,
+        "finished" => 3,
+        _ => 0,
+    }
 }
 
 impl Line<'_> {
@@ -51,6 +75,7 @@ impl Line<'_> {
             Line::Event(event) => json!({
                 "seq": event.step.seq.0,
                 "at": event.step.at.0,
+                "time": Iso(event.step.at).to_string(),
                 "type": "event",
                 "session": &*event.session,
                 "bytes": event.bytes,
@@ -59,6 +84,7 @@ impl Line<'_> {
             Line::Note(note) => json!({
                 "seq": note.step.seq.0,
                 "at": note.step.at.0,
+                "time": Iso(note.step.at).to_string(),
                 "type": note.what,
                 "session": note.session.as_deref(),
                 "input": note.words,
@@ -67,10 +93,18 @@ impl Line<'_> {
     }
 }
 
+/// Where the journal begins.
+fn begin(begins: &Begins) -> Value {
+    let mut object = json!({ "seq": begins.seq.0, "at": begins.at.0, "type": "begin" });
+    object["known"] = begins.to_json();
+    object
+}
+
 fn transition(bar: &Bar, step: Step, phase: &str) -> Value {
     let mut object = Map::new();
     object.insert("seq".into(), step.seq.0.into());
     object.insert("at".into(), step.at.0.into());
+    object.insert("time".into(), Iso(step.at).to_string().into());
     object.insert("type".into(), "command".into());
     object.insert("phase".into(), phase.into());
     object.extend(command_json(bar));
@@ -84,7 +118,10 @@ fn transition(bar: &Bar, step: Step, phase: &str) -> Value {
             object.insert("sessionVersion".into(), version.into());
         }
     }
-    if let (Some(frame), "accepted" | "refused" | "repeated") = (&bar.frame, phase) {
+    if phase == "inFlight" {
+        object.insert("started".into(), bar.is_started_before().into());
+    }
+    if let (Some(frame), "accepted" | "refused" | "repeated" | "inFlight") = (&bar.frame, phase) {
         object.insert("frame".into(), value_of(frame));
     }
     Value::Object(object)

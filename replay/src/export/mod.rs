@@ -53,7 +53,9 @@ pub(crate) fn command_json(bar: &Bar) -> serde_json::Map<String, Value> {
     if let Some(session) = &bar.session {
         put("session", (**session).into());
     }
-    put("connection", bar.conn.0.into());
+    if let Some(conn) = bar.conn {
+        put("connection", conn.0.into());
+    }
     if !bar.client.is_empty() {
         put("client", (*bar.client).into());
     }

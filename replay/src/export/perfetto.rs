@@ -31,6 +31,12 @@ pub(super) fn write(chart: &Chart, out: &mut dyn Write) -> io::Result<()> {
             "ph": "M", "name": "thread_sort_index", "pid": PROCESS, "tid": index + 1, "args": sort,
         }))?;
     }
+    if let Some(begins) = &chart.begins {
+        trace.put(&json!({
+            "ph": "i", "s": "g", "name": "the journal begins", "cat": "daemon", "pid": PROCESS,
+            "tid": 1, "ts": begins.at.0, "args": begins.to_json(),
+        }))?;
+    }
     for bar in &chart.bars {
         let tid = threads.of_command(bar);
         command(&mut trace, bar, tid)?;
@@ -42,7 +48,7 @@ pub(super) fn write(chart: &Chart, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     for event in &chart.events {
-        let tid = threads.of_lane(&format!("session:{}", event.session));
+        let tid = threads.of_lane(&event.lane());
         trace.put(&json!({
             "ph": "i", "s": "t", "name": "event", "cat": "event", "pid": PROCESS, "tid": tid,
             "ts": event.step.at.0, "args": { "seq": event.step.seq.0, "bytes": event.bytes },
@@ -151,6 +157,9 @@ fn command(trace: &mut Trace<'_>, bar: &Bar, tid: usize) -> io::Result<()> {
 fn arguments(bar: &Bar) -> Map<String, Value> {
     let mut args = command_json(bar);
     args.insert("outcome".into(), bar.end.name().into());
+    if bar.before {
+        args.insert("inFlightAtBeginning".into(), true.into());
+    }
     if let Some(why) = bar.end.why() {
         args.insert("errorCode".into(), why.code.into());
         args.insert("error".into(), why.words.as_str().into());

@@ -12,11 +12,13 @@ use pi_server_core::frame::Frame;
 use pi_server_core::input::InputKind;
 use pi_server_core::output::{Audience, Output};
 use pi_server_core::record::{Place, RECORD_HEADER_BYTES};
+use pi_server_core::state::ConnView;
 use pi_server_core::wire::{Bodies, render};
-use pi_server_core::{BodyRef, ConnId, Seq, Text};
+use pi_server_core::{BodyRef, ConnId, Seq, State, Text};
 
 use super::Range;
-use crate::play::{Ending, PlayError, Played, play};
+use crate::pack::Packs;
+use crate::play::{Ending, PlayError, Played, Player};
 use crate::source::Source;
 
 /// Writes every frame that was addressed to a connection by the steps in `range`, one a line; with
@@ -33,22 +35,31 @@ pub fn frames(
     progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
+    let player = Player::open(source)?;
+    // A connection from before is known if it is open where the journal begins.
+    let mut opened = player.whose().client(conn).is_some();
+    let first = Seq(player.seq().0 + 1);
+    let none = |last: Seq| PlayError::NoConnection { conn: conn.0, first, last };
+    if !opened && conn.0 <= player.seq().0 {
+        return Err(none(player.seq()));
+    }
+    let packs = if player.begins().is_some() { Packs::read(source)? } else { Packs::default() };
     let mut sent = Sent {
         source,
         conn,
         range,
         json,
         out,
-        audiences: Audiences::new(),
+        audiences: audiences_of(player.state()),
         events: Vec::new(),
         places: Vec::new(),
+        packs,
         frame: Vec::new(),
     };
-    let mut opened = false;
-    let ending = play(source, |played| {
+    let ending = player.run(|played| {
         let is_it = played.input.seq.0 == conn.0;
         if is_it && !matches!(played.input.kind, InputKind::Opened(_)) {
-            return Err(PlayError::NoConnection { conn: conn.0 });
+            return Err(none(played.input.seq));
         }
         opened |= is_it;
         progress(played.input.seq.0);
@@ -56,7 +67,21 @@ pub fn frames(
         let is_last = range.ends_at(played.input.seq);
         Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    if opened { Ok(ending) } else { Err(PlayError::NoConnection { conn: conn.0 }) }
+    if opened { Ok(ending) } else { Err(ending.not_found(none(ending.last))) }
+}
+
+/// Who gets which frames, as a state has it.
+fn audiences_of(state: &State) -> Audiences {
+    let mut audiences = Audiences::new();
+    for ConnView { conn, client: _, interest, subscriptions } in state.connections() {
+        audiences.apply(&Output::Admit { conn });
+        audiences.apply(&Output::SetInterest { conn, interest });
+        for session in subscriptions {
+            let session = session.clone();
+            audiences.apply(&Output::Subscribe { conn, session, after: None });
+        }
+    }
+    audiences
 }
 
 struct Sent<'a> {
@@ -70,6 +95,8 @@ struct Sent<'a> {
     events: Vec<(Text, Seq, BodyRef)>,
     /// Where the records with bodies are, by their number.
     places: Vec<(Seq, Place)>,
+    /// Bodies that were kept of dropped segments.
+    packs: Packs,
     frame: Vec<u8>,
 }
 
@@ -163,7 +190,7 @@ impl Sent<'_> {
             return Ok(played.item.body().map(<[u8]>::to_vec));
         }
         let Ok(index) = self.places.binary_search_by_key(&body.seq, |(seq, _)| *seq) else {
-            return Ok(None);
+            return Ok(self.packs.body(body).map(<[u8]>::to_vec));
         };
         let (_, place) = self.places[index];
         let offset = u64::try_from(place.offset).unwrap_or(u64::MAX);

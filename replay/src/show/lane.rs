@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use pi_server_core::Seq;
 use serde_json::{Map, Value, json};
 
 use super::Range;
 use crate::chart::{Bar, End, Step, Wanted, chart};
 use crate::play::{Ending, PlayError};
 use crate::source::Source;
+use crate::times::Iso;
 
 /// Most lanes that a message names.
 const NAMED_MAX: usize = 20;
@@ -30,19 +30,20 @@ pub fn lane(
     let (chart, ending) = chart(source, &wanted, progress)?;
     let admitted = chart.bars.iter().filter_map(|bar| bar.lane_sequence.map(|at| (at, bar)));
     let mut bars: Vec<(u64, &Bar)> = admitted.filter(|(_, bar)| bar.lane() == lane).collect();
-    if bars.is_empty() && lane != "server" {
-        return Err(PlayError::Unfit(no_such_lane(lane, &chart.lanes())));
+    let is_before = lane
+        .strip_prefix("session:")
+        .is_some_and(|session| chart.sessions_before.iter().any(|known| **known == *session));
+    if bars.is_empty() && lane != "server" && !is_before {
+        let absent = PlayError::Absent(no_such_lane(lane, &chart.lanes()));
+        return Err(ending.not_found(absent));
     }
     bars.sort_by_key(|(sequence, _)| *sequence);
     if !json {
         write!(out, "lane {lane}: {} commands", bars.len())?;
-        // What was accepted before is not known from here on.
-        let first = ending.first;
-        writeln!(
-            out,
-            "{}",
-            if first > Seq(1) { format!(" from #{first} on") } else { String::new() }
-        )?;
+        match ending.begins {
+            Some(begins) => writeln!(out, " from #{} on\n{begins}", ending.first)?,
+            None => writeln!(out)?,
+        }
     }
     for (sequence, bar) in bars {
         if json {
@@ -73,11 +74,23 @@ fn steps(bar: &Bar) -> impl Iterator<Item = (&'static str, Step)> {
 
 fn write_text(sequence: u64, bar: &Bar, out: &mut dyn Write) -> io::Result<()> {
     let id = bar.id.as_deref().map_or_else(|| "-".into(), |id| format!("{id:?}"));
-    write!(out, "{sequence:>8}  {id} {} c{}", bar.kind.row().name, bar.conn)?;
-    write!(out, "  accepted #{} t{}", bar.arrived.seq, bar.arrived.at.millis())?;
+    let conn = bar.conn.map_or_else(|| "c?".to_owned(), |conn| format!("c{conn}"));
+    write!(out, "{sequence:>8}  {id} {} {conn}", bar.kind.row().name)?;
+    write!(out, "  accepted #{}", bar.arrived.seq)?;
+    if bar.before {
+        write!(out, ", before the journal begins")?;
+    } else {
+        write!(out, " t{} ({})", bar.arrived.at.millis(), Iso(bar.arrived.at))?;
+    }
     for (name, Step { seq, at }) in steps(bar).skip(1) {
-        let after = at.0.saturating_sub(bar.arrived.at.0);
-        write!(out, "  {name} #{seq} +{}.{:03} ms", after / 1_000, after % 1_000)?;
+        if name == "started" && bar.is_started_before() {
+            write!(out, "  started by #{seq}")?;
+        } else if bar.before {
+            write!(out, "  {name} #{seq} t{} ({})", at.millis(), Iso(at))?;
+        } else {
+            let after = at.0.saturating_sub(bar.arrived.at.0);
+            write!(out, "  {name} #{seq} +{}.{:03} ms", after / 1_000, after % 1_000)?;
+        }
     }
     write!(out, "  {}", bar.end.name())?;
     match &bar.end {
@@ -90,7 +103,13 @@ fn write_text(sequence: u64, bar: &Bar, out: &mut dyn Write) -> io::Result<()> {
 fn to_json(bar: &Bar) -> Value {
     let mut object: Map<String, Value> = crate::export::command_json(bar);
     for (name, Step { seq, at }) in steps(bar) {
-        object.insert(name.into(), json!({ "seq": seq.0, "at": at.0 }));
+        let is_known = !bar.before || at > bar.arrived.at;
+        // Of what was before the journal begins the time is not known, and of a start not the input.
+        let seq = (is_known || name == "accepted").then_some(seq.0);
+        object.insert(name.into(), json!({ "seq": seq, "at": is_known.then_some(at.0) }));
+    }
+    if bar.before {
+        object.insert("inFlightAtBeginning".into(), true.into());
     }
     object.insert("outcome".into(), bar.end.name().into());
     if let Some(why) = bar.end.why() {

@@ -4,7 +4,6 @@
 mod frames;
 mod lane;
 mod life;
-mod relation;
 mod script;
 mod state;
 mod timeline;
@@ -15,6 +14,7 @@ use pi_server_core::Seq;
 
 pub use frames::frames;
 pub use lane::lane;
+pub(crate) use life::Life;
 pub use script::script;
 pub use state::{state_at, state_json, state_text};
 pub use timeline::{About, Timeline, timeline};

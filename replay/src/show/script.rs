@@ -5,14 +5,14 @@
 //! says so.
 
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 
 use pi_server_core::input::{Input, InputKind};
 use pi_server_core::notation::{ParseError, parse_script};
 use pi_server_core::{Outputs, Seq, State};
 
-use crate::play::{Ending, PlayError, play};
+use crate::play::{Ending, PlayError, Player};
 use crate::source::Source;
 
 /// Writes the inputs up to `to` as a script, with the outputs that stepping it has. `progress` is
@@ -26,9 +26,14 @@ pub fn script(
     progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
+    let player = Player::open(source)?;
+    if let Some(begins) = player.begins() {
+        let why = format!("a script begins with the first input, and {begins}");
+        return Err(PlayError::Absent(why));
+    }
     let mut lines = String::new();
     let mut recorded: Vec<Vec<String>> = Vec::new();
-    let ending = play(source, |played| {
+    let ending = player.run(|played| {
         progress(played.input.seq.0);
         // Writing to a string cannot fail.
         let _ = writeln!(lines, "{}", line(played.input));
@@ -78,5 +83,5 @@ fn line(input: &Input) -> String {
 /// A line that this build has just written must be in its own notation; if it is not, the tool is
 /// wrong and not the journal.
 fn not_in_the_notation(error: &ParseError) -> PlayError {
-    PlayError::Write(io::Error::other(format!("the notation cannot say it: {error}")))
+    PlayError::Internal(format!("the notation cannot say it: {error}"))
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::play::{Ending, PlayError, look_at};
 use crate::source::Source;
 use crate::start::Start;
+use crate::times::Iso;
 
 /// Writes the state after input `at`, or of one session in it, from the nearest snapshot on.
 /// `progress` is called with the number of inputs.
@@ -29,7 +30,8 @@ pub fn state_at(
         look_at(source, at, progress, |state| found = Some(Picture::take(at, state, session)))?;
     let Some(picture) = found else {
         let first = Seq(Start::of(source)?.seq.0 + 1);
-        return Err(PlayError::NoInput { asked: at, first, last: ending.last });
+        let absent = PlayError::NoInput { asked: at, first, last: ending.last };
+        return Err(ending.not_found(absent));
     };
     if json {
         writeln!(out, "{}", picture.to_json())?;
@@ -53,6 +55,8 @@ pub fn state_json(at: Seq, state: &State, session: Option<&str>) -> Value {
 struct Picture {
     seq: Seq,
     now: Micros,
+    /// The same on the wall.
+    wall: Micros,
     running: bool,
     metrics: Metrics,
     sessions: Vec<SessionView>,
@@ -67,6 +71,7 @@ impl Picture {
         Picture {
             seq,
             now: state.now(),
+            wall: state.wall(state.now()),
             running: state.is_running(),
             metrics: state.metrics(),
             sessions: state
@@ -79,10 +84,11 @@ impl Picture {
     }
 
     fn to_json(&self) -> Value {
-        let Picture { seq, now, running, metrics, sessions, lanes, commands } = self;
+        let Picture { seq, now, wall, running, metrics, sessions, lanes, commands } = self;
         json!({
             "seq": seq.0,
             "at": now.0,
+            "time": Iso(*wall).to_string(),
             "running": running,
             "metrics": metrics_json(metrics),
             "sessions": sessions.iter().map(session_json).collect::<Vec<_>>(),
@@ -210,7 +216,8 @@ fn command_json(view: &CommandView) -> Value {
 impl fmt::Display for Picture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let running = if self.running { "running" } else { "not taking commands" };
-        writeln!(f, "after #{} at t{}: {running}", self.seq, self.now.millis())?;
+        let (seq, now, wall) = (self.seq, self.now, self.wall);
+        writeln!(f, "after #{seq} at t{} ({}): {running}", now.millis(), Iso(wall))?;
         writeln!(f, "counters")?;
         for (name, value) in numbers(&self.metrics).into_iter().filter(|(_, value)| *value > 0) {
             writeln!(f, "  {name} {value}")?;

@@ -3,14 +3,14 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use pi_server_core::{Input, Output};
+use pi_server_core::Seq;
 use serde_json::json;
 
 use super::Range;
 use super::life::Life;
-use super::relation::Relations;
-use crate::play::{Ending, PlayError, Played, play};
+use crate::play::{Ending, PlayError, Played, Player};
 use crate::source::Source;
+use crate::times::Iso;
 
 /// Which part of the timeline is wanted, and how.
 #[derive(Clone, Debug)]
@@ -37,16 +37,22 @@ pub enum About {
 /// Decides step by step.
 enum Filter<'a> {
     Everything,
-    Session(&'a str, Relations),
+    /// The session, and whether anything about it has been seen.
+    Session(&'a str, bool),
     Command(Life),
 }
 
 impl Filter<'_> {
-    fn takes(&mut self, input: &Input, outputs: &[Output]) -> bool {
+    fn takes(&mut self, played: &Played<'_>) -> bool {
+        let Played { input, outputs, whose, .. } = played;
         match self {
             Filter::Everything => true,
-            Filter::Session(session, relations) => relations.is_about(session, input, outputs),
-            Filter::Command(life) => life.is_about(input, outputs),
+            Filter::Session(session, seen) => {
+                let is_about = whose.is_about(session, input, outputs);
+                *seen |= is_about;
+                is_about
+            }
+            Filter::Command(life) => life.is_about(whose, input, outputs),
         }
     }
 }
@@ -61,15 +67,27 @@ pub fn timeline(
     progress: &mut dyn FnMut(u64),
     out: &mut dyn Write,
 ) -> Result<Ending, PlayError> {
+    // What came before does not matter where everything is shown.
+    let player = match wanted.about {
+        About::Everything => Player::near(source, Seq(wanted.range.from.0.saturating_sub(1)))?,
+        About::Session(_) | About::Command(_) => Player::open(source)?,
+    };
     let mut filter = match &wanted.about {
         About::Everything => Filter::Everything,
-        About::Session(session) => Filter::Session(session, Relations::default()),
-        About::Command(name) => Filter::Command(Life::of(name)),
+        About::Session(session) => {
+            let is_there = player.state().sessions().any(|view| *view.info.id == **session);
+            Filter::Session(session, is_there)
+        }
+        About::Command(name) => {
+            let mut life = Life::of(name);
+            life.begin(player.whose());
+            Filter::Command(life)
+        }
     };
-    let ending = play(source, |played| {
-        let Played { input, outputs, .. } = played;
+    let ending = player.run(|played| {
+        let input = played.input;
         progress(input.seq.0);
-        if filter.takes(input, outputs) && wanted.range.contains(input.seq) {
+        if filter.takes(played) && wanted.range.contains(input.seq) {
             write_step(played, wanted.json, out)?;
         }
         let is_last = wanted.range.ends_at(input.seq);
@@ -77,21 +95,33 @@ pub fn timeline(
     })?;
     match (&filter, &wanted.about) {
         (Filter::Command(life), About::Command(name)) if !life.was_there() => {
-            let last = ending.last;
-            let why =
-                format!("no command {name:?} up to #{last} (name its id, or its number as #7)");
-            Err(PlayError::Unfit(why))
+            let (first, last) = (ending.first, ending.last);
+            let why = format!(
+                "no command {name:?} from #{first} to #{last}, nor in flight before (name its id, or \
+                 its number as #7)"
+            );
+            Err(ending.not_found(PlayError::Absent(why)))
+        }
+        (Filter::Session(_, false), About::Session(session)) => {
+            Err(ending.not_found(PlayError::no_session(session, ending.begins)))
         }
         _ => Ok(ending),
     }
 }
 
 fn write_step(played: &Played<'_>, json: bool, out: &mut dyn Write) -> Result<(), PlayError> {
-    let Played { input, outputs, .. } = played;
+    let Played { input, outputs, state, .. } = played;
     if json {
         let outputs: Vec<String> = outputs.iter().map(ToString::to_string).collect();
+        let time = Iso(state.wall(input.at)).to_string();
         let (seq, at, input) = (input.seq.0, input.at.0, input.to_string());
-        writeln!(out, "{}", json!({ "seq": seq, "at": at, "input": input, "outputs": outputs }))?;
+        writeln!(
+            out,
+            "{}",
+            json!({
+                "seq": seq, "at": at, "time": time, "input": input, "outputs": outputs,
+            })
+        )?;
         return Ok(());
     }
     writeln!(out, "{:>8}  {input}", format!("#{}", input.seq))?;

@@ -1,115 +1,75 @@
 //! How inputs hang together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use pi_server_core::frame::{Frame, Phase};
 use pi_server_core::input::{AgentSaid, Details, InputKind};
 use pi_server_core::output::{Ask, Output};
 use pi_server_core::record::Secret;
 use pi_server_core::wire::decode;
-use pi_server_core::{AgentNo, CommandNo, ConnId, Limits, Outputs, Seq, State, Text};
+use pi_server_core::{AgentNo, CommandNo, ConnId, Limits, Outputs, Seq, Text};
 
-use crate::records::Kept;
+use crate::attribution::Attribution;
+use crate::records::{Ground, Kept};
 
-/// How the inputs of a journal hang together, by their places (from 0; numbers are one more).
-pub(super) struct Parts {
+/// How the inputs of a journal hang together, by their places (from 0).
+pub(super) struct Parts<'a> {
+    ground: &'a Ground,
     /// The input that each one refers to.
     refers: Vec<Option<usize>>,
     /// The session that each one is about.
     sessions: Vec<Option<Text>>,
-    /// The input that brought up each agent.
-    spawned: BTreeMap<AgentNo, usize>,
+    /// The agents that each input brought up, in order.
+    spawned: Vec<(usize, AgentNo)>,
     /// Sessions whose ids the daemon chose, by the input that made them.
     chosen: BTreeMap<usize, Text>,
 }
 
-impl Parts {
+impl<'a> Parts<'a> {
     /// Finds out by stepping the first `safe` of them.
-    pub(super) fn of(inputs: &[Kept], safe: usize) -> Parts {
+    pub(super) fn of(ground: &'a Ground, inputs: &[Kept], safe: usize) -> Parts<'a> {
         let mut parts = Parts {
+            ground,
             refers: vec![None; inputs.len()],
             sessions: vec![None; inputs.len()],
-            spawned: BTreeMap::new(),
+            spawned: Vec::new(),
             chosen: BTreeMap::new(),
         };
-        let mut agents: BTreeMap<AgentNo, Text> = BTreeMap::new();
-        let (mut state, mut outputs) = (State::new(), Outputs::new());
-        for (at, kept) in inputs.iter().enumerate() {
-            if at < safe {
-                state.step(&kept.input(Seq(number(at))), &mut outputs);
-            }
-            for output in outputs.as_slice() {
-                match output {
-                    Output::Ask(Ask::Spawn { agent, session, .. }) => {
-                        parts.spawned.insert(*agent, at);
-                        agents.insert(*agent, session.clone());
-                    }
-                    Output::Deliver {
-                        frame: Frame::Lifecycle { envelope, session, phase, .. },
-                        ..
-                    } if *phase == Phase::Accepted
-                        && at < safe
-                        && envelope.session.is_none()
-                        && kept.kind.command().is_some() =>
-                    {
-                        if let Some(session) = session {
-                            parts.chosen.insert(at, session.clone());
-                        }
-                    }
-                    Output::Deliver { .. }
-                    | Output::Admit { .. }
-                    | Output::Leave { .. }
-                    | Output::Subscribe { .. }
-                    | Output::Unsubscribe { .. }
-                    | Output::Unlist { .. }
-                    | Output::SetInterest { .. }
-                    | Output::Ask(_)
-                    | Output::Query { .. }
-                    | Output::Exit => {}
-                }
-            }
-            parts.take(at, kept, &agents);
+        let mut whose = Attribution::of(&ground.state);
+        ground.step_all(&inputs[..safe.min(inputs.len())], |at, input, outputs| {
+            whose.note(input, outputs.as_slice());
+            parts.take(at, &whose, input, outputs);
+            false
+        });
+        // Of what must not be stepped, as much as the inputs themselves say is known.
+        let mut whose = Attribution::of(&ground.state);
+        for (at, kept) in inputs.iter().enumerate().skip(safe) {
+            let input = kept.input(ground.number(at));
+            whose.note(&input, &[]);
+            parts.take(at, &whose, &input, &Outputs::new());
         }
         parts
     }
 
-    fn take(&mut self, at: usize, kept: &Kept, agents: &BTreeMap<AgentNo, Text>) {
-        let of_command = |parts: &Parts, command: CommandNo| {
-            place(command.0).and_then(|at| parts.sessions.get(at).cloned().flatten())
-        };
-        match &kept.kind {
-            InputKind::Closed { conn } | InputKind::Malformed { conn, .. } => {
-                self.refers[at] = place(conn.0);
+    fn take(
+        &mut self,
+        at: usize,
+        whose: &Attribution,
+        input: &pi_server_core::Input,
+        outputs: &Outputs,
+    ) {
+        self.refers[at] = whose.cause(input).and_then(|seq| self.ground.place(seq.0));
+        self.sessions[at] = whose.session_of_input(input).cloned();
+        for output in outputs.as_slice() {
+            if let Output::Ask(Ask::Spawn { agent, .. }) = output {
+                self.spawned.push((at, *agent));
             }
-            InputKind::Command { conn, envelope }
-            | InputKind::Repeated { conn, envelope, earlier: _ } => {
-                self.refers[at] = place(conn.0);
-                let chosen = self.chosen.get(&at).cloned();
-                self.sessions[at] = envelope.session.clone().or(chosen);
-            }
-            InputKind::Agent { agent, said } => {
-                self.sessions[at] = agents.get(agent).cloned();
-                self.refers[at] = match said {
-                    AgentSaid::Replied { call, .. } => place(call.0),
-                    AgentSaid::Ready(_)
-                    | AgentSaid::Event(_)
-                    | AgentSaid::Info(_)
-                    | AgentSaid::Noise { .. }
-                    | AgentSaid::Exited(_) => self.spawned.get(agent).copied(),
-                };
-            }
-            InputKind::Answered { query, .. } => {
-                self.refers[at] = place(query.0);
-                self.sessions[at] = of_command(self, *query);
-            }
-            InputKind::Boot(_)
-            | InputKind::Opened(_)
-            | InputKind::Storage { .. }
-            | InputKind::Tick
-            | InputKind::Wall { .. }
-            | InputKind::Indexed { .. }
-            | InputKind::Drain
-            | InputKind::Stop => {}
+        }
+        if let Some((_, envelope)) = input.kind.command()
+            && envelope.session.is_none()
+            && let Some(session) = outputs.as_slice().iter().find_map(chosen)
+        {
+            self.chosen.insert(at, session.clone());
         }
     }
 
@@ -128,14 +88,21 @@ impl Parts {
         vec![sessions.into_values().collect(), chains.into_values().collect()]
     }
 
-    /// Leaves out whatever refers to what is left out.
-    pub(super) fn close(&self, kept: &mut [bool]) {
-        for at in 0..kept.len() {
+    /// What is left of `left` (places in order) without those that are `gone` and without whatever
+    /// refers to them, which is marked as gone as well. Returns too which ones were marked.
+    pub(super) fn without(&self, left: &[usize], gone: &mut [bool]) -> (Vec<usize>, Vec<usize>) {
+        let (mut fewer, mut marked) = (Vec::new(), Vec::new());
+        for at in left {
             // A cause comes before its effects, so that one pass is enough.
-            if self.refers[at].is_some_and(|cause| !kept.get(cause).copied().unwrap_or(false)) {
-                kept[at] = false;
+            let is_gone = gone[*at] || self.refers[*at].is_some_and(|cause| gone[cause]);
+            if !is_gone {
+                fewer.push(*at);
+            } else if !gone[*at] {
+                gone[*at] = true;
+                marked.push(*at);
             }
         }
+        (fewer, marked)
     }
 
     /// Gives sessions whose id the daemon chose that id by name, since it would choose another one
@@ -162,7 +129,7 @@ impl Parts {
                 {
                     named = again;
                     kept.digest = secret.body(&frame);
-                    kept.body = frame;
+                    kept.body = frame.into();
                 }
             }
             *envelope = named.into();
@@ -170,45 +137,50 @@ impl Parts {
         inputs
     }
 
-    /// The inputs that are left, with numbers that follow. Agents are numbered in the order of
-    /// the inputs that brought them up.
-    pub(super) fn renumber(&self, inputs: &[Kept], kept: &[bool]) -> Vec<Kept> {
-        let mut numbers = vec![0; inputs.len()];
-        let mut next = 0;
-        for (at, number) in numbers.iter_mut().enumerate() {
-            next += u64::from(kept[at]);
-            *number = next;
-        }
-        let renumbered = |number: u64| place(number).and_then(|at| numbers.get(at)).copied();
-        let brought: BTreeSet<(usize, AgentNo)> = self
-            .spawned
-            .iter()
-            .filter(|(_, at)| kept[**at])
-            .map(|(agent, at)| (*at, *agent))
-            .collect();
-        let agents: BTreeMap<AgentNo, AgentNo> = brought
-            .into_iter()
-            .zip(1..)
-            .map(|((_, agent), number)| (agent, AgentNo(number)))
-            .collect();
-        let left = inputs.iter().zip(kept).filter(|(_, kept)| **kept);
-        left.map(|(input, _)| {
-            let mut input = input.clone();
-            follow(&mut input.kind, &renumbered, &agents);
-            input
-        })
-        .collect()
+    /// The inputs at the places that are left (in order), with numbers that follow. Agents are
+    /// numbered in the order of the inputs that brought them up.
+    pub(super) fn renumber(&self, inputs: &[Kept], left: &[usize]) -> Vec<Kept> {
+        // What is before the first input keeps its number.
+        let renumbered = |number: u64| match self.ground.place(number) {
+            Some(at) => {
+                let up_to = left.partition_point(|place| *place <= at);
+                self.ground.seq.0 + u64::try_from(up_to).unwrap_or(u64::MAX)
+            }
+            None => number,
+        };
+        let last = self.ground.state.last_agent().0;
+        let brought = self.spawned.iter().filter(|(at, _)| left.binary_search(at).is_ok());
+        let agents: BTreeMap<AgentNo, AgentNo> =
+            brought.zip(1..).map(|((_, agent), number)| (*agent, AgentNo(last + number))).collect();
+        left.iter()
+            .map(|at| {
+                let mut input = inputs[*at].clone();
+                follow(&mut input.kind, &renumbered, &agents);
+                input
+            })
+            .collect()
+    }
+}
+
+/// The session whose id the daemon chose, if the output accepts its creation.
+fn chosen(output: &Output) -> Option<&Text> {
+    match output {
+        Output::Deliver {
+            frame: Frame::Lifecycle { envelope, session, phase: Phase::Accepted, .. },
+            ..
+        } if envelope.session.is_none() => session.as_ref(),
+        _ => None,
     }
 }
 
 /// Lets the numbers in an input follow.
 fn follow(
     kind: &mut InputKind,
-    renumbered: &dyn Fn(u64) -> Option<u64>,
+    renumbered: &dyn Fn(u64) -> u64,
     agents: &BTreeMap<AgentNo, AgentNo>,
 ) {
-    let to_conn = |conn: &mut ConnId| conn.0 = renumbered(conn.0).unwrap_or(conn.0);
-    let to_command = |call: &mut CommandNo| call.0 = renumbered(call.0).unwrap_or(call.0);
+    let to_conn = |conn: &mut ConnId| conn.0 = renumbered(conn.0);
+    let to_command = |call: &mut CommandNo| call.0 = renumbered(call.0);
     match kind {
         InputKind::Closed { conn } | InputKind::Malformed { conn, .. } => to_conn(conn),
         InputKind::Command { conn, envelope }
@@ -218,7 +190,7 @@ fn follow(
             if let Details::Switch { cursor: Some(cursor) }
             | Details::SwitchIn { cursor: Some(cursor), epoch: _ } = &mut moved.details
             {
-                *cursor = Seq(renumbered(cursor.0).unwrap_or(cursor.0));
+                *cursor = Seq(renumbered(cursor.0));
                 *envelope = moved.into();
             }
         }
@@ -236,16 +208,6 @@ fn follow(
         | InputKind::Wall { .. }
         | InputKind::Drain
         | InputKind::Stop => {}
-        InputKind::Indexed { seq } => seq.0 = renumbered(seq.0).unwrap_or(seq.0),
+        InputKind::Indexed { seq } => seq.0 = renumbered(seq.0),
     }
-}
-
-/// The place of an input by its number.
-fn place(number: u64) -> Option<usize> {
-    usize::try_from(number).ok()?.checked_sub(1)
-}
-
-/// The number of an input by its place.
-fn number(at: usize) -> u64 {
-    u64::try_from(at).unwrap_or(u64::MAX).saturating_add(1)
 }

@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pi_server_core::{Digest, Outputs, Seq, State};
+use pi_server_core::{Digest, Seq};
 
 use super::step_all;
 use crate::builds::{BuildError, compare};
 use crate::made::Made;
 use crate::play::PlayError;
-use crate::records::{Kept, write};
+use crate::records::{Ground, Kept, write};
 
 /// What a smaller journal must still show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,17 +57,22 @@ impl Target {
 }
 
 /// Decides about journals.
-pub(super) struct Judge {
+pub(super) struct Judge<'a> {
     target: Target,
+    ground: &'a Ground,
     own: PathBuf,
     key: Option<[u8; 32]>,
 }
 
-impl Judge {
-    pub(super) fn new(target: &Target, key: Option<[u8; 32]>) -> Result<Judge, PlayError> {
+impl<'a> Judge<'a> {
+    pub(super) fn new(
+        target: &Target,
+        ground: &'a Ground,
+        key: Option<[u8; 32]>,
+    ) -> Result<Judge<'a>, PlayError> {
         let failed = |source| BuildError::Run { build: PathBuf::from("this program"), source };
         let own = std::env::current_exe().map_err(failed)?;
-        Ok(Judge { target: target.clone(), own, key })
+        Ok(Judge { target: target.clone(), ground, own, key })
     }
 
     /// Whether it holds.
@@ -78,10 +83,11 @@ impl Judge {
     /// After how many inputs it holds for the first time; `None` if it does not.
     pub(super) fn first(&self, inputs: &[Kept]) -> Result<Option<usize>, PlayError> {
         match &self.target {
-            Target::Output(words) => Ok(first_output(inputs, words)),
+            Target::Output(words) => Ok(first_output(self.ground, inputs, words)),
             Target::Diverges { build } => self.in_directory(inputs, |dir| {
                 let agreement = compare([&self.own, build], dir, &mut |_| {})?;
-                Ok(agreement.difference.map(|found| length(found.seq)))
+                let place = |seq: Seq| self.ground.place(seq.0).map_or(0, |at| at + 1);
+                Ok(agreement.difference.map(|found| place(found.seq)))
             }),
             Target::Panics { build } => self.in_directory(inputs, |dir| {
                 let build = build.as_deref().unwrap_or(&self.own);
@@ -112,7 +118,7 @@ impl Judge {
     /// The digests of the outputs; none where this build would panic.
     pub(super) fn outputs(&self, inputs: &[Kept]) -> Vec<Digest> {
         if self.steps_safely(inputs.len()) == inputs.len() {
-            return step_all(inputs);
+            return step_all(self.ground, inputs);
         }
         Vec::new()
     }
@@ -128,26 +134,24 @@ impl Judge {
         let name = format!("pi-replay-shrink-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         let asked = Made::new(&dir)
-            .and_then(|made| write(&made, inputs, &[], self.key))
+            .and_then(|made| {
+                write(&made, self.ground, inputs, &[], self.key)?;
+                made.finish()
+            })
             .and_then(|()| ask(&dir).map_err(PlayError::from));
         drop(std::fs::remove_dir_all(&dir));
         asked
     }
 }
 
-fn first_output(inputs: &[Kept], words: &str) -> Option<usize> {
-    let (mut state, mut outputs) = (State::new(), Outputs::new());
-    for (kept, seq) in inputs.iter().zip(1..) {
-        state.step(&kept.input(Seq(seq)), &mut outputs);
-        if outputs.as_slice().iter().any(|output| output.to_string().contains(words)) {
-            return Some(length(Seq(seq)));
-        }
-    }
-    None
-}
-
-fn length(seq: Seq) -> usize {
-    usize::try_from(seq.0).unwrap_or(usize::MAX)
+fn first_output(ground: &Ground, inputs: &[Kept], words: &str) -> Option<usize> {
+    let mut found = None;
+    ground.step_all(inputs, |at, _, outputs| {
+        let is_there = outputs.as_slice().iter().any(|output| output.to_string().contains(words));
+        found = is_there.then_some(at + 1);
+        is_there
+    });
+    found
 }
 
 /// Whether a build panics on a journal: a signal, or the status of a panic that unwinds.

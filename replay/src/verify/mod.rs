@@ -8,6 +8,7 @@
 mod checkers;
 mod checks;
 mod difference;
+mod files;
 mod identity;
 mod report;
 mod tiers;
@@ -17,9 +18,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pi_server_core::record::{DecodeError, Place, decode_kind, digest_encoded, encode_outputs};
-use pi_server_core::{Digest, Input, Limits, Outputs, Seq, State};
+use pi_server_core::{BodyRef, Digest, Input, Limits, Outputs, Seq, State};
 
-use crate::feed::{Batch, Feed, Reading};
+use crate::feed::{Batch, Feed, Key, Reading};
 use crate::play::{PlayError, play};
 use crate::source::Source;
 use crate::start::Start;
@@ -28,6 +29,8 @@ use checkers::Checkers;
 pub use checks::{Altered, Checks};
 use checks::{Mismatch, Step, Stepped, Trail};
 pub use difference::{Difference, Divergence, Hint};
+use files::Snapshots;
+pub use files::{Files, Unchecked};
 use identity::Identity;
 pub use identity::RanAgain;
 pub use tiers::{Bodies, Tier, Tiers};
@@ -50,8 +53,10 @@ pub struct Report {
     pub ran_again: Option<RanAgain>,
     /// The first input that this build cannot decode: newer, or forged with all checksums.
     pub unreadable: Option<Unreadable>,
-    /// Whether the key file could be used: `read`, `missing` or `foreign`.
-    pub key: &'static str,
+    /// What there is of the key.
+    pub key: Key,
+    /// What was found in the files beside the segments, and what was not checked.
+    pub files: Files,
     /// How long it took.
     pub elapsed: Duration,
 }
@@ -113,7 +118,11 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
     let mut feed = Feed::start(source)?;
     let key = feed.key().clone();
     let mut checkers = Checkers::start(key.secret())?;
-    let mut state = Stepper::new(feed.begin());
+    let begin = feed.begin();
+    let needed = needed(&begin);
+    let (start_seq, covered) = (begin.seq, begin.cursor.map_or(0, |cursor| cursor.segment));
+    let snapshots = Snapshots::read(source, &begin)?;
+    let mut state = Stepper::new(begin, snapshots);
     while let Some(batch) = feed.take() {
         let stepped = state.batch(batch, checkers.trail());
         progress(state.inputs);
@@ -121,6 +130,14 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
     }
     let found = checkers.finish();
     let reading = feed.finish()?;
+    let is_whole = reading.verdict.is_ok() && state.unreadable.is_none();
+    let mut files = state.snapshots.finish(&state.state, state.stepped, is_whole);
+    let start_needs = (start_seq > Seq(0)).then_some((start_seq, &*needed));
+    // What serve asks of the first segment that is there, whatever a snapshot stands for.
+    let first = source.segments()?.first().copied().unwrap_or(covered + 1);
+    files::packs(source, start_needs, first, key.secret(), &mut files)?;
+    files::others(source, &mut files)?;
+    files.faults.extend(key.fault());
     let elapsed = start.elapsed();
     let outputs = found.mismatch.map(|mismatch| look_at(source, mismatch)).transpose()?;
     Ok(Report {
@@ -131,9 +148,17 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
         divergence: [found.frame, outputs].into_iter().flatten().min_by_key(|found| found.seq),
         ran_again: state.identity.again,
         unreadable: state.unreadable,
-        key: key.name(),
+        key,
+        files,
         elapsed,
     })
+}
+
+/// The bodies of dropped segments that the state needs with which a journal begins, in order.
+fn needed(begin: &Start) -> Vec<BodyRef> {
+    let mut needed: Vec<BodyRef> = begin.state.bodies().collect();
+    needed.sort_unstable_by_key(|body| body.seq);
+    needed
 }
 
 /// Steps up to the input whose outputs differ, to see them.
@@ -171,24 +196,49 @@ struct Stepper {
     limits: Arc<Limits>,
     /// The last input and the digest of its outputs, while all can be decoded.
     last: Option<(Seq, Digest)>,
+    /// The last input that was stepped.
+    stepped: Seq,
+    snapshots: Snapshots,
 }
 
 impl Stepper {
-    fn new(start: Start) -> Stepper {
+    fn new(start: Start, snapshots: Snapshots) -> Stepper {
         let limits = Arc::new(start.state.limits().clone());
         let last = Some((start.seq, start.outputs));
         let (state, outputs) = (start.state, Outputs::new());
+        let stepped = start.seq;
+        let unreadable = None;
         let identity = Identity::new(&state);
-        Stepper { state, outputs, inputs: 0, identity, unreadable: None, limits, last }
+        Stepper {
+            state,
+            outputs,
+            inputs: 0,
+            identity,
+            unreadable,
+            limits,
+            last,
+            stepped,
+            snapshots,
+        }
     }
 
     /// Steps a batch. `trail` is empty memory for what comes of it.
     fn batch(&mut self, batch: Batch, mut trail: Trail) -> Stepped {
         let (limits, before) = (self.limits.clone(), self.last);
         let mut last = None;
-        for item in batch.items().filter(|item| item.mark.is_none()) {
+        for item in batch.items() {
             if self.unreadable.is_some() {
                 break;
+            }
+            if item.mark.is_some() {
+                if !self.snapshots.is_done() {
+                    let outputs = || match last {
+                        Some((_, begin)) => Some(digest_encoded(&trail.encoded[begin..])),
+                        None => self.last.map(|(_, digest)| digest),
+                    };
+                    self.snapshots.mark(&item, &self.state, outputs);
+                }
+                continue;
             }
             let header = item.header;
             match decode_kind(item.input) {
@@ -205,6 +255,7 @@ impl Stepper {
                     }
                     trail.steps.push(step);
                     self.inputs += 1;
+                    self.stepped = seq;
                 }
                 Err(error) => {
                     let place = item.place;

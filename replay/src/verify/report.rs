@@ -6,8 +6,13 @@ use pi_server_core::Seq;
 use pi_server_core::record::{Tail, Verdict};
 use serde_json::{Value, json};
 
-use super::{Altered, Difference, Divergence, RanAgain, Report, Unreadable};
+use super::{
+    Altered, Checks, Difference, Divergence, Files, RanAgain, Report, Unchecked, Unreadable,
+};
+use crate::feed::Key;
+use crate::shown::Shown;
 use crate::status::Status;
+use crate::times::Iso;
 
 impl Report {
     /// What it comes to. Damage weighs more than a difference: it may be its cause.
@@ -20,8 +25,40 @@ impl Report {
         } else if self.divergence.is_some() || self.ran_again.is_some() {
             Status::Diverged
         } else {
-            Status::Good
+            let faults = || self.files.faults.iter().map(|(status, _)| *status);
+            let worst = [Status::Damaged, Status::Unread, Status::Diverged];
+            let is_there = |status: &Status| faults().any(|fault| fault == *status);
+            worst.into_iter().find(is_there).or(faults().next()).unwrap_or(Status::Good)
         }
+    }
+
+    /// Everything that was not checked, and why.
+    pub fn unchecked(&self) -> Vec<Unchecked> {
+        let mut all = self.files.clone();
+        let Checks { unchecked, frames_skipped, erased, .. } = &self.checks;
+        if *unchecked > 0 {
+            let why = match &self.key {
+                Key::Missing => "there is no key",
+                Key::Fits(_) | Key::Foreign | Key::Malformed | Key::Unreadable { .. } => {
+                    "the key cannot be used"
+                }
+            };
+            all.skip(format!("{unchecked} bodies against their keyed digests"), why);
+        }
+        if *erased > 0 {
+            all.skip(format!("{erased} bodies that were erased"), "nothing of them is there");
+        }
+        if *frames_skipped > 0 {
+            all.skip(
+                format!("{frames_skipped} frames of clients, decoded again"),
+                "they were erased, redacted or cut, or there is no key",
+            );
+        }
+        all.skip(
+            "the wording of the frames that clients were sent",
+            "no digest of it was recorded",
+        );
+        all.unchecked
     }
 
     /// Inputs stepped in a second.
@@ -35,7 +72,11 @@ impl Report {
     fn verdict(&self) -> &'static str {
         match self.status() {
             Status::Good => "identical",
-            Status::Usage => "unreadable",
+            Status::Usage
+            | Status::Absent
+            | Status::Unread
+            | Status::Unwritten
+            | Status::Internal => "unreadable",
             Status::Damaged => "damaged",
             Status::Newer => "newer",
             Status::Diverged => "diverged",
@@ -50,6 +91,7 @@ impl Report {
             "exitStatus": self.status().code(),
             "journal": self.reading.journal.to_string(),
             "records": self.counts.records,
+            "begins": self.reading.begins.map(|begins| begins.to_json()),
             "snapshot": (self.reading.start > Seq(0)).then_some(self.reading.start.0),
             "inputs": self.counts.inputs,
             "commits": self.counts.commits,
@@ -64,7 +106,12 @@ impl Report {
             "tiers": self.checks.tiers.to_json(),
             "frames": self.checks.frames,
             "framesSkipped": self.checks.frames_skipped,
-            "key": self.key,
+            "key": self.key.name(),
+            "snapshotsCompared": self.files.snapshots,
+            "packs": self.files.packs,
+            "packedBodies": self.files.packed,
+            "unchecked": self.unchecked().iter().map(Unchecked::to_json).collect::<Vec<_>>(),
+            "faults": self.files.faults.iter().map(|(_, why)| why).collect::<Vec<_>>(),
             "tail": self.reading.verdict.as_ref().ok().map(|verdict| tail_name(&verdict.tail)),
             "damage": self.damage(),
             "divergence": self.divergence.as_ref().map(divergence_json),
@@ -85,9 +132,10 @@ impl Report {
                  digest is wrong, its checksum was made to fit)"
             ));
         }
-        self.unreadable.map(|Unreadable { seq, place, error }| {
+        let unreadable = self.unreadable.map(|Unreadable { seq, place, error }| {
             format!("{place}: input #{seq} cannot be decoded ({error}); is the journal newer?")
-        })
+        });
+        unreadable.or_else(|| self.files.faults.first().map(|(_, why)| why.clone()))
     }
 }
 
@@ -101,7 +149,8 @@ fn tail_name(tail: &Tail) -> &'static str {
 
 fn divergence_json(divergence: &Divergence) -> Value {
     let Divergence { seq, at, input, difference } = divergence;
-    let mut value = json!({ "seq": seq.0, "at": at.0, "input": input });
+    let mut value =
+        json!({ "seq": seq.0, "at": at.0, "time": Iso(*at).to_string(), "input": input });
     let rest = match difference {
         Difference::Outputs { expected, actual, recorded, outputs, hint } => json!({
             "field": "outputs",
@@ -128,11 +177,16 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Report { reading, counts, checks, elapsed, .. } = self;
         writeln!(f, "{}: {} inputs, {} boots", self.verdict(), counts.inputs, counts.boots)?;
-        if reading.start > Seq(0) {
-            writeln!(f, "  begins    behind #{}, with a snapshot", reading.start)?;
+        if let Some(begins) = reading.begins {
+            writeln!(f, "  begins    {begins}")?;
         }
         if let Some(damage) = self.damage() {
-            writeln!(f, "  damage    {damage}")?;
+            writeln!(f, "  damage    {}", Shown(&damage))?;
+        }
+        for (_, why) in
+            self.files.faults.iter().filter(|(_, why)| Some(why) != self.damage().as_ref())
+        {
+            writeln!(f, "  also      {}", Shown(why))?;
         }
         if let Some(RanAgain { seq, id }) = &self.ran_again {
             writeln!(
@@ -151,12 +205,22 @@ impl fmt::Display for Report {
             write!(f, ", {} redacted", checks.redacted)?;
         }
         if checks.unchecked > 0 {
-            write!(f, ", {} not checked (key {})", checks.unchecked, self.key)?;
+            write!(f, ", {} not checked (key {})", checks.unchecked, self.key.name())?;
         }
         writeln!(f)?;
         writeln!(f, "  tier      {}", checks.tiers)?;
         write!(f, "  frames    {} decoded again", checks.frames)?;
         writeln!(f, ", {} skipped", checks.frames_skipped)?;
+        let Files { snapshots, packs, packed, .. } = &self.files;
+        if *snapshots > 0 {
+            writeln!(f, "  snapshots {snapshots} are the states that the inputs make")?;
+        }
+        if *packs > 0 {
+            writeln!(f, "  packs     {packs} with {packed} good bodies")?;
+        }
+        for Unchecked { what, why } in self.unchecked() {
+            writeln!(f, "  unchecked {}: {why}", Shown(&what))?;
+        }
         if let Ok(Verdict { tail, .. }) = &reading.verdict {
             match tail {
                 Tail::Clean => {}
@@ -181,8 +245,9 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Divergence { seq, at: _, input, difference } = self;
+        let Divergence { seq, at, input, difference } = self;
         writeln!(f, "  at        #{seq}")?;
+        writeln!(f, "  time      {}", Iso(*at))?;
         writeln!(f, "  input     {input}")?;
         match difference {
             Difference::Outputs { expected, actual, recorded, outputs, hint } => {

@@ -28,6 +28,8 @@ use pi_server_core::record::{SEGMENT_HEADER_BYTES, SegmentFault, SegmentHeader};
 pub const COMPRESSED: u32 = 1 << 16;
 /// Bytes of the segment in each block but the last: as far back as LZ4 looks.
 pub const BLOCK_BYTES: usize = 64 << 10;
+/// LZ4 makes no byte into more bytes than this.
+const EXPANSION_MAX: u64 = 256;
 /// Largest blocks that are read.
 pub const BLOCK_BYTES_MAX: usize = 1 << 20;
 /// The version of the form that is written, and the only one that is read.
@@ -135,6 +137,10 @@ pub fn restore(file: &[u8], segment: &mut Vec<u8>) -> Result<bool, Fault> {
         Front::More(_) => return Err(Fault::Table),
         Front::Layout(layout) => layout,
     };
+    // No block becomes longer than this, so that no table claims memory that the file does not have.
+    if layout.length() > (file.len() as u64).saturating_mul(EXPANSION_MAX) {
+        return Err(Fault::Table);
+    }
     // Old bytes are written over: zeroing them first would take as long as reading.
     segment.resize(usize::try_from(layout.length()).map_err(|_| Fault::Table)?, 0);
     layout.copy(0, segment, &mut |at, stored| {

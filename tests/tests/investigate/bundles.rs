@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use pi_replay::bundle::{Checked, Expected, PublicKey, Signer, bundle, check};
 use pi_replay::source::Source;
 use pi_server_tests::Daemon;
+use pi_server_tests::programs::program;
 use serde_json::{Value, json};
 
 use crate::incident::{incident, tree};
@@ -261,4 +262,38 @@ fn a_bundle_can_be_looked_into_and_taken_apart() {
     }
     assert_eq!(replay(&["unbundle", dir, "-o", again_arg]).status.code(), Some(2));
     assert_eq!(replay(&["verify-bundle", dir]).status.code(), Some(2));
+}
+
+#[test]
+fn a_bundle_that_claims_more_than_it_has_takes_no_memory_for_it() {
+    let mut daemon = Daemon::start();
+    daemon.websocket().ok(json!({ "type": "health_check" }));
+    daemon.stop();
+    let out = tempfile::tempdir().expect("a directory");
+    let (file, small) = (out.path().join("b.pib"), out.path().join("small.pib"));
+    replay_ends(0, &["bundle", arg(daemon.dir()), "-o", arg(&file)]);
+    // Nothing but a head and entries of four gigabytes, of which nothing is stored.
+    let mut bytes = b"pi-bndl1".to_vec();
+    for kind in [2_u8, 4, 5, 6, 1, 3] {
+        bytes.push(kind);
+        for number in [u64::from(kind == 4), 1 << 32, 0] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+    bytes.push(7);
+    bytes.extend_from_slice(&[0; 24 + 32]);
+    seal_again(&mut bytes);
+    std::fs::write(&small, &bytes).expect("written");
+    // The segments of a real one, claimed to be four gigabytes long, under headers that say so.
+    for (file, expected) in [(&small, 3), (&file, 0)] {
+        for verb in ["verify", "show", "stats", "verify-bundle"] {
+            let limited = "ulimit -v 2000000; exec \"$0\" \"$@\"";
+            let output = std::process::Command::new("sh")
+                .args(["-c", limited, arg(&program("pi-replay")), verb, arg(file)])
+                .output()
+                .expect("it can be run");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(expected), "{verb} {}: {said}", file.display());
+        }
+    }
 }

@@ -50,7 +50,29 @@ fn another_build_is_compared_and_bisected_to_the_step_that_differs() {
     assert_eq!(found["difference"]["difference"]["seq"], 9, "{found}");
     let none = replay_json(0, &["bisect", dir, arg(&same), arg(&same), "--json"]);
     assert_eq!(none["firstOther"], Value::Null);
-    assert_eq!(replay(&["diff", dir, "--build", "/nowhere"]).status.code(), Some(2));
+    assert_eq!(replay(&["diff", dir, "--build", "/nowhere"]).status.code(), Some(5));
+
+    // A build that fails is skipped, and what it says is shown; it may be the first other one.
+    let fails = bin.path().join("fails");
+    std::fs::write(&fails, "#!/bin/sh\necho 'no such library' >&2; exit 1\n").expect("written");
+    std::fs::set_permissions(&fails, std::fs::Permissions::from_mode(0o755)).expect("set");
+    let row = [&same, &same, &fails, &changed, &changed].map(|build| arg(build));
+    let found = replay_json(10, &[&["bisect", dir, "--json"], row.as_slice()].concat());
+    assert_eq!(found["firstOther"], arg(&changed), "{found}");
+    assert_eq!(found["inDoubt"], json!([arg(&fails)]), "{found}");
+    assert!(found["skipped"][0]["why"].to_string().contains("no such library"), "{found}");
+    let text = replay_ends(10, &[&["bisect", dir], row.as_slice()].concat());
+    assert!(text.contains("no such library") && text.contains("or one of those skipped"), "{text}");
+    let failed = replay(&["bisect", dir, arg(&fails), arg(&same)]);
+    assert_eq!(failed.status.code(), Some(6), "the first one is what all are compared with");
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("no such library"));
+    for program in ["/bin/true", "/bin/echo"] {
+        let row = [arg(&same), program, arg(&changed)];
+        let output = replay(&[&["bisect", dir], row.as_slice()].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{program}: {said}");
+        assert!(said.contains("is no build of pi-replay"), "{said}");
+    }
     assert_eq!(tree(daemon.dir()), before, "reading writes nothing");
 }
 

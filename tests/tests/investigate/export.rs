@@ -51,6 +51,6 @@ fn jsonl_has_each_transition_and_event_in_order_and_the_report_agrees() {
     assert_eq!(tree(daemon.dir()), before, "reading writes nothing");
     let again = replay(&["export", dir, "--format", "md", "-o", &format!("{dir}/HEAD")]);
     assert_eq!(again.status.code(), Some(2), "nothing is written over");
-    assert_eq!(replay(&["export", "/nowhere", "--format", "md"]).status.code(), Some(2));
+    assert_eq!(replay(&["export", "/nowhere", "--format", "md"]).status.code(), Some(5));
     assert_eq!(tree(daemon.dir()), before);
 }

@@ -1,6 +1,7 @@
 //! The incident investigator on journals of the real daemon. One binary, a module a subject.
 
 mod bundles;
+mod checked;
 mod compare;
 mod dropped;
 mod export;
@@ -15,6 +16,8 @@ mod planted;
 mod show;
 mod smaller;
 mod step;
+mod table;
+mod trimmed;
 mod veiled;
 
 use std::path::Path;

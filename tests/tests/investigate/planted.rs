@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use pi_replay::made::Made;
-use pi_replay::records::{Kept, load, write};
+use pi_replay::records::{Ground, Kept, load, write};
 use pi_replay::source::Source;
 use pi_server_core::input::{AgentSaid, InputKind, Reply};
 use pi_server_core::{Digest, Seq};
@@ -26,7 +26,9 @@ fn forge(daemon: &Daemon, to: &Path, mut alter: impl FnMut(&mut Kept) -> bool) -
     let before = recorded.inputs.iter().skip(1).map(|recorded| recorded.before);
     let outputs: Vec<Digest> = before.chain([recorded.last]).collect();
     let key = source.key_bytes().and_then(|key| key.try_into().ok());
-    write(&Made::new(to).expect("a directory"), &inputs, &outputs, key).expect("written");
+    let made = Made::new(to).expect("a directory");
+    write(&made, &Ground::default(), &inputs, &outputs, key).expect("written");
+    made.finish().expect("it appears");
     altered as u64 + 1
 }
 

@@ -64,7 +64,7 @@ fn a_lane_shows_its_commands_in_its_own_order_with_the_steps_of_their_lives() {
     assert_eq!(part.len(), 1, "{part:#?}");
     assert_eq!((&part[0]["id"], &part[0]["outcome"]), (&"bad".into(), &"open".into()));
     let nobody = replay(&["show", dir, "--lane", "session:nobody"]);
-    assert_eq!(nobody.status.code(), Some(2));
+    assert_eq!(nobody.status.code(), Some(5));
     let said = String::from_utf8_lossy(&nobody.stderr).into_owned();
     assert!(said.contains("lanes are server, session:alpha, session:beta"), "{said}");
     assert_eq!(replay(&["show", dir, "--lane", "alpha"]).status.code(), Some(2));
@@ -90,7 +90,7 @@ fn a_command_shows_every_step_that_is_about_it() {
     assert!(steps.iter().all(|step| all.contains(step)), "each as the whole timeline has it");
     let repeated = |step: &&Value| step["input"].to_string().contains(r#"\"p1\" prompt"#);
     assert_eq!(steps.iter().filter(repeated).count(), 2, "sent twice: {steps:#?}");
-    assert_eq!(replay(&["show", dir, "--command", "never-sent"]).status.code(), Some(2));
+    assert_eq!(replay(&["show", dir, "--command", "never-sent"]).status.code(), Some(5));
 }
 
 #[test]

@@ -89,10 +89,11 @@ fn an_outcome_shrinks_with_everything_it_needs_and_numbers_follow() {
     assert_eq!(report["verdict"], "identical", "{report:#}");
     let never = out.path().join("never");
     let args = ["shrink", arg(daemon.dir()), "--until", "output:nowhere", "-o", arg(&never)];
-    assert_eq!(replay(&args).status.code(), Some(2));
-    for wrong in ["diverges", "nonsense", "output:", "exec:/nowhere"] {
+    assert_eq!(replay(&args).status.code(), Some(5));
+    let wrong = [("diverges", 2), ("nonsense", 2), ("output:", 2), ("exec:/nowhere", 5)];
+    for (wrong, status) in wrong {
         let args = ["shrink", arg(daemon.dir()), "--until", wrong, "-o", arg(&never)];
-        assert_eq!(replay(&args).status.code(), Some(2), "{wrong}");
+        assert_eq!(replay(&args).status.code(), Some(status), "{wrong}");
     }
     assert!(!never.exists());
 }

@@ -61,6 +61,28 @@ fn steps_go_forwards_and_backwards_and_show_what_the_journal_has() {
     assert!(answers(dir, &[], "break divergence\nc\n").ends_with("that was the last input\n"));
     let watched = answers(dir, &[], "n\nwatch /metrics/sessions\nc\n");
     assert!(watched.contains("/metrics/sessions was 1, is 2"), "{watched}");
+    // All that concerns a command: its end comes under an input of its agent.
+    let life = answers(dir, &[], "break command after-p1\nc\nc\nc\nc\nc\nc\nc\n");
+    let steps = replay_ends(0, &["show", dir, "--command", "after-p1"]);
+    let (_, life) = life.split_once('\n').expect("lines");
+    assert!(life.starts_with(&steps), "{life}\n{steps}");
+    assert!(
+        steps.contains("finished") && steps.lines().filter(|it| it.contains("  t")).count() > 3
+    );
+    let back = answers(dir, &[], "g 60\nbreak type abort\nrc\nrc\nbreaks\ndelete 1\nbreaks\n");
+    let abort = aborts.split_once('\n').expect("lines").1;
+    let (_, after) = back.split_once(&*step(60)).expect("the step");
+    assert!(after.starts_with(abort), "{back}");
+    assert!(after.contains("there is no break before"), "{back}");
+    assert!(after.contains("  1  break type abort") && after.contains("no breaks and watches"));
+    let changed = answers(dir, &[], "g 60\nwatch /metrics/sessions\nrc\n");
+    assert!(changed.contains("spawn a2 s:beta"), "{changed}");
+    let unknown = answers(dir, &[], "break type fly\nbreak command never\nc\ns nobody\ndelete 9\n");
+    for words in
+        ["no input \"fly\"", "no command \"never\"", "no session \"nobody\"", "no such break"]
+    {
+        assert!(unknown.contains(words), "{words}: {unknown}");
+    }
     let wrong = answers(dir, &[], "g 100000\nfly\nn x\n");
     assert_eq!(wrong.lines().count(), 4, "{wrong}");
     assert_eq!(tree(daemon.dir()), before, "reading writes nothing");
