@@ -225,7 +225,7 @@ pub fn main() -> ExitCode {
     let status = done.unwrap_or_else(|error| {
         let status = error.status();
         if status != Status::Good {
-            eprintln!("pi-replay: {error}");
+            pi_server_system::complain!("pi-replay: {error}");
         }
         status
     });
@@ -302,7 +302,7 @@ fn stats_verb(args: &StatsArgs) -> Result<Status, PlayError> {
     );
     print(json, &text)?;
     if let Err(damage) = &reading.verdict {
-        eprintln!("pi-replay: {damage}");
+        pi_server_system::complain!("pi-replay: {damage}");
     }
     Ok(reading.status())
 }

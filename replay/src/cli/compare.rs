@@ -166,7 +166,7 @@ pub(super) fn run_digests(args: &DigestsArgs) -> Result<Status, PlayError> {
 
 pub(super) fn run_bisect(args: &BisectArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
-    let mut tried = |build: &Path| eprintln!("trying {}", build.display());
+    let mut tried = |build: &Path| pi_server_system::complain!("trying {}", build.display());
     let found = bisect(&args.builds, source.dir(), &mut tried)?;
     let json = args.json.then(|| {
         let (build, difference) = match &found {

@@ -118,7 +118,8 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
     out.flush()?;
     if args.json {
         let (bars, events, notes) = (chart.bars.len(), chart.events.len(), chart.notes.len());
-        println!("{}", json!({ "commands": bars, "events": events, "notes": notes }));
+        let facts = json!({ "commands": bars, "events": events, "notes": notes });
+        writeln!(io::stdout().lock(), "{facts}")?;
     }
     Ok(ending.status())
 }

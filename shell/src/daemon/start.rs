@@ -43,7 +43,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     let bad = facts.rejected.iter().map(|(number, _)| *number).collect();
     let facts = facts.journal_facts();
     let token = if options.auth && options.listen.is_some() {
-        Some(token::read_or_make(&options.data_dir).map_err(Error::Token)?)
+        Some(token::read_or_make(&options.data_dir).map_err(Error::Token)?.0)
     } else {
         None
     };
@@ -87,7 +87,9 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     machine.commit()?;
     token::remember_address(&options.data_dir, net.local_addr()).map_err(Error::Token)?;
     if token::is_exposed(&options.data_dir) {
-        eprintln!("pi-server: others can read the token; chmod 600 its file, or make a new one");
+        pi_server_system::report!(
+            "pi-server: others can read the token; chmod 600 its file, or make a new one"
+        );
     }
     Greeting {
         options,
@@ -135,7 +137,9 @@ fn open_journal(
     });
     let Opened { journal, facts } = opened.map_err(Error::Open)?;
     for (number, error) in &facts.rejected {
-        eprintln!("pi-server: {SNAPSHOT_DIR}/{number:08}.snap cannot be used: {error}");
+        pi_server_system::report!(
+            "pi-server: {SNAPSHOT_DIR}/{number:08}.snap cannot be used: {error}"
+        );
     }
     Ok((journal, past, facts))
 }
@@ -167,16 +171,12 @@ pub(super) fn feed(journal: &Journal, mut past: Past, dir: &Path) -> Result<(Pas
     }
 }
 
-fn bind(
-    options: &Options,
-    token: Option<&(Token, bool)>,
-    registry: &mio::Registry,
-) -> Result<Net, Error> {
+fn bind(options: &Options, token: Option<&Token>, registry: &mio::Registry) -> Result<Net, Error> {
     let config = net::Config {
         listen: options.listen,
         unix: options.unix.clone(),
         stdio: options.stdio,
-        auth: token.map_or(Auth::None, |(token, _)| Auth::Token(Secret::new(token.as_str()))),
+        auth: token.map_or(Auth::None, |token| Auth::Token(Secret::new(token.as_str()))),
         allowed_origins: options.allowed_origins.clone(),
         allowed_hosts: options.allowed_hosts.clone(),
         frame_bytes_max: options.limits.frame_bytes_max,

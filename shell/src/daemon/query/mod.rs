@@ -199,7 +199,9 @@ impl Worker {
 
     /// Has an index made again. What the client is told.
     fn report(&self, Damaged { segment, damage }: &Damaged) -> String {
-        eprintln!("pi-server: {HISTORY_DIR}/{segment:08}.idx cannot be used: {damage}");
+        pi_server_system::report!(
+            "pi-server: {HISTORY_DIR}/{segment:08}.idx cannot be used: {damage}"
+        );
         // The loop ends after the thread, or with it.
         let _ = self.damaged.send(*segment);
         format!("The history of segment {segment} is being indexed again; try later")
