@@ -482,6 +482,7 @@ impl Opener {
         begun.map_err(|error| match error {
             JournalError::SyncFailed { source, .. }
             | JournalError::WriteFailed { source, .. }
+            | JournalError::Lost { source }
             | JournalError::Full(super::Full { source, .. }) => {
                 self.failed("go on with the journal", io::Error::new(source.kind(), source))
             }
