@@ -15,7 +15,7 @@ use super::token::Token;
 /// What there is to say.
 pub(super) struct Greeting<'a> {
     pub(super) options: &'a Options,
-    pub(super) address: Option<SocketAddr>,
+    pub(super) addresses: Vec<SocketAddr>,
     pub(super) token: Option<&'a Token>,
     pub(super) program: &'a Program,
     pub(super) journal: &'a Path,
@@ -40,8 +40,8 @@ impl Greeting<'_> {
     /// by others.
     fn lines(&self, is_terminal: bool) -> Vec<String> {
         let mut lines = vec![format!("pi-server {}", env!("CARGO_PKG_VERSION"))];
-        if let Some(address) = self.address {
-            lines.push(format!("listening on ws://{address}"));
+        lines.extend(self.addresses.iter().map(|address| format!("listening on ws://{address}")));
+        if let Some(address) = self.addresses.first().copied() {
             lines.push(match self.token {
                 Some(token) if is_terminal => format!("connect with {}", token.url(address)),
                 Some(_) => "connect with the URL that `pi-server token` prints".to_owned(),

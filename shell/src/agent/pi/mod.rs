@@ -352,7 +352,7 @@ impl Pi {
         if let Some(wrapper) = &self.config.wrapper {
             line.push(wrapper.into());
             line.push(super::CHILD_COMMAND.into());
-            line.push(std::process::id().to_string().into());
+            line.push(super::child_main::parent_word().into());
         }
         line.push(self.program().into());
         line.extend(["--mode".into(), "rpc".into(), "--extension".into(), bridge.into()]);
