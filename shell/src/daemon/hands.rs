@@ -86,6 +86,7 @@ impl Hands {
             Output::Ask(ask) => self.agents.ask(ask, machine.journal(), now),
             Output::Query { query, what } => {
                 self.stats.links = u64::try_from(self.links.count()).unwrap_or(u64::MAX);
+                self.stats.wrong_tokens = self.net.wrong_tokens();
                 self.queries.ask(*query, what, machine, &self.stats);
             }
             Output::Exit => self.exit = true,

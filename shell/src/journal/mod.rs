@@ -268,6 +268,15 @@ impl Journal {
         self.spare.promises(self.cursor.segment + 1)
     }
 
+    /// Why there is no room for new work, if there is none.
+    pub fn trouble(&self) -> Option<String> {
+        if self.writable() {
+            return None;
+        }
+        let why = self.spare.trouble().map_or_else(String::new, |error| format!(": {error}"));
+        Some(format!("the journal has no room for new work{why}"))
+    }
+
     /// Whether there is no next segment and only the last quarter of this one is left: what is in
     /// flight, and the stop, need that.
     pub fn is_nearly_full(&self) -> bool {

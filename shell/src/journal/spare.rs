@@ -114,6 +114,11 @@ impl Spare {
         state.built >= number || state.failed.is_none()
     }
 
+    /// Why the last attempt to build a segment failed, until one succeeds.
+    pub(super) fn trouble(&self) -> Option<Arc<io::Error>> {
+        self.shared.lock().failed.clone()
+    }
+
     /// Returns the segment when it is there, or when an attempt to build it has failed.
     pub(super) fn take(&self, header: &SegmentHeader) -> Result<OpenSegment, Full> {
         let mut state = self.shared.lock();

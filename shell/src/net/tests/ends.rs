@@ -205,9 +205,8 @@ fn nobody_else_can_reach_a_socket_in_the_moment_of_its_making() {
 
 #[test]
 fn localhost_is_both_loopback_addresses_with_one_port() {
-    if std::net::TcpListener::bind(("::1", 0)).is_err() {
-        panic!("this test needs IPv6 on the loopback interface");
-    }
+    std::net::TcpListener::bind(("::1", 0))
+        .expect("this test needs IPv6 on the loopback interface");
     let poll = Poll::new().expect("an event queue can be had");
     let listen = Some(([127, 0, 0, 1], 0).into());
     let config = Config { listen, both_loopbacks: true, ..Config::default() };
