@@ -87,7 +87,7 @@ impl Hands {
             Output::Query { query, what } => {
                 self.stats.links = u64::try_from(self.links.count()).unwrap_or(u64::MAX);
                 self.stats.wrong_tokens = self.net.wrong_tokens();
-                self.queries.ask(*query, what, machine, &self.stats);
+                self.queries.ask(*query, what, machine, &self.stats, now);
             }
             Output::Exit => self.exit = true,
             Output::Subscribe { .. }

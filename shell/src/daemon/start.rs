@@ -60,7 +60,6 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         let waker = Arc::clone(&waker);
         let places = Places::of_process(&default_cwd, &options.data_dir);
         Queries::start(places, journal.archive(), path_text.clone(), move || wake(&waker))
-            .map_err(system("start a thread"))?
     };
     let boot = Boot {
         rules: RuleSet::V1,

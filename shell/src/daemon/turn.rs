@@ -88,14 +88,15 @@ impl Daemon {
             .machine
             .patience()
             .map(|patience| if self.turn.ticked { patience.max(TICK_PAUSE) } else { patience });
-        let others = [net.deadline().map(until), agents.deadline().map(until)];
-        others.into_iter().flatten().chain(ticks).min()
+        let others = [net.deadline(), agents.deadline(), queries.deadline()];
+        others.into_iter().flatten().map(until).chain(ticks).min()
     }
 
     /// Takes in what no event announces: what is due, and what is left of earlier turns.
     pub(super) fn tick(&mut self, now: Instant) {
         self.hands.net.tick(now, &mut self.turn.happened);
         self.hands.agents.tick(now, &mut self.turn.heard);
+        self.hands.queries.tick(now);
     }
 
     /// Makes inputs of what was taken in: each is journaled, then stepped.

@@ -109,7 +109,8 @@ impl Pi {
     fn ask_version(&mut self) -> io::Result<()> {
         let command = self.program();
         let mark = format!("{}:", self.mark);
-        let probe = Probe::start(command, mark, &self.registry, Token(self.tokens.start))?;
+        let life = format!("{}:probe", self.life);
+        let probe = Probe::start(command, mark, life, &self.registry, Token(self.tokens.start))?;
         self.version = Asked::Asking(probe);
         Ok(())
     }
@@ -250,7 +251,7 @@ impl Pi {
                 child.wait_until(Instant::now() + std::time::Duration::from_secs(1));
             }
         }
-        if !self.children.is_empty() {
+        if !self.children.is_empty() || matches!(self.version, Asked::Asking(_)) {
             sweep::sweep(&format!("{}:", self.life));
         }
         if let Some(mut watcher) = self.watcher.take() {
