@@ -26,6 +26,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use pi_server_system::file::open_regular;
 use serde_json::json;
 
 use crate::feed::without_seal;
@@ -77,7 +78,7 @@ impl Table {
     pub(crate) fn read(path: &Path) -> Result<Table, SourceError> {
         let io = |source| SourceError::Io { operation: "read", path: path.to_owned(), source };
         let broken = |why| SourceError::Bundle { path: path.to_owned(), why };
-        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        let mut file = BufReader::new(open_regular(path).map_err(io)?);
         let length = file.get_ref().metadata().map_err(io)?.len();
         let mut magic = [0; 8];
         if file.read_exact(&mut magic).is_err() || magic != *MAGIC {

@@ -236,9 +236,11 @@ impl Source {
             return Ok(head);
         }
         let path = self.dir.join(HEAD_FILE);
-        std::fs::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => none(),
-            _ => SourceError::Io { operation: "read", path, source },
+        pi_server_system::file::read_regular(&path, 64 << 10).map_err(|source| {
+            match source.kind() {
+                io::ErrorKind::NotFound => none(),
+                _ => SourceError::Io { operation: "read", path, source },
+            }
         })
     }
 
@@ -251,7 +253,7 @@ impl Source {
     pub fn key_bytes(&self) -> Option<Vec<u8>> {
         match &self.bundle {
             Some(bundle) => bundle.key(),
-            None => std::fs::read(self.dir.join(KEY_FILE)).ok(),
+            None => pi_server_system::file::read_regular(&self.dir.join(KEY_FILE), 4 << 10).ok(),
         }
     }
 

@@ -149,7 +149,7 @@ pub(super) struct RedactArgs {
 
 /// Reads a policy, which must take something out.
 pub(super) fn policy(path: &Path) -> Result<Policy, PlayError> {
-    std::fs::read_to_string(path)
+    pi_server_system::file::read_regular_text(path, 4 << 20)
         .map_err(|error| error.to_string())
         .and_then(|text| Policy::parse(&text))
         .and_then(|policy| {

@@ -101,7 +101,7 @@ pub(super) fn run_shrink(args: &ShrinkArgs) -> Result<Status, PlayError> {
 
 pub(super) fn run_corpus(args: &CorpusArgs) -> Result<Status, PlayError> {
     let read = |path: &PathBuf| {
-        std::fs::read(path)
+        pi_server_system::file::read_regular(path, u64::MAX)
             .map_err(|error| PlayError::Unfit(format!("cannot read {}: {error}", path.display())))
     };
     let out = args.out.display();

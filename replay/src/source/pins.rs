@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use pi_server_compress::read_part;
+use pi_server_system::file::open_regular;
 
 /// Most files of a kind that are held: the first ones, since those are dropped first. What is behind
 /// them would have to be dropped while they are read.
@@ -31,7 +32,7 @@ impl Pins {
     pub(super) fn open(numbers: Vec<u64>, path: impl Fn(u64) -> PathBuf) -> Option<Pins> {
         let mut files = BTreeMap::new();
         for number in numbers.iter().take(PINNED_MAX) {
-            match File::open(path(*number)) {
+            match open_regular(&path(*number)) {
                 Ok(file) => drop(files.insert(*number, file)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
                 Err(_) => {}
@@ -60,7 +61,7 @@ impl Pins {
     fn reader(&self, number: u64, path: &Path) -> io::Result<Reader<'_>> {
         match self.files.get(&number) {
             Some(file) => Ok(Reader::Held(file)),
-            None => File::open(path).map(Reader::Now),
+            None => open_regular(path).map(Reader::Now),
         }
     }
 

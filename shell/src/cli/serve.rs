@@ -9,6 +9,7 @@ use pi_server_core::Limits;
 use pi_server_core::input::RecoveryPolicy;
 use pi_server_core::limits::LimitError;
 use pi_server_redact::Policy;
+use pi_server_system::file::read_regular_text;
 
 use super::{Complaint, DataDir, Status};
 use crate::daemon::{self, AgentChoice, Options};
@@ -231,9 +232,12 @@ impl Serve {
     }
 }
 
+/// Longest redaction policy that is read.
+const POLICY_BYTES_MAX: u64 = 4 << 20;
+
 /// The redaction policy in a file.
 fn policy(path: &Path) -> Result<Policy, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let text = read_regular_text(path, POLICY_BYTES_MAX).map_err(|error| error.to_string());
     text.and_then(|text| Policy::parse(&text))
         .map_err(|why| format!("--redact-policy {}: {why}", path.display()))
 }

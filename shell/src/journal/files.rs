@@ -496,7 +496,11 @@ pub(super) fn make_dir(path: &Path) -> io::Result<()> {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(path)
+    let mut options = OpenOptions::new();
+    let file =
+        open_regular_with(options.read(true).write(true).create(true).mode(FILE_MODE), path)?;
+    file.set_len(0)?;
+    Ok(file)
 }
 
 fn sync_dir(path: &Path) -> io::Result<()> {

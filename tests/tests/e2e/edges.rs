@@ -234,3 +234,66 @@ fn allow_lists_that_can_never_match_are_refused_at_the_start() {
         }
     }
 }
+
+#[test]
+fn a_session_file_that_is_a_pipe_is_refused_and_hangs_nobody_in_this_life_or_the_next() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let sessions = dir.path().join("sessions");
+    fs::create_dir(&sessions).expect("a directory");
+    let fifo = sessions.join("a.jsonl");
+    assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo can be run").success());
+    std::os::unix::fs::symlink(&fifo, sessions.join("b.jsonl")).expect("a link");
+    let mut daemon = Setup::new().start_in(dir);
+    for life in 0..2 {
+        let mut client = daemon.websocket();
+        for name in ["a.jsonl", "b.jsonl"] {
+            let path = sessions.join(name).to_string_lossy().into_owned();
+            let refused = client.call(json!({ "type": "load_session", "sessionPath": path }));
+            assert_eq!(refused["success"], false, "{refused}");
+        }
+        let listed = client.ok(json!({ "type": "list_stored_sessions" }));
+        let listed = listed["data"]["sessions"].as_array().expect("a list").iter();
+        assert!(listed.filter(|it| it["sessionFile"].as_str() == fifo.to_str()).count() == 0);
+        client.ok(json!({ "type": "get_command_history" }));
+        session(&mut client, &format!("s{life}"));
+        let begun = Instant::now();
+        assert!(daemon.stop().success());
+        assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+        daemon.restart();
+    }
+}
+
+#[test]
+fn a_pi_that_never_says_its_version_fails_creations_and_goes_with_the_daemon() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let dir = tempfile::tempdir().expect("a directory");
+    let pi = dir.path().join("pi");
+    let mark = dir.path().join("pid");
+    let script = format!("#!/bin/sh\necho $$ > {}\nexec sleep 1000\n", mark.display());
+    fs::write(&pi, script).expect("a file");
+    fs::set_permissions(&pi, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let mut daemon = Setup::new().pi(&pi, dir.path()).start();
+    let mut client = daemon.websocket();
+    client.ok(json!({ "type": "list_sessions" }));
+    let refused = client.call(json!({ "type": "create_session", "sessionId": "s" }));
+    assert_eq!(refused["success"], false, "{refused}");
+    assert!(refused["error"].as_str().is_some_and(|it| it.contains("--version")), "{refused}");
+    let pid = || fs::read_to_string(&mark).expect("it has run").trim().to_owned();
+    let runs = |pid: &str| {
+        fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep"))
+    };
+    let first = pid();
+    assert!(!runs(&first), "it is killed");
+    // And once more, while the daemon ends.
+    client.send(&json!({ "id": "late", "type": "create_session", "sessionId": "t" }));
+    let until = Instant::now() + PATIENCE;
+    while pid() == first || !runs(&pid()) {
+        assert!(Instant::now() < until, "it is not asked again");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let begun = Instant::now();
+    assert!(daemon.stop().success());
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert!(!runs(&pid()), "it outlives the daemon");
+}

@@ -15,6 +15,7 @@ use mio::{Registry, Token};
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
 use pi_server_core::{AgentNo, Text};
+use pi_server_system::file::read_regular;
 
 use super::voice::Voice;
 use super::{Config, Heard, fields};
@@ -370,7 +371,8 @@ impl Pi {
     /// Writes the bridge where children find it, unless it is there.
     fn write_bridge(&self) -> io::Result<PathBuf> {
         let path = self.config.data_dir.join("agents").join("bridge.ts");
-        if !std::fs::read(&path).is_ok_and(|found| found == BRIDGE_SOURCE.as_bytes()) {
+        let found = read_regular(&path, BRIDGE_SOURCE.len() as u64);
+        if !found.is_ok_and(|found| found == BRIDGE_SOURCE.as_bytes()) {
             let fresh = path.with_extension("new");
             std::fs::write(&fresh, BRIDGE_SOURCE)?;
             std::fs::rename(&fresh, &path)?;

@@ -106,7 +106,7 @@ fn what_is_no_regular_file_is_no_session_and_is_never_waited_for() {
     std::thread::spawn(move || {
         let answers = [&fifo, &link].map(|path| file(&places, path));
         let listed = Stored::new().list(&[], &places);
-        done.send((answers, session_file::header(&zeros), listed))
+        let _ = done.send((answers, session_file::header(&zeros), listed));
     });
     let patience = std::time::Duration::from_secs(20);
     let (answers, header, listed) = wait.recv_timeout(patience).expect("nothing blocks");
