@@ -72,6 +72,8 @@ pub(super) struct Desk<L: LookUp> {
     ready: Vec<Answered>,
     sender: Sender<Answered>,
     done: Receiver<Answered>,
+    /// Look-ups that were given up in this life.
+    given_up: u64,
     /// What tells the loop that an answer is there; `None` without threads.
     wake: Option<Arc<dyn Fn() + Send + Sync>>,
 }
@@ -94,6 +96,7 @@ impl<L: LookUp + 'static> Desk<L> {
             ready: Vec::new(),
             sender,
             done,
+            given_up: 0,
             wake,
         }
     }
@@ -120,6 +123,11 @@ impl<L: LookUp + 'static> Desk<L> {
         }
         self.start_waiting();
         std::mem::take(&mut self.ready)
+    }
+
+    /// How many were given up in this life.
+    pub(super) fn given_up(&self) -> u64 {
+        self.given_up
     }
 
     /// Whether an answer is there that nobody has announced.
@@ -149,6 +157,7 @@ impl<L: LookUp + 'static> Desk<L> {
             } else {
                 self.waiting.retain(|(waiting, _)| *waiting != query);
             }
+            self.given_up = self.given_up.saturating_add(1);
             let seconds = LOOK_UP_WITHIN.as_secs();
             self.fail(query, &format!("The look-up took longer than {seconds} seconds"));
         }

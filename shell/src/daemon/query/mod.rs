@@ -166,6 +166,11 @@ impl Queries {
         self.desk.tick(now);
     }
 
+    /// How many look-ups were given up in this life.
+    pub(super) fn given_up(&self) -> u64 {
+        self.desk.given_up()
+    }
+
     /// Segments whose indexes of the history turned out to be unusable.
     pub(super) fn damaged(&self) -> impl Iterator<Item = u64> + '_ {
         self.damaged.try_iter()
