@@ -55,6 +55,13 @@ const NAMED: &str = concat!(
     r"|(?P<sas>[?&]sig=)[A-Za-z0-9%+/=]{30,}",
 );
 
+/// What stays of it: the name, of which only one has matched, and the mark.
+const NAMED_LEFT: &str = concat!(
+    "${bearer}${basic}${url}${plain}${pwd}${quoted}${header}${cookie}${curl}${netrc}${npmrc}${sas}",
+    "[redacted]${at}",
+);
+const _: () = assert!(MARK.len() == "[redacted]".len());
+
 /// Where something to be found may be in raw bytes: cheaper than parsing, and only ever too often.
 static RAW: LazyLock<bytes::Regex> = LazyLock::new(|| {
     let names = concat!(
@@ -176,11 +183,7 @@ pub(crate) fn cut(text: &str) -> Option<String> {
     }
     let now = left.as_deref().unwrap_or(text);
     if NAME.is_match(now) {
-        let names = ["bearer", "basic", "url", "plain", "pwd", "quoted", "header", "cookie"];
-        let more = ["curl", "netrc", "npmrc", "sas"];
-        let kept: String = names.iter().chain(&more).map(|name| format!("${{{name}}}")).collect();
-        let mark = format!("{kept}{MARK}${{at}}");
-        left = Some(NAME.replace_all(now, mark.as_str()).into_owned());
+        left = Some(NAME.replace_all(now, NAMED_LEFT).into_owned());
     }
     let now = left.as_deref().unwrap_or(text);
     if RUN.find_iter(now).any(|run| is_bare_key(run.as_str())) {

@@ -26,7 +26,7 @@ pub(crate) enum Rewritten {
     Unreadable,
 }
 
-/// Rewrites a body that serde_json has read.
+/// Rewrites a body that `serde_json` has read.
 pub(crate) fn rewrite(body: &[u8], rules: &Rules<'_>) -> Rewritten {
     let mut walk = Walk { body, at: 0, copied: 0, left: Vec::new(), is_changed: false, rules };
     match walk.value(&rules.pointers, Secrecy::None) {
