@@ -26,13 +26,14 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use pi_server_core::record::{SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, SegmentHeader};
+use pi_server_system::file::open_regular;
 use serde_json::json;
 
 use crate::feed::{Reading, without_seal};
 use crate::made::Target;
 use crate::play::PlayError;
 use crate::redact::{Policy, Redacted, redact};
-use crate::source::{Source, SourceError, open};
+use crate::source::{Source, SourceError};
 use crate::stats::Stats;
 
 pub use check::{Checked, Expected, Refusal, check};
@@ -88,7 +89,7 @@ impl Table {
     pub(crate) fn read(path: &Path) -> Result<Table, SourceError> {
         let io = |source| SourceError::Io { operation: "read", path: path.to_owned(), source };
         let broken = |why| SourceError::Bundle { path: path.to_owned(), why };
-        let mut file = BufReader::new(open(path).map_err(io)?);
+        let mut file = BufReader::new(open_regular(path).map_err(io)?);
         let length = file.get_ref().metadata().map_err(io)?.len();
         let mut magic = [0; 8];
         if file.read_exact(&mut magic).is_err() || magic != *MAGIC {
@@ -233,7 +234,7 @@ impl Table {
     fn read_stored(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {
         bytes.clear();
         bytes.resize(usize::try_from(entry.stored).map_err(io::Error::other)?, 0);
-        open(&self.path)?.read_exact_at(bytes, entry.at)
+        open_regular(&self.path)?.read_exact_at(bytes, entry.at)
     }
 
     fn read_whole(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -255,7 +256,7 @@ impl Table {
         bytes.fill(0);
         let stored = entry.stored.saturating_sub(at).min(long);
         let stored = usize::try_from(stored).map_err(io::Error::other)?;
-        open(&self.path)?.read_exact_at(&mut bytes[..stored], entry.at + at)
+        open_regular(&self.path)?.read_exact_at(&mut bytes[..stored], entry.at + at)
     }
 }
 

@@ -227,7 +227,7 @@ impl Ending {
     pub fn status(&self) -> Status {
         let Some(reading) = &self.reading else { return Status::Good };
         if let Err(damage) = &reading.verdict {
-            eprintln!("pi-replay: {damage}");
+            pi_server_system::complain!("pi-replay: {damage}");
         }
         reading.status()
     }

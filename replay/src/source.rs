@@ -9,14 +9,16 @@ use std::sync::Arc;
 
 use pi_server_compress::{Fault, restore};
 use pi_server_core::record::{Head, read_head};
+use pi_server_system::file::read_regular;
 
 use crate::bundle::Table;
 use crate::status::Status;
 
 pub use pins::PINNED_MAX;
 use pins::Pins;
-pub(crate) use pins::open;
 
+/// Most bytes of `HEAD` and of a key file that are read: both are much smaller.
+const SMALL_FILE_BYTES_MAX: u64 = 64 << 10;
 /// How often the files are listed again because a daemon has dropped one of them meanwhile.
 const ATTEMPTS_MAX: u32 = 100;
 /// The folder of the segments in a data directory.
@@ -237,7 +239,7 @@ impl Source {
             return Ok(head);
         }
         let path = self.dir.join(HEAD_FILE);
-        pins::read(&path).map_err(|source| match source.kind() {
+        read_regular(&path, SMALL_FILE_BYTES_MAX).map_err(|source| match source.kind() {
             io::ErrorKind::NotFound => none(),
             _ => SourceError::Io { operation: "read", path, source },
         })
@@ -257,7 +259,7 @@ impl Source {
             return Ok(bundle.key());
         }
         let path = self.dir.join(KEY_FILE);
-        match pins::read(&path) {
+        match read_regular(&path, SMALL_FILE_BYTES_MAX) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(SourceError::Io { operation: "read", path, source }),

@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod cli;
 pub mod daemon;
+mod descriptors;
 pub mod journal;
 pub mod net;
 pub use daemon::world;

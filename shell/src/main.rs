@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         return match child_main(arguments) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("pi-server {CHILD_COMMAND}: {error}");
+                pi_server_system::complain!("pi-server {CHILD_COMMAND}: {error}");
                 ExitCode::from(127)
             }
         };

@@ -5,9 +5,11 @@ use std::fs::File;
 use std::io::{self, Read, Seek as _};
 use std::path::Path;
 
+use pi_server_system::file::open_regular;
+
 use super::sign::{PublicKey, signed_by};
 use super::{MAGIC, SEAL_BYTES, Table};
-use crate::source::{SourceError, open};
+use crate::source::SourceError;
 
 /// What a bundle is found to be, before anything in it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +110,7 @@ impl Refusal {
 /// The file cannot be read. What is wrong with its bytes is no error.
 pub fn check(path: &Path, expected: Expected<'_>) -> Result<Checked, SourceError> {
     let io = |source| SourceError::Io { operation: "read", path: path.to_owned(), source };
-    let mut file = open(path).map_err(io)?;
+    let mut file = open_regular(path).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     let mut magic = [0; MAGIC.len()];
     let Some(sealed) = length.checked_sub(SEAL_BYTES + magic.len() as u64) else {

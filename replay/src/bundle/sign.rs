@@ -160,7 +160,14 @@ fn message(before: &blake3::Hash) -> Vec<u8> {
 }
 
 fn read_key(path: &Path, kind: &'static str) -> Result<[u8; 32], KeyError> {
-    let bytes = std::fs::read(path).map_err(KeyError::Read)?;
+    let bytes =
+        pi_server_system::file::read_regular(path, KEY_FILE_BYTES_MAX as u64).or_else(|error| {
+            match error.kind() {
+                // It is no key of ours; what is said about it says more.
+                std::io::ErrorKind::FileTooLarge => Ok(Vec::new()),
+                _ => Err(KeyError::Read(error)),
+            }
+        })?;
     let parse = || {
         let short = (bytes.len() <= KEY_FILE_BYTES_MAX).then_some(&*bytes)?;
         let rest = std::str::from_utf8(short).ok()?.trim_end().strip_prefix(kind)?;

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use pi_server_system::file::read_regular_text;
 use serde_json::{Value, json};
 
 use super::migrate::HAS_KEY;
@@ -154,9 +155,12 @@ fn seal(text: &str) -> Result<String, String> {
     is_seal.then(|| text.to_owned()).ok_or_else(|| "a seal is 64 hexadecimal digits".into())
 }
 
+/// Largest policy file, in bytes.
+const POLICY_BYTES_MAX: u64 = 4 << 20;
+
 /// Reads a policy, which must take something out.
 pub(super) fn policy(path: &Path) -> Result<Policy, PlayError> {
-    let text = std::fs::read_to_string(path)
+    let text = read_regular_text(path, POLICY_BYTES_MAX)
         .map_err(|source| PlayError::Read { path: path.to_owned(), source })?;
     Policy::parse(&text)
         .and_then(|policy| {

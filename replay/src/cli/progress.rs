@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::{self, IsTerminal as _};
 use std::time::{Duration, Instant};
 
+use pi_server_system::console;
+
 /// How often progress is shown on a terminal.
 const ON_TERMINAL: Duration = Duration::from_millis(250);
 /// How often it is said where it goes into a file, and how long it takes until it is said at all.
@@ -58,7 +60,7 @@ impl Progress {
     /// So far is the work; for what is called seldom.
     pub(super) fn say(&mut self, what: &dyn Display) {
         if let Some(text) = self.due(self.begun.elapsed(), what) {
-            eprint!("{text}");
+            console::draw(&text);
         }
     }
 
@@ -79,7 +81,7 @@ impl Progress {
     /// Makes room for the results.
     pub(super) fn clear(&self) {
         if self.place == Place::Terminal && self.shown.is_some() {
-            eprint!("\r\x1b[K");
+            console::draw("\r\x1b[K");
         }
     }
 }

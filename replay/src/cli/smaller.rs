@@ -121,7 +121,8 @@ pub(super) fn run_shrink(args: &ShrinkArgs) -> Result<Status, PlayError> {
 
 pub(super) fn run_corpus(args: &CorpusArgs) -> Result<Status, PlayError> {
     let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|source| PlayError::Read { path: path.clone(), source })
+        pi_server_system::file::read_regular(path, u64::MAX)
+            .map_err(|source| PlayError::Read { path: path.clone(), source })
     };
     let out = args.out.display();
     let inputs = match (&args.dir, &args.script, &args.frame) {

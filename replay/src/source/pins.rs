@@ -6,13 +6,13 @@
 //! half-way. What was written later is read as long as nothing is missing before it.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use pi_server_compress::read_part;
-use rustix::fs::OFlags;
+use pi_server_system::file::open_regular;
 use rustix::io::Errno;
 
 /// Most files of a kind that are held: the first ones, since those are dropped first. What is behind
@@ -33,7 +33,7 @@ impl Pins {
     pub(super) fn open(numbers: Vec<u64>, path: impl Fn(u64) -> PathBuf) -> Option<Pins> {
         let mut files = BTreeMap::new();
         for number in numbers.iter().take(PINNED_MAX) {
-            match open(&path(*number)) {
+            match open_regular(&path(*number)) {
                 Ok(file) => drop(files.insert(*number, file)),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
                 Err(error) if is_out_of_files(&error) => {
@@ -69,7 +69,7 @@ impl Pins {
     fn reader(&self, number: u64, path: &Path) -> io::Result<Reader<'_>> {
         match self.files.get(&number) {
             Some(file) => Ok(Reader::Held(file)),
-            None => open(path).map(Reader::Now),
+            None => open_regular(path).map(Reader::Now),
         }
     }
 
@@ -105,23 +105,6 @@ const FEW: usize = 2;
 fn is_out_of_files(error: &io::Error) -> bool {
     let code = error.raw_os_error();
     code == Some(Errno::MFILE.raw_os_error()) || code == Some(Errno::NFILE.raw_os_error())
-}
-
-/// Opens a file for reading. What is no regular file is refused, and a pipe is not waited for.
-pub(crate) fn open(path: &Path) -> io::Result<File> {
-    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() {
-        return Ok(file);
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"))
-}
-
-/// Reads a whole file, as [`open`] opens it.
-pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 enum Reader<'a> {

@@ -2,10 +2,10 @@
 //! are passed on. One policy, one engine. docs/guides/privacy.md is the same for users.
 //!
 //! A body that is JSON loses values (by pointer) and parts of strings (by word, by pattern); the
-//! rest stays what it was, apart from the order of members and the writing of numbers. What is no
-//! JSON loses parts of its text.
+//! rest stays what it was, byte for byte. What is no JSON loses parts of its text.
 
 mod builtin;
+mod formats;
 mod json;
 mod policy;
 mod text;
@@ -35,7 +35,7 @@ impl Policy {
         if rules.is_empty() && !self.is_suspicious(body) {
             return Left::All;
         }
-        let Ok(mut json) = serde_json::from_slice::<Value>(body) else {
+        let Ok(json) = serde_json::from_slice::<Value>(body) else {
             return self.apply_to_raw(&rules, body);
         };
         let kind = json.get("type").and_then(Value::as_str).map(str::to_owned);
@@ -44,12 +44,20 @@ impl Policy {
         if rules.iter().any(|rule| rule.erases()) {
             return Left::Nothing;
         }
-        let mut changed = false;
-        for pointer in rules.iter().flat_map(|rule| rule.pointers()) {
-            changed |= json::take_out(&mut json, pointer);
+        let rewritten = json::rewrite(
+            body,
+            &json::Rules {
+                pointers: rules.iter().flat_map(|rule| rule.pointers()).collect(),
+                cut: &|text| self.cut(&rules, text),
+                names: self.has_builtin(),
+            },
+        );
+        match rewritten {
+            json::Rewritten::Unchanged => Left::All,
+            json::Rewritten::Changed(left) => Left::Part(left),
+            // What cannot be taken apart is not kept.
+            json::Rewritten::Unreadable => Left::Nothing,
         }
-        changed |= json::take_texts(&mut json, &|text| self.cut(&rules, text), self.has_builtin());
-        if changed { Left::Part(json.to_string().into_bytes()) } else { Left::All }
     }
 
     /// The text without what the built-in set finds, and without the words and patterns of rules that

@@ -159,3 +159,153 @@ fn a_key_right_behind_an_escape_is_found() {
         }
     }
 }
+
+/// What a template of [`crate::formats`] stands for.
+fn example(template: &str) -> String {
+    let alphabet = |kind| match kind {
+        'A' => "aB3dE5gH7jK9mN2pQ4sT6vW8yZ1c",
+        'H' => "0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        'D' => "1234567890",
+        'U' => "A1B2C3D4E5F6G7H8J9K0",
+        other => panic!("no alphabet is called {other}"),
+    };
+    let mut text = String::new();
+    for part in template.split('{') {
+        let Some((count, rest)) = part.split_once('}') else {
+            text.push_str(part);
+            continue;
+        };
+        let (kind, count) = count.split_at(1);
+        let letters = alphabet(kind.chars().next().expect("a kind")).chars().cycle();
+        text.extend(letters.take(count.parse().expect("a count")));
+        text.push_str(rest);
+    }
+    text
+}
+
+#[test]
+fn every_format_is_found_and_only_it_goes() {
+    let policy = Policy::default();
+    for format in crate::formats::FORMATS {
+        for template in format.examples {
+            let secret = example(template);
+            let body = json!({ "type": "x", "text": format!("use {secret} for this") });
+            let left = part(&policy, What::Event, &body);
+            assert_eq!(left["text"], format!("use {MARK} for this"), "{}: {secret}", format.issuer);
+        }
+    }
+}
+
+#[test]
+fn secrets_behind_names_in_texts_are_found_and_the_names_stay() {
+    let policy = Policy::default();
+    for (text, left) in [
+        ("x-api-key: 0123456789abcdef", "x-api-key: [redacted]"),
+        ("-H 'X-Api-Key: 0123456789abcdef' x", "-H 'X-Api-Key: [redacted]' x"),
+        ("PRIVATE-TOKEN: 0123456789abcdef", "PRIVATE-TOKEN: [redacted]"),
+        ("Cookie: session=abcdef; id=1\r\nHost: x", "Cookie: [redacted]\r\nHost: x"),
+        (
+            "curl -sS -u admin:hunter2 https://x.example",
+            "curl -sS -u admin:[redacted] https://x.example",
+        ),
+        ("curl --user 'admin:hunter2' x", "curl --user 'admin:[redacted]' x"),
+        (
+            "machine a.example login me password hunter2\n",
+            "machine a.example login me password [redacted]\n",
+        ),
+        (
+            "//registry.npmjs.org/:_authToken=0123456789",
+            "//registry.npmjs.org/:_authToken=[redacted]",
+        ),
+        (
+            "AccountName=a;AccountKey=abcdefghijkl0123==;X=1",
+            "AccountName=a;AccountKey=[redacted];X=1",
+        ),
+        ("Server=a;Uid=b;Pwd=hunter22;", "Server=a;Uid=b;Pwd=[redacted];"),
+        ("redis://:hunter22@cache:6379", "redis://:[redacted]@cache:6379"),
+        ("Authorization: token 0123456789abcdef", "Authorization: token [redacted]"),
+        ("key wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY here", "key [redacted] here"),
+        (
+            "https://a.blob.example/x?sv=1&sig=abcdefghijklmnopqrstuvwxyz0123456789%3D",
+            "https://a.blob.example/x?sv=1&sig=[redacted]",
+        ),
+    ] {
+        let body = json!({ "type": "x", "text": text });
+        assert_eq!(part(&policy, What::Event, &body)["text"], left);
+    }
+}
+
+#[test]
+fn a_member_with_a_secret_name_is_secret_whatever_it_holds() {
+    let policy = Policy::default();
+    for (body, left) in [
+        (
+            r#"{"Authorization": ["Basic x", "y"]}"#,
+            r#"{"Authorization": ["[redacted]", "[redacted]"]}"#,
+        ),
+        (
+            r#"{"password": {"value": "x", "n": [7, true, null]}}"#,
+            r#"{"password": {"value": "[redacted]", "n": [0, true, null]}}"#,
+        ),
+        (r#"{"db_password" : 12345}"#, r#"{"db_password" : 0}"#),
+        (
+            r#"{"token" : "x", "pwd":"y", "Pass":"z", "cookie":["w"], "Set-Cookie":"v"}"#,
+            r#"{"token" : "[redacted]", "pwd":"[redacted]", "Pass":"[redacted]", "cookie":["[redacted]"], "Set-Cookie":"[redacted]"}"#,
+        ),
+        (r#"{"AWS_SECRET_ACCESS_KEY":"x"}"#, r#"{"AWS_SECRET_ACCESS_KEY":"[redacted]"}"#),
+        ("{\"\\u0070assword\":\"x\"}", "{\"\\u0070assword\":\"[redacted]\"}"),
+        ("{\"pass\\u0077ord\"\n:\t\"\\/\"}", "{\"pass\\u0077ord\"\n:\t\"[redacted]\"}"),
+    ] {
+        match policy.apply(What::Answer, None, body.as_bytes()) {
+            Left::Part(bytes) => assert_eq!(String::from_utf8(bytes).as_deref(), Ok(left)),
+            other => panic!("{body}: {other:?}"),
+        }
+    }
+    // Counts, and descriptions of values, are none.
+    for body in [
+        r#"{"token": 7, "pass": 12, "tokens": {"pass": 1}}"#,
+        r#"{"properties": {"password": {"type": "string", "description": "what to log in with"}}}"#,
+        r#"{"password": "", "secret": null, "apiKey": true}"#,
+    ] {
+        assert_eq!(policy.apply(What::Answer, None, body.as_bytes()), Left::All, "{body}");
+    }
+}
+
+#[test]
+fn what_is_not_taken_out_stays_byte_for_byte() {
+    let policy = Policy::default();
+    let secret = example("ghp_{A36}");
+    let rest = |with: &str| {
+        format!(
+            "\n{{ \"z\": 18446744073709551617, \"a\" :[-0, 1.10,1E+400 ], \"t\":\"{with}\", \
+             \"a\": \"\\u00e9\\t\", \"n\":null}} "
+        )
+    };
+    let body = rest(&secret).replace("1E+400", "1E+40");
+    match policy.apply(What::Event, None, body.as_bytes()) {
+        Left::Part(left) => {
+            let expected = rest(MARK).replace("1E+400", "1E+40");
+            assert_eq!(String::from_utf8(left).as_deref(), Ok(expected.as_str()));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn source_code_hashes_and_paths_are_no_secrets() {
+    let policy = Policy::default();
+    for text in [
+        "commit da39a3ee5e6b4b0d3255bfef95601890afd80709",
+        "src/main/java/org/example/deep/Session1/A",
+        "PWD=/home/me/work and OLDPWD=/home/me",
+        "docker run -u 1000:1000 image",
+        "let pass = passes.len(); // token: String",
+        "re_export, fw_version, key-value, cio, dapi",
+        "integrity sha512-abc, uuid 123e4567-e89b-12d3-a456-426614174000",
+        "ssh git@github.com:owner/name.git",
+    ] {
+        let body = json!({ "type": "prompt", "message": text });
+        let left = policy.apply(What::Command, None, body.to_string().as_bytes());
+        assert_eq!(left, Left::All, "{text}");
+    }
+}

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
 use super::pi::sweep;
+use crate::descriptors;
 
 /// Name of the hidden subcommand.
 pub const CHILD_COMMAND: &str = "__child";
@@ -24,8 +25,8 @@ const GRACE: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Plays a role, by its arguments: `watch PREFIX`, which returns when the daemon is gone and its
-/// agents with it; or `PARENT PROGRAM ARGUMENTS…`, where `PARENT` is the daemon's process number,
-/// which becomes the agent.
+/// agents with it; or `PARENT PROGRAM ARGUMENTS…`, where `PARENT` is `parent_word`'s, which becomes
+/// the agent.
 ///
 /// # Errors
 /// What keeps it from that.
@@ -37,9 +38,23 @@ pub fn child_main(arguments: impl IntoIterator<Item = OsString>) -> io::Result<(
         let prefix = arguments.next().and_then(|text| text.into_string().ok());
         return watch(&prefix.ok_or_else(usage)?);
     }
-    let parent: i32 = role.parse().map_err(|_| usage())?;
+    let (parent, descriptors) = match role.split_once(':') {
+        None => (&*role, None),
+        Some((parent, descriptors)) => (parent, Some(descriptors.parse().map_err(|_| usage())?)),
+    };
+    let parent: i32 = parent.parse().map_err(|_| usage())?;
+    if let Some(descriptors) = descriptors {
+        descriptors::restore(descriptors);
+    }
     let program = arguments.next().ok_or_else(usage)?;
     Err(become_agent(parent, program, arguments))
+}
+
+/// What an agent's wrapper is told of this process: its number and, if it is known, the limit of file
+/// descriptors that it was given.
+pub(super) fn parent_word() -> String {
+    let pid = std::process::id();
+    descriptors::given().map_or_else(|| pid.to_string(), |limit| format!("{pid}:{limit}"))
 }
 
 /// Becomes the agent; returns only if that fails.

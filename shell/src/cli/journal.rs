@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Complaint, DataDir, Status};
+use super::{Complaint, DataDir, Status, print};
 use crate::daemon::Error;
 use crate::daemon::erase::{Erasure, Moment, Selection, erase};
 use crate::journal::{HEAD_FILE, drop_key};
@@ -94,9 +94,9 @@ impl Erase {
         let done = erase(&dir, &selection, self.yes)
             .map_err(|error| Complaint { status: error.status(), text: error.to_string() })?;
         if self.json {
-            println!("{}", self.as_json(&done));
+            print(&format!("{}\n", self.as_json(&done)))?;
         } else {
-            print!("{}", self.as_text(&done));
+            print(&self.as_text(&done))?;
         }
         Ok(Status::Ok)
     }
@@ -185,16 +185,16 @@ impl DropKey {
     fn run(&self) -> Result<Status, Complaint> {
         let dir = of_journal(&self.data_dir)?;
         if !self.yes {
-            println!("{GOES}nothing was dropped; say --yes to do it");
+            print(&format!("{GOES}nothing was dropped; say --yes to do it\n"))?;
             return Ok(Status::Ok);
         }
         let dropped = drop_key(&dir).map_err(Error::Open);
         let dropped = dropped
             .map_err(|error| Complaint { status: error.status(), text: error.to_string() })?;
         if dropped {
-            print!("the key is dropped; {GOES}");
+            print(&format!("the key is dropped; {GOES}"))?;
         } else {
-            println!("there is no key");
+            print("there is no key\n")?;
         }
         Ok(Status::Ok)
     }

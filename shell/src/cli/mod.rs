@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use pi_server_system::console;
 
 pub use serve::Serve;
 pub use status::Status;
@@ -21,7 +22,7 @@ replayable bit for bit.";
 const EXAMPLES: &str = "\
 Examples:
   pi-server serve --agent demo
-      A working daemon with no further dependency; prints the line to connect with.
+      A working daemon with no further dependency; a terminal shows the line to connect with.
   pi-server call '{\"type\":\"list_sessions\"}'
       One command to the daemon of this user, over WebSocket with the token of the data directory.
   pi-server serve --stdio --no-listen
@@ -119,10 +120,18 @@ pub fn main() -> ExitCode {
     match done {
         Ok(status) => status.into(),
         Err(complaint) => {
-            eprintln!("pi-server: {}", complaint.text);
+            pi_server_system::complain!("pi-server: {}", complaint.text);
             complaint.status.into()
         }
     }
+}
+
+/// Prints the result of a command.
+fn print(text: &str) -> Result<(), Complaint> {
+    console::print(text).map_err(|error| Complaint {
+        status: Status::Failed,
+        text: format!("cannot write to standard output: {error}"),
+    })
 }
 
 /// One line that says what is wrong and what to do, with the exit status that goes with it.

@@ -9,10 +9,12 @@ use pi_server_core::Limits;
 use pi_server_core::input::RecoveryPolicy;
 use pi_server_core::limits::LimitError;
 use pi_server_redact::Policy;
+use pi_server_system::file::read_regular_text;
 
 use super::{Complaint, DataDir, Status};
 use crate::daemon::{self, AgentChoice, Options};
 use crate::journal::{Backend, Durability};
+use crate::net;
 
 /// Flags of `pi-server serve`.
 #[expect(clippy::option_option, reason = "a flag with an optional value is three things")]
@@ -34,9 +36,10 @@ Examples:
 SIGINT or SIGTERM: no new commands, what is in flight ends (limits.drain_timeout_ms), then exit 0.
 A second one stops at once; that is safe too. Exit statuses are in `pi-server --help`.")]
 pub struct Serve {
-    /// Address for WebSocket clients: IP:PORT, `localhost:PORT` or PORT; port 0 takes a free one.
+    /// Address for WebSocket clients: IP:PORT, `localhost:PORT` (both loopback addresses) or PORT
+    /// (of 127.0.0.1); port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:3141", value_parser = address)]
-    listen: SocketAddr,
+    listen: Listen,
     /// Open no TCP port.
     #[arg(long)]
     no_listen: bool,
@@ -69,10 +72,10 @@ pub struct Serve {
     #[arg(long, value_enum, default_value_t)]
     auth: AuthName,
     /// Let web pages of this origin in, e.g. http://localhost:5173 (repeatable).
-    #[arg(long, value_name = "ORIGIN")]
+    #[arg(long, value_name = "ORIGIN", value_parser = net::allowed_origin)]
     allow_origin: Vec<String>,
     /// Answer to this host name beside IP addresses and localhost (repeatable).
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_parser = net::allowed_host)]
     allow_host: Vec<String>,
     /// What becomes of commands that were accepted but had not reached an agent when the daemon
     /// died: they run, or they end as failed.
@@ -170,7 +173,7 @@ impl Serve {
     }
 
     fn options(&self) -> Result<Options, String> {
-        let listen = if self.no_listen { None } else { Some(self.listen) };
+        let listen = if self.no_listen { None } else { Some(self.listen.address) };
         if let Some(address) = listen
             && self.auth == AuthName::None
             && !address.ip().is_loopback()
@@ -190,6 +193,7 @@ impl Serve {
             .map(|path| path.clone().unwrap_or_else(|| data_dir.join("pi-server.sock")));
         Ok(Options {
             listen,
+            both_loopbacks: self.listen.is_localhost,
             unix,
             stdio: self.stdio,
             data_dir,
@@ -230,23 +234,35 @@ impl Serve {
     }
 }
 
+/// Longest redaction policy that is read.
+const POLICY_BYTES_MAX: u64 = 4 << 20;
+
 /// The redaction policy in a file.
 fn policy(path: &Path) -> Result<Policy, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    let text = read_regular_text(path, POLICY_BYTES_MAX).map_err(|error| error.to_string());
     text.and_then(|text| Policy::parse(&text))
         .map_err(|why| format!("--redact-policy {}: {why}", path.display()))
 }
 
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Listen {
+    address: SocketAddr,
+    /// The name was given, which stands for both loopback addresses.
+    is_localhost: bool,
+}
+
 /// `IP:PORT`, `localhost:PORT`, or a port of 127.0.0.1.
-fn address(text: &str) -> Result<SocketAddr, String> {
-    if let Ok(port) = text.parse() {
-        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+fn address(text: &str) -> Result<Listen, String> {
+    let wrong = || "must be IP:PORT, localhost:PORT or PORT".to_owned();
+    let name = text.rsplit_once(':').filter(|(name, _)| name.eq_ignore_ascii_case("localhost"));
+    let port = name.map_or(text, |(_, port)| port);
+    if let Ok(port) = port.parse() {
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+        return Ok(Listen { address, is_localhost: name.is_some() });
     }
-    let text = match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => text.to_owned(),
-    };
-    text.parse().map_err(|_| "must be IP:PORT, localhost:PORT or PORT".to_owned())
+    let address = text.parse().map_err(|_| wrong())?;
+    Ok(Listen { address, is_localhost: false })
 }
 
 /// A number of bytes.

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{Complaint, DataDir, Status};
+use super::{Complaint, DataDir, Status, print};
 use crate::daemon::token;
 
 #[derive(Debug, Args)]
@@ -25,9 +25,10 @@ impl Token {
         let token = token::read(&dir)
             .map_err(|error| Complaint { status: Status::Failed, text: error.to_string() })?;
         if self.raw {
-            println!("{}", token.as_str());
+            print(&format!("{}\n", token.as_str()))?;
         } else {
-            println!("{}", token.url(token::last_address(&dir).unwrap_or(token::DEFAULT_ADDRESS)));
+            let address = token::last_address(&dir).unwrap_or(token::DEFAULT_ADDRESS);
+            print(&format!("{}\n", token.url(address)))?;
         }
         Ok(Status::Ok)
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use pi_server_core::frame::Recovery;
 use pi_server_core::input::AgentKind;
+use pi_server_system::report;
 
 use super::options::Options;
 use super::program::Program;
@@ -14,9 +15,8 @@ use super::token::Token;
 /// What there is to say.
 pub(super) struct Greeting<'a> {
     pub(super) options: &'a Options,
-    pub(super) address: Option<SocketAddr>,
-    /// The token, and whether it was made by this start.
-    pub(super) token: Option<&'a (Token, bool)>,
+    pub(super) addresses: Vec<SocketAddr>,
+    pub(super) token: Option<&'a Token>,
     pub(super) program: &'a Program,
     pub(super) journal: &'a Path,
     pub(super) durability: &'a str,
@@ -31,18 +31,19 @@ impl Greeting<'_> {
         if self.options.quiet {
             return;
         }
-        eprint!("{}", self.text(std::io::stderr().is_terminal()));
+        for line in self.lines(std::io::stderr().is_terminal()) {
+            report!("{line}");
+        }
     }
 
-    /// The lines. The token is shown to people and at the first start, but not to every log file.
-    fn text(&self, is_terminal: bool) -> String {
+    /// The lines. The token is shown to people only: what a pipe or a log file gets is kept, and read
+    /// by others.
+    fn lines(&self, is_terminal: bool) -> Vec<String> {
         let mut lines = vec![format!("pi-server {}", env!("CARGO_PKG_VERSION"))];
-        if let Some(address) = self.address {
-            lines.push(format!("listening on ws://{address}"));
+        lines.extend(self.addresses.iter().map(|address| format!("listening on ws://{address}")));
+        if let Some(address) = self.addresses.first().copied() {
             lines.push(match self.token {
-                Some((token, made)) if *made || is_terminal => {
-                    format!("connect with {}", token.url(address))
-                }
+                Some(token) if is_terminal => format!("connect with {}", token.url(address)),
                 Some(_) => "connect with the URL that `pi-server token` prints".to_owned(),
                 None => format!("connect with ws://{address}/ (no token asked for)"),
             });
@@ -60,12 +61,7 @@ impl Greeting<'_> {
         lines.push(format!("agent {name} ({why})"));
         lines.push(format!("journal {} ({})", self.journal.display(), self.durability));
         lines.push(recovered(self.recovery, self.stepped));
-        let mut text = String::new();
-        for line in lines {
-            text.push_str(&line);
-            text.push('\n');
-        }
-        text
+        lines
     }
 }
 

@@ -95,7 +95,8 @@ impl Hands {
             Output::Ask(ask) => self.agents.ask(ask, machine.journal(), now),
             Output::Query { query, what } => {
                 self.stats.links = u64::try_from(self.links.count()).unwrap_or(u64::MAX);
-                self.queries.ask(*query, what, machine, &self.stats);
+                self.stats.wrong_tokens = self.net.wrong_tokens();
+                self.queries.ask(*query, what, machine, &self.stats, now);
             }
             Output::Exit => self.exit = true,
             Output::SetInterest { conn, .. } => self.follow(*conn),

@@ -222,7 +222,7 @@ impl Keeper {
                 Asked::LetGo(segment) => match journal.let_go(segment) {
                     Ok(()) => self.tell(Told::LetGo(segment)),
                     Err(error) => {
-                        eprintln!(
+                        pi_server_system::report!(
                             "pi-server: cannot read what is kept of segment {segment}: {error}"
                         );
                         self.shared.report().failures += 1;
@@ -456,7 +456,7 @@ impl Worker {
             Trouble::Stopped => {}
             Trouble::Diverged(Divergence { seq, recorded, computed }) => {
                 report.divergences += 1;
-                eprintln!(
+                pi_server_system::report!(
                     "pi-server: ALARM: input {seq} does not do again what it did: its outputs are \
                      {computed}, on record is {recorded}; nothing is dropped from the journal any \
                      more. Look with `pi-replay verify`, and report this"
@@ -464,18 +464,18 @@ impl Worker {
             }
             Trouble::Read(error) => {
                 report.failures += 1;
-                eprintln!("pi-server: ALARM: the journal is damaged: {error}");
+                pi_server_system::report!("pi-server: ALARM: the journal is damaged: {error}");
             }
             Trouble::Io(operation, error) => {
                 report.failures += 1;
-                eprintln!("pi-server: cannot {operation}: {error}");
+                pi_server_system::report!("pi-server: cannot {operation}: {error}");
             }
         }
     }
 }
 
 fn complain_of_snapshot(number: u64, error: &SnapshotError) {
-    eprintln!("pi-server: {SNAPSHOT_DIR}/{number:08}.snap cannot be used: {error}");
+    pi_server_system::report!("pi-server: {SNAPSHOT_DIR}/{number:08}.snap cannot be used: {error}");
 }
 
 #[cfg(test)]

@@ -16,6 +16,8 @@ use crate::journal::{Backend, Durability};
 pub struct Options {
     /// TCP address for WebSocket clients.
     pub listen: Option<SocketAddr>,
+    /// Whether the other loopback address is listened on as well.
+    pub both_loopbacks: bool,
     /// Path of the Unix socket.
     pub unix: Option<PathBuf>,
     /// Whether standard input and output are a client.

@@ -10,7 +10,8 @@ use std::{env, io};
 
 use mio::{Events, Poll, Waker};
 use pi_server_core::WallOffset;
-use pi_server_core::input::{Boot, RuleSet};
+use pi_server_core::input::{AgentKind, Boot, RuleSet};
+use pi_server_system::report;
 
 use super::clock::SystemClocks;
 use super::error::Error;
@@ -28,6 +29,7 @@ use super::signals::Signals;
 use super::token::{self, Token};
 use super::turn::{Daemon, Turn};
 use crate::agent::{self, Agents};
+use crate::descriptors::{self, Share};
 use crate::journal::{self, Journal, Opened, SNAPSHOT_DIR};
 use crate::net::{self, Auth, Net, Secret};
 
@@ -37,6 +39,7 @@ use crate::net::{self, Auth, Net, Secret};
 /// What is in the way.
 pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     let program = program::choose(options.agent, &options.pi_command)?;
+    let share = descriptors(options, program.kind);
     let poll = Poll::new().map_err(system("make an event queue"))?;
     let waker = Waker::new(poll.registry(), WAKER).map_err(system("make a waker"))?;
     let waker = Arc::new(waker);
@@ -45,11 +48,11 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     let bad = facts.rejected.iter().map(|(number, _)| *number).collect();
     let facts = facts.journal_facts();
     let token = if options.auth && options.listen.is_some() {
-        Some(token::read_or_make(&options.data_dir).map_err(Error::Token)?)
+        Some(token::read_or_make(&options.data_dir).map_err(Error::Token)?.0)
     } else {
         None
     };
-    let net = bind(options, token.as_ref(), poll.registry())?;
+    let net = bind(options, share, token.as_ref(), poll.registry())?;
     let (past, stepped) = feed(&journal, past, &options.data_dir)?;
     let agents = agents(options, &program, poll.registry())?;
     let default_cwd = default_cwd();
@@ -59,7 +62,6 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
         let waker = Arc::clone(&waker);
         let places = Places::of_process(&default_cwd, &options.data_dir);
         Queries::start(places, journal.archive(), path_text.clone(), move || wake(&waker))
-            .map_err(system("start a thread"))?
     };
     let boot = Boot {
         rules: RuleSet::default(),
@@ -96,11 +98,11 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     machine.commit()?;
     token::remember_address(&options.data_dir, net.local_addr()).map_err(Error::Token)?;
     if token::is_exposed(&options.data_dir) {
-        eprintln!("pi-server: others can read the token; chmod 600 its file, or make a new one");
+        report!("pi-server: others can read the token; chmod 600 its file, or make a new one");
     }
     Greeting {
         options,
-        address: net.local_addr(),
+        addresses: net.local_addr().into_iter().chain(net.other_addr()).collect(),
         token: token.as_ref(),
         program: &program,
         journal: &journal_path,
@@ -139,10 +141,11 @@ fn open_journal(
         options.segment_bytes.unwrap_or_else(|| keeper::segment_bytes(options.retain_bytes));
     let least = keeper::floor(settings.segment_bytes);
     if options.retain_bytes > 0 && options.retain_bytes < least {
-        eprintln!(
+        pi_server_system::report!(
             "pi-server: --retain-bytes {} cannot be kept with journal files of {} bytes: the journal \
              cannot do with less than {least} bytes",
-            options.retain_bytes, settings.segment_bytes,
+            options.retain_bytes,
+            settings.segment_bytes,
         );
     }
     let mut past = Past::new();
@@ -152,7 +155,7 @@ fn open_journal(
     });
     let Opened { journal, facts } = opened.map_err(Error::Open)?;
     for (number, error) in &facts.rejected {
-        eprintln!("pi-server: {SNAPSHOT_DIR}/{number:08}.snap cannot be used: {error}");
+        report!("pi-server: {SNAPSHOT_DIR}/{number:08}.snap cannot be used: {error}");
     }
     Ok((journal, past, facts))
 }
@@ -184,20 +187,42 @@ pub(super) fn feed(journal: &Journal, mut past: Past, dir: &Path) -> Result<(Pas
     }
 }
 
+/// Divides the descriptors of this process among clients, agents and the daemon itself.
+fn descriptors(options: &Options, kind: AgentKind) -> Share {
+    let connections = options.limits.connections_max;
+    let agents = match kind {
+        AgentKind::Pi => options.limits.agents_max,
+        AgentKind::Demo => 0,
+    };
+    let limit = descriptors::raise(connections, agents);
+    let share = descriptors::divide(limit, connections, agents);
+    if share.connections < connections {
+        report!(
+            "pi-server: {limit} file descriptors are enough for {} connections, not for \
+             limits.connections_max={connections}: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
+            share.connections
+        );
+    }
+    share
+}
+
 fn bind(
     options: &Options,
-    token: Option<&(Token, bool)>,
+    share: Share,
+    token: Option<&Token>,
     registry: &mio::Registry,
 ) -> Result<Net, Error> {
     let config = net::Config {
         listen: options.listen,
+        both_loopbacks: options.both_loopbacks,
         unix: options.unix.clone(),
         stdio: options.stdio,
-        auth: token.map_or(Auth::None, |(token, _)| Auth::Token(Secret::new(token.as_str()))),
+        auth: token.map_or(Auth::None, |token| Auth::Token(Secret::new(token.as_str()))),
         allowed_origins: options.allowed_origins.clone(),
         allowed_hosts: options.allowed_hosts.clone(),
         frame_bytes_max: options.limits.frame_bytes_max,
-        connections_max: options.limits.connections_max,
+        connections_max: share.connections,
+        strangers_max: share.strangers,
         ..net::Config::default()
     };
     Net::bind(config, registry, CLIENTS).map_err(Error::Bind)

@@ -12,9 +12,13 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use pi_server_system::file::read_regular_text;
 
 /// Where a daemon listens that was told nothing else.
 pub const DEFAULT_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3141);
+
+/// Longest file that is read; what is longer is none of ours.
+const FILE_BYTES_MAX: u64 = 4 << 10;
 
 /// 256 bits of entropy.
 const TOKEN_BYTES: usize = 32;
@@ -107,7 +111,7 @@ impl std::error::Error for TokenError {
 /// See [`TokenError`].
 pub fn read(data_dir: &Path) -> Result<Token, TokenError> {
     let path = data_dir.join("token");
-    let text = match fs::read_to_string(&path) {
+    let text = match read_regular_text(&path, FILE_BYTES_MAX) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(TokenError::Missing { path });
@@ -159,7 +163,7 @@ pub fn remember_address(data_dir: &Path, address: Option<SocketAddr>) -> Result<
 
 /// Where the daemon of a data directory was last reached by TCP, if it was.
 pub fn last_address(data_dir: &Path) -> Option<SocketAddr> {
-    let text = fs::read_to_string(data_dir.join("address")).ok()?;
+    let text = read_regular_text(&data_dir.join("address"), FILE_BYTES_MAX).ok()?;
     text.trim().parse().ok().map(reachable)
 }
 

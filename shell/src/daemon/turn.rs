@@ -8,6 +8,7 @@ use pi_server_core::frame::{CommandName, Frame, Outcome};
 use pi_server_core::input::{InputKind, Malformed, Opened};
 use pi_server_core::wire::{decode, render};
 use pi_server_core::{ConnId, Text};
+use pi_server_system::report;
 
 use super::clock::Time;
 use super::error::Error;
@@ -21,6 +22,8 @@ use crate::net::{Happened, Link};
 
 /// Bytes of a malformed frame that are journaled.
 const MALFORMED_BYTES_MAX: usize = 64 << 10;
+/// Time between two lines in the log about trouble that lasts.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
 /// A deadline that a tick did not move is not tried again before.
 const TICK_PAUSE: Duration = Duration::from_millis(1);
 
@@ -48,6 +51,8 @@ pub(super) struct Turn {
     pub(super) signals: usize,
     /// Whether the journal has room, as the core was told last.
     writable: bool,
+    /// When the log was told of trouble with storage, which lasts.
+    told: Option<Instant>,
     /// Whether the core has been told to drain.
     draining: bool,
     /// The last turn's tick left its deadline where it was.
@@ -62,6 +67,7 @@ impl Turn {
             heard: Vec::new(),
             signals: 0,
             writable: true,
+            told: None,
             draining: false,
             ticked: false,
             inputs: 0,
@@ -88,14 +94,15 @@ impl Daemon {
             .patience()
             .map(|patience| if self.turn.ticked { patience.max(TICK_PAUSE) } else { patience });
         let ids = self.ids.deadline();
-        let others = [net.deadline().map(until), agents.deadline().map(until), ids.map(until)];
-        others.into_iter().flatten().chain(ticks).min()
+        let others = [net.deadline(), agents.deadline(), queries.deadline(), ids];
+        others.into_iter().flatten().map(until).chain(ticks).min()
     }
 
     /// Takes in what no event announces: what is due, and what is left of earlier turns.
     pub(super) fn tick(&mut self, now: Instant) {
         self.hands.net.tick(now, &mut self.turn.happened);
         self.hands.agents.tick(now, &mut self.turn.heard);
+        self.hands.queries.tick(now);
     }
 
     /// Makes inputs of what was taken in: each is journaled, then stepped.
@@ -108,6 +115,7 @@ impl Daemon {
         self.hands.stats.keeper = self.keeper.report();
         self.take_indexed()?;
         let writable = self.machine.journal().writable();
+        self.tell_trouble();
         if writable != self.turn.writable {
             self.turn.writable = writable;
             self.take(InputKind::Storage { writable }, &[])?;
@@ -140,6 +148,30 @@ impl Daemon {
         self.bid_farewell()?;
         self.heed_signals()?;
         Ok(())
+    }
+
+    /// Says whether storage is in trouble: at once, and again as long as it lasts; and to whoever asks
+    /// for health.
+    fn tell_trouble(&mut self) {
+        let trouble = self.machine.journal().trouble();
+        if trouble.is_none() && self.turn.told.is_none() {
+            return;
+        }
+        self.hands.net.set_trouble(trouble.as_deref());
+        let now = self.time.now();
+        match (trouble, self.turn.told) {
+            (Some(trouble), told)
+                if told.is_none_or(|told| now.saturating_duration_since(told) >= TOLD_EVERY) =>
+            {
+                self.turn.told = Some(now);
+                report!("pi-server: {trouble}; new commands are refused until there is");
+            }
+            (None, Some(_)) => {
+                self.turn.told = None;
+                report!("pi-server: the journal has room again");
+            }
+            (Some(_) | None, _) => {}
+        }
     }
 
     pub(super) fn take(&mut self, kind: InputKind, body: &[u8]) -> Result<(), AppendError> {

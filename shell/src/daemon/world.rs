@@ -249,6 +249,11 @@ impl Daemon {
         self.turns.keeper.report().snapshot
     }
 
+    /// Look-ups that were given up in this life.
+    pub fn given_up(&self) -> u64 {
+        self.turns.hands.queries.given_up()
+    }
+
     /// Whether outputs wait for the disk.
     pub fn holds(&self) -> bool {
         self.turns.machine.holds()

@@ -217,6 +217,11 @@ pub enum JournalError {
         /// Why.
         source: Arc<io::Error>,
     },
+    /// The files are not this daemon's any more. Nothing was written since that was noticed.
+    Lost {
+        /// Why.
+        source: Arc<io::Error>,
+    },
     /// There is no room to go on in.
     Full(Full),
 }
@@ -230,6 +235,12 @@ impl fmt::Display for JournalError {
             JournalError::WriteFailed { segment, source } => {
                 write!(f, "cannot write to segment {segment}: {source}; nothing more is accepted")
             }
+            JournalError::Lost { source } => {
+                write!(
+                    f,
+                    "the journal is not this daemon's any more: {source}; nothing more is accepted"
+                )
+            }
             JournalError::Full(full) => full.fmt(f),
         }
     }
@@ -238,9 +249,9 @@ impl fmt::Display for JournalError {
 impl Error for JournalError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            JournalError::SyncFailed { source, .. } | JournalError::WriteFailed { source, .. } => {
-                Some(&**source)
-            }
+            JournalError::SyncFailed { source, .. }
+            | JournalError::WriteFailed { source, .. }
+            | JournalError::Lost { source } => Some(&**source),
             JournalError::Full(full) => Some(full),
         }
     }
@@ -351,9 +362,9 @@ impl From<JournalError> for AppendError {
     fn from(error: JournalError) -> AppendError {
         match error {
             JournalError::Full(full) => AppendError::Full(full),
-            JournalError::SyncFailed { .. } | JournalError::WriteFailed { .. } => {
-                AppendError::Failed(error)
-            }
+            JournalError::SyncFailed { .. }
+            | JournalError::WriteFailed { .. }
+            | JournalError::Lost { .. } => AppendError::Failed(error),
         }
     }
 }

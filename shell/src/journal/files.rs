@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/journal/00000001.seg …   segments      DIR/HEAD         how far it is known to be on disk
-//! DIR/journal.key              the secret    DIR/lock         held by the daemon that writes
+//! DIR/journal.key              the secret    DIR/lock         see `guard`
 //! DIR/quarantine/…             torn tails that were set aside
 //! DIR/snapshots/00000001.snap  the state at the end of a segment
 //! DIR/bodies/00000001.pack     bodies of dropped segments that are still needed
@@ -10,23 +10,30 @@
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::io::{self, Read as _, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use pi_server_core::record::{HEAD_BYTES, HEAD_SLOT_BYTES, SegmentHeader};
-use rustix::fs::{Advice, FallocateFlags, FlockOperation, IFlags};
+use pi_server_system::file::{open_regular, open_regular_with, read_regular};
+use rustix::fs::{Advice, FallocateFlags, IFlags};
+use rustix::io::Errno;
 
 use super::PAGE;
 use super::error::OpenError;
+use super::guard::Guard;
 use super::map::{MapSegment, MapView};
 use super::options::Backend;
 use super::pwrite::{PwriteSegment, ReadView};
 use super::storage::{Disk, Kept, Segment, Shelf, View};
 use super::usage::{Usage, segment_set_aside};
 
-const FILE_MODE: u32 = 0o600;
+pub(super) const FILE_MODE: u32 = 0o600;
 const DIR_MODE: u32 = 0o700;
+/// Longest `HEAD` and longest key that are read: what is longer is none of ours.
+const HEAD_FILE_BYTES_MAX: u64 = 64 << 10;
+const KEY_BYTES_MAX: u64 = 4 << 10;
 
 /// Name of the key file in the data directory.
 pub const KEY_FILE: &str = "journal.key";
@@ -89,7 +96,9 @@ pub(super) struct FileDisk {
     dir: PathBuf,
     mapped: bool,
     no_copy_on_write: bool,
-    _lock: File,
+    guard: Guard,
+    /// `HEAD`, once it is there: a sync must not depend on a descriptor that may not be had.
+    head: Mutex<Option<File>>,
 }
 
 impl FileDisk {
@@ -97,9 +106,9 @@ impl FileDisk {
     pub(super) fn open(dir: &Path, backend: Backend) -> Result<FileDisk, OpenError> {
         let unwritable = |source| OpenError::Unwritable { dir: dir.to_owned(), source };
         make_dir(dir).map_err(unwritable)?;
-        let lock = lock(dir)?;
-        make_dir(&dir.join(SEGMENT_DIR)).map_err(unwritable)?;
-        let system = file_system(&lock);
+        let guard = Guard::lock(dir)?;
+        // Of the segments, which need not be where the data directory is.
+        let system = file_system(guard.segments());
         let mapped = match (backend, system) {
             (Backend::Pwrite, _) | (Backend::Auto, FileSystem::Unsafe(_)) => false,
             (Backend::Map, FileSystem::Unsafe(name)) => {
@@ -109,7 +118,8 @@ impl FileDisk {
             | (Backend::MapAnywhere, _) => true,
         };
         let no_copy_on_write = matches!(system, FileSystem::Btrfs);
-        let disk = FileDisk { dir: dir.to_owned(), mapped, no_copy_on_write, _lock: lock };
+        let head = Mutex::new(None);
+        let disk = FileDisk { dir: dir.to_owned(), mapped, no_copy_on_write, guard, head };
         // Left by a life that ended while it built a segment.
         let _ = std::fs::remove_file(disk.temporary());
         let _ = std::fs::remove_file(disk.replacement());
@@ -150,7 +160,7 @@ impl FileDisk {
     }
 
     fn open_file(&self, segment: u64) -> io::Result<File> {
-        OpenOptions::new().read(true).write(true).open(self.segment_path(segment))
+        open_regular_with(OpenOptions::new().read(true).write(true), &self.segment_path(segment))
     }
 
     /// Writes a file under a temporary name, syncs it, and only then gives it its name.
@@ -175,7 +185,7 @@ pub fn drop_key(dir: &Path) -> Result<bool, OpenError> {
     let failed = |source| OpenError::Io { operation: "drop the key", dir: dir.to_owned(), source };
     // Left by a life that ended while it wrote a file; that may have been the key.
     for path in [disk.new_file(), disk.key_path()] {
-        let file = match OpenOptions::new().write(true).open(&path) {
+        let file = match open_regular_with(OpenOptions::new().write(true), &path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if path == disk.key_path() {
                     return Ok(false);
@@ -232,8 +242,13 @@ impl Disk for FileDisk {
         Ok(())
     }
 
+    fn check(&self) -> io::Result<()> {
+        self.guard.check()
+    }
+
     fn build(&self, header: &SegmentHeader) -> io::Result<()> {
         const BLOCK: usize = 256 * 1024;
+        self.guard.check()?;
         let temporary = self.temporary();
         let file = create(&temporary)?;
         let built = (|| {
@@ -242,11 +257,7 @@ impl Disk for FileDisk {
                 let _ = rustix::fs::ioctl_setflags(&file, IFlags::NOCOW);
             }
             let capacity = u64::from(header.capacity);
-            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, capacity) {
-                // Where it is unknown, writing the zeros allocates as well.
-                Ok(()) | Err(rustix::io::Errno::OPNOTSUPP) => {}
-                Err(error) => return Err(error.into()),
-            }
+            allocate(|| rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, capacity))?;
             let head = header.encode();
             file.write_all_at(&head, 0)?;
             // Written and not only allocated: a device that promises more than it has fails here.
@@ -269,7 +280,7 @@ impl Disk for FileDisk {
     }
 
     fn read_file_start(&self, segment: u64, bytes: &mut [u8]) -> io::Result<u64> {
-        let file = File::open(self.segment_path(segment))?;
+        let file = open_regular(&self.segment_path(segment))?;
         let length = file.metadata()?.len();
         let there = usize::try_from(length).map_or(bytes.len(), |length| length.min(bytes.len()));
         file.read_exact_at(&mut bytes[..there], 0)?;
@@ -277,12 +288,14 @@ impl Disk for FileDisk {
     }
 
     fn drop_segment(&self, segment: u64) -> io::Result<()> {
+        self.guard.check()?;
         std::fs::remove_file(self.segment_path(segment))?;
         // One by one, so that no power cut leaves a gap in the row of segments.
         sync_dir(&self.dir.join(SEGMENT_DIR))
     }
 
     fn replace(&self, segment: u64, bytes: &[u8], sealed: bool) -> io::Result<()> {
+        self.guard.check()?;
         let path = self.segment_path(segment);
         let temporary = self.replacement();
         let replaced = (|| {
@@ -316,14 +329,14 @@ impl Disk for FileDisk {
     fn view_kept(&self, shelf: Shelf, number: u64) -> io::Result<Box<dyn View>> {
         let path = shelf.path(&self.dir, number);
         Ok(if self.mapped {
-            Box::new(MapView::open(&File::open(path)?)?)
+            Box::new(MapView::open(&open_regular(&path)?)?)
         } else {
-            Box::new(ReadView(std::fs::read(path)?))
+            Box::new(ReadView(read_regular(&path, u64::MAX)?))
         })
     }
 
     fn open_kept(&self, shelf: Shelf, number: u64) -> io::Result<Box<dyn Kept>> {
-        let file = File::open(shelf.path(&self.dir, number))?;
+        let file = open_regular(&shelf.path(&self.dir, number))?;
         let length = file.metadata()?.len();
         Ok(Box::new(KeptFile { file, length }))
     }
@@ -334,6 +347,7 @@ impl Disk for FileDisk {
         number: u64,
         write: &mut dyn FnMut(&mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
+        self.guard.check()?;
         let path = shelf.path(&self.dir, number);
         let dir = self.dir.join(shelf.dir_and_suffix().0);
         make_dir(&dir)?;
@@ -353,6 +367,7 @@ impl Disk for FileDisk {
     }
 
     fn discard(&self, shelf: Shelf, number: u64) -> io::Result<()> {
+        self.guard.check()?;
         std::fs::remove_file(shelf.path(&self.dir, number))
     }
 
@@ -368,9 +383,9 @@ impl Disk for FileDisk {
     fn view_file(&self, segment: u64) -> io::Result<Box<dyn View>> {
         let path = self.segment_path(segment);
         Ok(if self.mapped {
-            Box::new(MapView::open(&File::open(path)?)?)
+            Box::new(MapView::open(&open_regular(&path)?)?)
         } else {
-            Box::new(ReadView(std::fs::read(path)?))
+            Box::new(ReadView(read_regular(&path, u64::MAX)?))
         })
     }
 
@@ -431,7 +446,7 @@ impl Disk for FileDisk {
     }
 
     fn read_head(&self) -> io::Result<Vec<u8>> {
-        match std::fs::read(self.dir.join(HEAD_FILE)) {
+        match read_regular(&self.dir.join(HEAD_FILE), HEAD_FILE_BYTES_MAX) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
             other => other,
         }
@@ -440,22 +455,32 @@ impl Disk for FileDisk {
     fn write_head(&self, slot: usize, bytes: &[u8; HEAD_SLOT_BYTES]) -> io::Result<()> {
         let path = self.dir.join(HEAD_FILE);
         let at = slot * HEAD_SLOT_BYTES;
-        match OpenOptions::new().write(true).open(&path) {
+        let mut held = self.head.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = || open_regular_with(OpenOptions::new().write(true), &path);
+        let file = match held.take() {
+            Some(file) if is_at(&file, &path) => Ok(file),
+            Some(_) | None => open(),
+        };
+        match file {
             Ok(file) => {
-                file.write_all_at(bytes, at as u64)?;
-                file.sync_data()
+                let written = file.write_all_at(bytes, at as u64).and_then(|()| file.sync_data());
+                *held = Some(file);
+                written
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let mut whole = [0; HEAD_BYTES];
                 whole[at..at + HEAD_SLOT_BYTES].copy_from_slice(bytes);
-                self.write_whole(&path, &whole)
+                self.write_whole(&path, &whole)?;
+                // Should there be no descriptor for it now, the next write asks for one again.
+                *held = open().ok();
+                Ok(())
             }
             Err(error) => Err(error),
         }
     }
 
     fn read_key(&self) -> io::Result<Option<[u8; 32]>> {
-        let bytes = match std::fs::read(self.key_path()) {
+        let bytes = match read_regular(&self.key_path(), KEY_BYTES_MAX) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -498,7 +523,33 @@ fn files_in(dir: &Path) -> io::Result<Vec<(String, u64)>> {
     Ok(files)
 }
 
-fn make_dir(path: &Path) -> io::Result<()> {
+/// Returns true if a path still leads to an open file, or if the system cannot say.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
+        (_, Err(error)) => error.kind() != io::ErrorKind::NotFound,
+        (Err(_), Ok(_)) => true,
+    }
+}
+
+/// Allocates with a call that not every file system, kernel and container has. Without it, writing
+/// the zeros allocates as well.
+fn allocate(mut call: impl FnMut() -> Result<(), Errno>) -> io::Result<()> {
+    loop {
+        match call() {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => {
+                return Ok(());
+            }
+            Err(Errno::INTR) => {}
+            Err(error) => {
+                let error = io::Error::from(error);
+                return Err(io::Error::new(error.kind(), format!("fallocate: {error}")));
+            }
+        }
+    }
+}
+
+pub(super) fn make_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)?;
     match path.parent() {
         // A directory entry is on disk only when its parent was synced.
@@ -508,7 +559,11 @@ fn make_dir(path: &Path) -> io::Result<()> {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(FILE_MODE).open(path)
+    let mut options = OpenOptions::new();
+    let file =
+        open_regular_with(options.read(true).write(true).create(true).mode(FILE_MODE), path)?;
+    file.set_len(0)?;
+    Ok(file)
 }
 
 fn sync_dir(path: &Path) -> io::Result<()> {
@@ -518,37 +573,6 @@ fn sync_dir(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// Takes the lock, which ends with the file handle and so with the process, however it ends. The
-/// handle is close-on-exec, so that no agent inherits it.
-fn lock(dir: &Path) -> Result<File, OpenError> {
-    let path = dir.join(LOCK_FILE);
-    let unwritable = |source| OpenError::Unwritable { dir: dir.to_owned(), source };
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(FILE_MODE)
-        .open(&path)
-        .map_err(unwritable)?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {}
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut text = String::new();
-            let pid = file.read_to_string(&mut text).ok().and_then(|_| text.trim().parse().ok());
-            return Err(OpenError::Locked { dir: dir.to_owned(), pid });
-        }
-        Err(error) => {
-            let source = error.into();
-            return Err(OpenError::Io { operation: "lock", dir: dir.to_owned(), source });
-        }
-    }
-    // Only for the message that the next one gets; the lock itself is in the kernel.
-    let told = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-    told.map_err(unwritable)?;
-    Ok(file)
 }
 
 /// What matters about a file system here.
@@ -581,3 +605,6 @@ fn file_system(file: &File) -> FileSystem {
         _ => FileSystem::Other,
     }
 }
+
+#[cfg(test)]
+mod tests;

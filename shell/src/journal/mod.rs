@@ -8,6 +8,7 @@ mod archive;
 mod erase;
 mod error;
 mod files;
+mod guard;
 mod index;
 #[allow(unsafe_code, reason = "the one module that maps files")]
 mod map;
@@ -50,7 +51,7 @@ pub use usage::{Usage, segment_set_aside};
 use index::Index;
 use originals::Originals;
 use pack::Pack;
-use spare::Spare;
+use spare::{OpenSegment, Spare};
 use storage::{Disk, Segment, View};
 use sync::Syncer;
 
@@ -270,6 +271,15 @@ impl Journal {
         self.spare.promises(self.cursor.segment + 1)
     }
 
+    /// Why there is no room for new work, if there is none.
+    pub fn trouble(&self) -> Option<String> {
+        if self.writable() {
+            return None;
+        }
+        let why = self.spare.trouble().map_or_else(String::new, |error| format!(": {error}"));
+        Some(format!("the journal has no room for new work{why}"))
+    }
+
     /// Whether there is no next segment and only the last quarter of this one is left: what is in
     /// flight, and the stop, need that.
     pub fn is_nearly_full(&self) -> bool {
@@ -486,10 +496,12 @@ impl Journal {
     fn roll(&mut self, bytes: usize) -> Result<(), JournalError> {
         let number = self.cursor.segment + 1;
         let minimum = SEGMENT_HEADER_BYTES + Begin::SPAN + bytes;
-        let segment = self.next_segment(number, minimum).map_err(JournalError::Full)?;
-        let file = segment.syncer().map_err(|source| {
-            JournalError::Full(Full { segment: number, source: Arc::new(source) })
+        self.disk.check().map_err(|source| {
+            let error = JournalError::Lost { source: Arc::new(source) };
+            self.failed.get_or_insert(error).clone()
         })?;
+        let OpenSegment { segment, file } =
+            self.next_segment(number, minimum).map_err(JournalError::Full)?;
         self.put_mark(Mark::Seal(Seal { next: number }), self.cursor.outputs)?;
         self.active = segment;
         self.syncer.rolled(file);
@@ -497,21 +509,18 @@ impl Journal {
     }
 
     /// Opens the next segment, which has room for at least `minimum` bytes.
-    fn next_segment(&self, number: u64, minimum: usize) -> Result<Box<dyn Segment>, Full> {
-        let failed = |source| Full { segment: number, source: Arc::new(source) };
+    fn next_segment(&self, number: u64, minimum: usize) -> Result<OpenSegment, Full> {
         let standard = self.header(number, self.settings.segment_bytes);
-        self.spare.take(&standard)?;
-        let mut segment = self.disk.open(number).map_err(failed)?;
-        if segment.bytes().len() < minimum {
-            // A record larger than a segment gets one of its own size, in place of the unused one.
-            let pages = minimum.next_multiple_of(PAGE);
-            let capacity = u32::try_from(pages).map_err(|error| failed(io::Error::other(error)))?;
-            let large = self.header(number, capacity.max(self.settings.segment_bytes));
-            drop(segment);
-            self.spare.build(&large)?;
-            segment = self.disk.open(number).map_err(failed)?;
+        let opened = self.spare.take(&standard)?;
+        if opened.segment.bytes().len() >= minimum {
+            return Ok(opened);
         }
-        Ok(segment)
+        // A record larger than a segment gets one of its own size, in place of the unused one.
+        drop(opened);
+        let pages = minimum.next_multiple_of(PAGE);
+        let capacity = u32::try_from(pages)
+            .map_err(|error| Full { segment: number, source: Arc::new(io::Error::other(error)) })?;
+        self.spare.build(&self.header(number, capacity.max(self.settings.segment_bytes)))
     }
 
     /// The first record of the segment that has just become the active one.

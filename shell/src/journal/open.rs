@@ -220,7 +220,7 @@ impl Opener {
     /// Says what a start of this build means for a journal of an older format, before anything is
     /// written.
     fn announce_upgrade(&self, found: u32) {
-        eprintln!(
+        pi_server_system::report!(
             "pi-server: {} has format {found}; this build goes on in format {FORMAT_VERSION}, which \
              older builds cannot read: keep a copy if you may want to go back \
              (docs/guides/upgrade.md)",
@@ -508,6 +508,7 @@ impl Opener {
         begun.map_err(|error| match error {
             JournalError::SyncFailed { source, .. }
             | JournalError::WriteFailed { source, .. }
+            | JournalError::Lost { source }
             | JournalError::Full(super::Full { source, .. }) => {
                 self.failed("go on with the journal", io::Error::new(source.kind(), source))
             }

@@ -1,5 +1,6 @@
 //! Building segments ahead of need, so that the loop never waits for a disk to fill one with zeros,
-//! and so that a full disk is noticed while there is still room for a clean stop.
+//! and so that a full disk is noticed while there is still room for a clean stop. What was built is
+//! opened at once: when it is needed, there may be no descriptor to be had.
 
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use pi_server_core::record::SegmentHeader;
 
 use super::error::Full;
 use super::options::{Settings, Waker};
-use super::storage::Disk;
+use super::storage::{Disk, Segment, SyncFile};
 
 /// How long to wait before a segment that could not be built is tried again.
 const RETRY: Duration = Duration::from_secs(1);
@@ -30,9 +31,25 @@ struct State {
     building: bool,
     /// The last segment that is there.
     built: u64,
+    /// A segment that is there and open, by its number.
+    opened: Option<(u64, OpenSegment)>,
     /// The last attempt failed; another follows.
     failed: Option<Arc<io::Error>>,
     stop: bool,
+}
+
+/// A segment that was opened, and what it is synced by.
+pub(super) struct OpenSegment {
+    pub(super) segment: Box<dyn Segment>,
+    pub(super) file: Box<dyn SyncFile>,
+}
+
+impl OpenSegment {
+    fn open(disk: &dyn Disk, number: u64) -> io::Result<OpenSegment> {
+        let segment = disk.open(number)?;
+        let file = segment.syncer()?;
+        Ok(OpenSegment { segment, file })
+    }
 }
 
 /// The builder of segments.
@@ -49,6 +66,7 @@ impl Spare {
                 wanted: None,
                 building: false,
                 built,
+                opened: None,
                 failed: None,
                 stop: false,
             }),
@@ -66,12 +84,17 @@ impl Spare {
         Ok(Spare { shared, thread })
     }
 
-    /// Asks for a segment to be built beside the loop; nothing if it is there already.
+    /// Asks for a segment to be built beside the loop. One that is there already, from an earlier
+    /// life, is opened here.
     pub(super) fn want(&self, header: SegmentHeader) {
         let mut state = self.shared.lock();
         if header.number > state.built {
             state.wanted = Some(header);
             self.shared.changed.notify_all();
+        } else {
+            // Should it fail, it is tried again when the segment is taken, and then says why.
+            let opened = OpenSegment::open(&*self.shared.disk, header.number).ok();
+            state.opened = opened.map(|opened| (header.number, opened));
         }
     }
 
@@ -91,12 +114,20 @@ impl Spare {
         state.built >= number || state.failed.is_none()
     }
 
-    /// Returns when the segment is there, or when an attempt to build it has failed.
-    pub(super) fn take(&self, header: &SegmentHeader) -> Result<(), Full> {
+    /// Why the last attempt to build a segment failed, until one succeeds.
+    pub(super) fn trouble(&self) -> Option<Arc<io::Error>> {
+        self.shared.lock().failed.clone()
+    }
+
+    /// Returns the segment when it is there, or when an attempt to build it has failed.
+    pub(super) fn take(&self, header: &SegmentHeader) -> Result<OpenSegment, Full> {
         let mut state = self.shared.lock();
         loop {
             if state.built >= header.number {
-                return Ok(());
+                return match state.opened.take() {
+                    Some((number, opened)) if number == header.number => Ok(opened),
+                    Some(_) | None => self.open(header.number),
+                };
             }
             if let Some(source) = &state.failed {
                 return Err(Full { segment: header.number, source: source.clone() });
@@ -114,21 +145,27 @@ impl Spare {
     }
 
     /// Builds a segment on this thread, in place of an unused one of the same number.
-    pub(super) fn build(&self, header: &SegmentHeader) -> Result<(), Full> {
+    pub(super) fn build(&self, header: &SegmentHeader) -> Result<OpenSegment, Full> {
         let mut state = self.shared.lock();
         while state.building {
             state = self.shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         // Under the lock, so that the thread does not begin to build the same segment.
         state.wanted = None;
+        state.opened = None;
         match self.shared.disk.build(header) {
             Ok(()) => {
                 state.built = state.built.max(header.number);
                 state.failed = None;
-                Ok(())
+                self.open(header.number)
             }
             Err(source) => Err(Full { segment: header.number, source: Arc::new(source) }),
         }
+    }
+
+    fn open(&self, number: u64) -> Result<OpenSegment, Full> {
+        OpenSegment::open(&*self.shared.disk, number)
+            .map_err(|source| Full { segment: number, source: Arc::new(source) })
     }
 }
 
@@ -157,11 +194,13 @@ impl Shared {
         state.building = true;
         drop(state);
         let built = self.disk.build(header);
+        let built = built.and_then(|()| OpenSegment::open(&*self.disk, header.number));
         state = self.lock();
         state.building = false;
         let changed = match built {
-            Ok(()) => {
+            Ok(opened) => {
                 state.built = state.built.max(header.number);
+                state.opened = Some((header.number, opened));
                 state.wanted = None;
                 state.failed.take().is_some()
             }

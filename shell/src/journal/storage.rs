@@ -79,6 +79,12 @@ pub trait Disk: Send + Sync {
     /// leave out pages of zeros, since nothing is written to it any more.
     fn replace(&self, segment: u64, bytes: &[u8], sealed: bool) -> io::Result<()>;
 
+    /// Returns an error if the files are not this daemon's any more: they were moved or replaced, or
+    /// another one writes them.
+    fn check(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Builds an unused segment: its header and zeros. Appears under its number all at once;
     /// replaces an unused one of the same number.
     fn build(&self, header: &SegmentHeader) -> io::Result<()>;

@@ -310,6 +310,10 @@ impl Shared {
         let Underway { target, segment, files, head, write_head } = begun;
         let before = self.durable_seq();
         if !files.is_empty() {
+            self.disk.check().map_err(|source| {
+                let error = JournalError::Lost { source: Arc::new(source) };
+                self.lock().failed.get_or_insert(error).clone()
+            })?;
             for file in files {
                 file.sync().map_err(|source| self.fail("a segment", source))?;
             }

@@ -2,16 +2,14 @@
 
 use std::error::Error;
 use std::fmt;
-use std::fs;
 use std::io::{self, ErrorKind};
-use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream as BlockingUnixStream;
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 
-use mio::net::{TcpListener, UnixListener};
+use mio::net::TcpListener;
 
 use super::config::Auth;
+use unix::PATH_BYTES_MAX;
 
 /// Why the transports cannot start.
 #[derive(Debug)]
@@ -43,6 +41,13 @@ pub enum BindError {
     NotASocket {
         /// The path.
         path: PathBuf,
+    },
+    /// The path is longer than the system can take.
+    TooLong {
+        /// The path.
+        path: PathBuf,
+        /// Its length in bytes.
+        bytes: usize,
     },
     /// The Unix socket cannot be made.
     Unix {
@@ -78,6 +83,12 @@ impl fmt::Display for BindError {
             BindError::NotASocket { path } => {
                 write!(f, "{} exists and is not a socket; choose another path", path.display())
             }
+            BindError::TooLong { path, bytes } => write!(
+                f,
+                "the path {} has {bytes} bytes, and a Unix socket takes {PATH_BYTES_MAX} at most; \
+                 choose a shorter one with --unix PATH",
+                path.display()
+            ),
             BindError::Unix { path, operation, source } => {
                 write!(f, "cannot {operation} {}: {source}", path.display())
             }
@@ -95,6 +106,7 @@ impl Error for BindError {
             BindError::AddressInUse { .. }
             | BindError::OpenToAll { .. }
             | BindError::SocketInUse { .. }
+            | BindError::TooLong { .. }
             | BindError::NotASocket { .. } => None,
         }
     }
@@ -117,69 +129,24 @@ pub(super) fn tcp(address: SocketAddr, auth: &Auth) -> Result<TcpListener, BindE
     })
 }
 
-/// A Unix socket that only its owner can open. Its file goes when it is dropped.
-#[derive(Debug)]
-pub(super) struct UnixDoor {
-    /// The listener.
-    pub(super) listener: UnixListener,
-    path: PathBuf,
-    /// Device and number of the file, so that another one in its place is left alone.
-    file: (u64, u64),
-}
-
-impl UnixDoor {
-    /// Listens at a path. A socket file there is replaced if nobody answers on it.
-    pub(super) fn open(path: &Path) -> Result<UnixDoor, BindError> {
-        let failed = |operation| {
-            move |source| BindError::Unix { path: path.to_path_buf(), operation, source }
-        };
-        make_way(path)?;
-        // The file gets its mode before its name, so that nobody can come in between.
-        let mut hidden = path.as_os_str().to_owned();
-        hidden.push(format!(".{}", std::process::id()));
-        let hidden = PathBuf::from(hidden);
-        let listener = UnixListener::bind(&hidden).map_err(failed("make the socket"))?;
-        let named = fs::set_permissions(&hidden, fs::Permissions::from_mode(0o600))
-            .and_then(|()| fs::rename(&hidden, path))
-            .and_then(|()| fs::symlink_metadata(path));
-        let file = named.map_err(|source| {
-            // The name is free again, or the next start finds it stale; nothing else depends on it.
-            let _ = fs::remove_file(&hidden);
-            failed("set up the socket")(source)
-        })?;
-        Ok(UnixDoor { listener, path: path.to_path_buf(), file: (file.dev(), file.ino()) })
+/// Listens on the loopback address of the other family, if this machine has one.
+pub(super) fn other_loopback(
+    address: SocketAddr,
+    auth: &Auth,
+) -> Result<Option<TcpListener>, BindError> {
+    let other = match address.ip() {
+        IpAddr::V4(ip) if ip == Ipv4Addr::LOCALHOST => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip == Ipv6Addr::LOCALHOST => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V4(_) | IpAddr::V6(_) => return Ok(None),
+    };
+    match tcp(SocketAddr::new(other, address.port()), auth) {
+        Ok(listener) => Ok(Some(listener)),
+        // Somebody else would be taken for the daemon there.
+        Err(error @ BindError::AddressInUse { .. }) => Err(error),
+        // Without that family nobody can come by it.
+        Err(_) => Ok(None),
     }
 }
 
-impl Drop for UnixDoor {
-    fn drop(&mut self) {
-        let is_ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|file| (file.dev(), file.ino()) == self.file);
-        if is_ours {
-            // If it stays, the next start finds it stale.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// Removes a socket file that nobody answers on.
-fn make_way(path: &Path) -> Result<(), BindError> {
-    let failed =
-        |operation| move |source| BindError::Unix { path: path.to_path_buf(), operation, source };
-    match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed("look at")(error)),
-        Ok(file) if !file.file_type().is_socket() => {
-            return Err(BindError::NotASocket { path: path.to_path_buf() });
-        }
-        Ok(_) => {}
-    }
-    match BlockingUnixStream::connect(path) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-            fs::remove_file(path).map_err(failed("remove the stale socket"))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(failed("find out who listens on")(error)),
-        Ok(_) => Err(BindError::SocketInUse { path: path.to_path_buf() }),
-    }
-}
+mod unix;
+pub(super) use unix::UnixDoor;

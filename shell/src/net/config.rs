@@ -10,6 +10,9 @@ use std::time::Duration;
 pub struct Config {
     /// TCP address for WebSocket clients; port 0 takes a free one.
     pub listen: Option<SocketAddr>,
+    /// Whether the other loopback address is listened on as well, with the same port: a client that
+    /// is told `localhost` may take either.
+    pub both_loopbacks: bool,
     /// Path of the Unix socket for clients that speak newline-delimited JSON.
     pub unix: Option<PathBuf>,
     /// Whether standard input and output are a client.
@@ -24,6 +27,9 @@ pub struct Config {
     pub frame_bytes_max: u64,
     /// Connections open at a time; the next one is let in and told why it is closed.
     pub connections_max: u64,
+    /// Sockets that are not in, or not any more, of TCP and of the Unix socket each: in the upgrade,
+    /// refused, or about to close. When there is one more, the oldest of them goes.
+    pub strangers_max: u64,
     /// Time between two pings on a WebSocket.
     pub ping_every: Duration,
     /// Time in which a ping must be followed by any sign of life.
@@ -47,6 +53,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             listen: None,
+            both_loopbacks: false,
             unix: None,
             stdio: false,
             auth: Auth::None,
@@ -54,6 +61,7 @@ impl Default for Config {
             allowed_hosts: Vec::new(),
             frame_bytes_max: 10 << 20,
             connections_max: 1_000,
+            strangers_max: 256,
             ping_every: Duration::from_secs(30),
             pong_within: Duration::from_secs(10),
             handshake_within: Duration::from_secs(10),

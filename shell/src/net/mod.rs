@@ -22,6 +22,7 @@
 //! - events beyond a bound are not queued; the client is *lagging* and the daemon feeds it from the
 //!   journal ([`Net::lagging`], [`Net::feed`], [`Net::caught_up`]), in order with everything else.
 
+mod allow;
 mod bind;
 mod config;
 mod framing;
@@ -36,6 +37,7 @@ mod receive;
 mod send;
 mod socket;
 mod stdio;
+mod strangers;
 mod websocket;
 
 use std::collections::BTreeSet;
@@ -47,6 +49,7 @@ use mio::net::TcpListener;
 use mio::{Interest, Registry, Token};
 use pi_server_core::input::Transport;
 
+pub use allow::{allowed_host, allowed_origin};
 pub use bind::BindError;
 pub use config::{Auth, Config, Secret};
 pub use socket::{Ready, Stream};
@@ -60,6 +63,7 @@ use peers::Peers;
 use receive::Door;
 use socket::Socket;
 use stdio::Stdio;
+use strangers::Strangers;
 
 /// Bytes read from one client in one turn.
 const READ_BYTES: usize = 64 << 10;
@@ -71,6 +75,8 @@ const STDOUT_WITHIN: Duration = Duration::from_secs(2);
 /// Places of the listeners among the doors and the tokens.
 const TCP: usize = 0;
 const UNIX: usize = 1;
+const OTHER_TCP: usize = 2;
+const LISTENERS: [usize; 3] = [TCP, UNIX, OTHER_TCP];
 
 /// A client, as long as it is there. Never used again for another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -175,8 +181,14 @@ pub struct Net {
     is_locked: bool,
     address: Option<SocketAddr>,
     tcp: Option<TcpListener>,
+    /// On the other loopback address.
+    other_tcp: Option<TcpListener>,
     unix: Option<UnixDoor>,
-    doors: [Door; 2],
+    doors: [Door; LISTENERS.len()],
+    /// Those who were refused.
+    strangers: Strangers,
+    /// Why the daemon is not healthy.
+    trouble: Option<String>,
     peers: Peers,
     /// Frames for many, per framing.
     logs: [Log; 2],
@@ -215,10 +227,19 @@ impl Net {
     pub fn bind(config: Config, registry: &Registry, first: Token) -> Result<Net, BindError> {
         let failed = |operation| move |source| BindError::System { operation, source };
         let mut tcp = config.listen.map(|address| bind::tcp(address, &config.auth)).transpose()?;
+        let mut other_tcp = match &tcp {
+            Some(tcp) if config.both_loopbacks => {
+                let address =
+                    tcp.local_addr().map_err(failed("learn the address of the listener"))?;
+                bind::other_loopback(address, &config.auth)?
+            }
+            Some(_) | None => None,
+        };
         let mut unix = config.unix.as_deref().map(UnixDoor::open).transpose()?;
         let token = |place| Token(first.0 + place);
-        if let Some(listener) = &mut tcp {
-            let registered = registry.register(listener, token(TCP), Interest::READABLE);
+        for (listener, place) in [(&mut tcp, TCP), (&mut other_tcp, OTHER_TCP)] {
+            let Some(listener) = listener else { continue };
+            let registered = registry.register(listener, token(place), Interest::READABLE);
             registered.map_err(failed("watch the TCP listener"))?;
         }
         if let Some(door) = &mut unix {
@@ -232,6 +253,7 @@ impl Net {
         net.registry = Some(registry);
         net.address = address.map_err(failed("learn the address of the TCP listener"))?;
         net.tcp = tcp;
+        net.other_tcp = other_tcp;
         net.unix = unix;
         if has_stdio {
             let attached = net.attach(io::stdin(), io::stdout());
@@ -251,8 +273,11 @@ impl Net {
             is_locked: false,
             address: None,
             tcp: None,
+            other_tcp: None,
             unix: None,
-            doors: [Door::default(), Door::default()],
+            doors: LISTENERS.map(|_| Door::default()),
+            strangers: Strangers::default(),
+            trouble: None,
             peers: Peers::default(),
             members: [0, 0],
             followers: BTreeSet::new(),
@@ -274,6 +299,23 @@ impl Net {
     /// Where WebSocket clients connect to.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.address
+    }
+
+    /// Where WebSocket clients connect to as well.
+    pub fn other_addr(&self) -> Option<SocketAddr> {
+        self.other_tcp.as_ref().and_then(|listener| listener.local_addr().ok())
+    }
+
+    /// Says whether the daemon is healthy, and why not, to whoever asks for `/healthz`.
+    pub fn set_trouble(&mut self, trouble: Option<&str>) {
+        if self.trouble.as_deref() != trouble {
+            self.trouble = trouble.map(str::to_owned);
+        }
+    }
+
+    /// Wrong tokens that were shown since the start.
+    pub fn wrong_tokens(&self) -> u64 {
+        self.strangers.wrong_tokens()
     }
 
     /// Whether a readiness event with this token is for [`Net::poll`].
@@ -313,7 +355,7 @@ impl Net {
         self.stdio = Some(stdio);
         let socket = Socket::Unix(mio::net::UnixStream::from_std(ours));
         let mut happened = Vec::new();
-        let link = self.welcome(socket, Transport::Stdio, Instant::now(), &mut happened)?;
+        let link = self.welcome((socket, None), Transport::Stdio, Instant::now(), &mut happened)?;
         self.pending.append(&mut happened);
         Ok(link)
     }

@@ -5,7 +5,8 @@ mod hear;
 
 use std::io::{ErrorKind, IoSlice};
 use std::mem;
-use std::time::Instant;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use pi_server_core::input::Transport;
 
@@ -16,7 +17,7 @@ use super::log::Log;
 use super::outbox::Outbox;
 use super::socket::Socket;
 use super::websocket::Intake;
-use super::{Happened, Link};
+use super::{Happened, Link, http};
 
 /// Slices written in one call.
 const SLICES_MAX: usize = 64;
@@ -30,7 +31,13 @@ pub(super) struct Peer {
     link: Link,
     socket: Socket,
     transport: Transport,
+    /// Where it comes from, if it came by TCP.
+    source: Option<IpAddr>,
     phase: Phase,
+    /// It has been let in once.
+    was_in: bool,
+    /// Why it was refused, until that is counted.
+    pub(super) refused: Option<Refused>,
     /// What it is to be sent.
     pub(super) outbox: Outbox,
     /// When its phase has lasted long enough.
@@ -68,6 +75,8 @@ pub(super) struct Peer {
 enum Phase {
     /// The request, as far as it has arrived.
     Upgrading(Vec<u8>),
+    /// It has shown a wrong token: this is the answer, which waits.
+    Refusing(Vec<u8>),
     /// A Unix client that may give its name.
     Greeting(Splitter),
     /// In both directions.
@@ -88,9 +97,28 @@ enum Inbound {
     Lines(Splitter),
 }
 
+/// How a client comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Gate {
+    Tcp,
+    Unix,
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Why, for the log.
+    pub(super) words: String,
+    pub(super) is_wrong_token: bool,
+}
+
 /// What the phases look at.
 pub(super) struct Scene<'a> {
     pub(super) config: &'a Config,
+    /// Why the daemon is not healthy.
+    pub(super) trouble: Option<&'a str>,
+    /// What the answer to a wrong token waits.
+    pub(super) delay: Duration,
     /// The limit of connections is reached.
     pub(super) is_full: bool,
     pub(super) now: Instant,
@@ -110,7 +138,7 @@ impl Peer {
     pub(super) fn new(
         link: Link,
         socket: Socket,
-        transport: Transport,
+        (transport, source): (Transport, Option<IpAddr>),
         (config, now): (&Config, Instant),
         happened: &mut Vec<Happened>,
     ) -> Peer {
@@ -133,7 +161,10 @@ impl Peer {
             link,
             socket,
             transport,
+            source,
             phase,
+            was_in: transport == Transport::Stdio,
+            refused: None,
             outbox: Outbox::new(framing, config.event_bytes_max),
             due,
             is_open: transport == Transport::Stdio,
@@ -163,6 +194,29 @@ impl Peer {
         &mut self.socket
     }
 
+    /// Where it comes from, if that is known.
+    pub(super) fn source(&self) -> Option<IpAddr> {
+        self.source
+    }
+
+    /// Where it waits, if it takes none of the connections that are allowed; and whether it once was
+    /// in.
+    pub(super) fn waits_at(&self) -> Option<(Gate, bool)> {
+        let gate = match self.transport {
+            Transport::WebSocket => Gate::Tcp,
+            Transport::Unix => Gate::Unix,
+            Transport::Stdio => return None,
+        };
+        (!self.counts()).then_some((gate, self.was_in))
+    }
+
+    /// It goes in favour of one that came later. Whatever it can still be told, it is told at once.
+    pub(super) fn give_way(&mut self) {
+        if let Phase::Upgrading(_) | Phase::Refusing(_) = self.phase {
+            let _ = self.socket.write(&[IoSlice::new(http::BUSY.as_bytes())]);
+        }
+    }
+
     /// When [`Peer::expire`] is to be called.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
@@ -172,7 +226,11 @@ impl Peer {
     pub(super) fn is_listening(&self) -> bool {
         match self.phase {
             Phase::Talking(_) | Phase::Listening | Phase::Leaving(_) => true,
-            Phase::Upgrading(_) | Phase::Greeting(_) | Phase::Ending | Phase::Draining => false,
+            Phase::Upgrading(_)
+            | Phase::Refusing(_)
+            | Phase::Greeting(_)
+            | Phase::Ending
+            | Phase::Draining => false,
         }
     }
 
@@ -195,8 +253,13 @@ impl Peer {
     /// Its phase has lasted long enough.
     pub(super) fn expire(&mut self, scene: &Scene<'_>, happened: &mut Vec<Happened>) -> Fate {
         self.due = None;
-        match self.phase {
+        match &mut self.phase {
             Phase::Upgrading(_) | Phase::Ending | Phase::Draining => Fate::Gone,
+            Phase::Refusing(answer) => {
+                let answer = mem::take(answer);
+                self.end(answer, scene);
+                Fate::Stays
+            }
             Phase::Greeting(_) => {
                 self.greet(Vec::new(), scene, happened);
                 Fate::Stays
@@ -236,9 +299,14 @@ impl Peer {
             (Phase::Leaving(last), _) => mem::take(last),
             (Phase::Talking(_) | Phase::Listening, Framing::WebSocket) => close_frame(code, reason),
             (Phase::Talking(_) | Phase::Listening, Framing::Lines) => Vec::new(),
-            (Phase::Upgrading(_) | Phase::Greeting(_) | Phase::Ending | Phase::Draining, _) => {
-                return false;
-            }
+            (
+                Phase::Upgrading(_)
+                | Phase::Refusing(_)
+                | Phase::Greeting(_)
+                | Phase::Ending
+                | Phase::Draining,
+                _,
+            ) => return false,
         };
         self.end(last, scene);
         mem::take(&mut self.is_open)
@@ -303,6 +371,7 @@ impl Peer {
 
     fn say_opened(&mut self, client: Option<String>, happened: &mut Vec<Happened>) {
         self.is_open = true;
+        self.was_in = true;
         happened.push(Happened::Opened { link: self.link, transport: self.transport, client });
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use super::Link;
-use super::peer::Peer;
+use super::peer::{Gate, Peer};
 
 /// All clients.
 #[derive(Debug, Default)]
@@ -15,7 +15,21 @@ pub(super) struct Peers {
     /// Given up in this turn.
     resting: Vec<u32>,
     deadlines: BTreeSet<(Instant, u32)>,
+    /// Those that are not in, or not any more, by how they came; those first that never were in, and
+    /// the oldest first.
+    strangers: BTreeSet<Stranger>,
+    /// How many came before.
+    ordinal: u64,
     count: usize,
+}
+
+/// A socket that takes none of the connections that are allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Stranger {
+    gate: Gate,
+    was_in: bool,
+    ordinal: u64,
+    slot: u32,
 }
 
 #[derive(Debug, Default)]
@@ -24,6 +38,10 @@ struct Slot {
     peer: Option<Box<Peer>>,
     /// Its entry in the deadlines.
     due: Option<Instant>,
+    /// How many came before it.
+    ordinal: u64,
+    /// Its entry among the strangers.
+    stranger: Option<Stranger>,
 }
 
 impl Peers {
@@ -43,7 +61,10 @@ impl Peers {
 
     /// Puts a client in under the link that was reserved for it.
     pub(super) fn insert(&mut self, link: Link, peer: Peer) {
-        self.slots[link.slot as usize].peer = Some(Box::new(peer));
+        self.ordinal += 1;
+        let entry = &mut self.slots[link.slot as usize];
+        entry.peer = Some(Box::new(peer));
+        entry.ordinal = self.ordinal;
         self.count += 1;
         self.settle(link.slot);
     }
@@ -89,9 +110,39 @@ impl Peers {
         self.slots.iter().filter_map(|slot| Some(slot.peer.as_ref()?.link())).collect()
     }
 
-    /// Brings the deadlines in line with what became of a client.
+    /// How many came by a gate that are not in.
+    pub(super) fn strangers(&self, gate: Gate) -> usize {
+        self.strangers.range(Peers::of(gate)).count()
+    }
+
+    /// The one of them that goes first when there are too many.
+    pub(super) fn first_stranger(&self, gate: Gate) -> Option<u32> {
+        self.strangers.range(Peers::of(gate)).next().map(|stranger| stranger.slot)
+    }
+
+    fn of(gate: Gate) -> std::ops::RangeInclusive<Stranger> {
+        let first = Stranger { gate, was_in: false, ordinal: 0, slot: 0 };
+        first..=Stranger { was_in: true, ordinal: u64::MAX, slot: u32::MAX, ..first }
+    }
+
+    /// Brings the deadlines and the strangers in line with what became of a client.
     pub(super) fn settle(&mut self, slot: u32) {
         let Some(entry) = self.slots.get_mut(slot as usize) else { return };
+        let ordinal = entry.ordinal;
+        let peer = entry.peer.as_ref();
+        let stranger = peer.and_then(|peer| peer.waits_at()).map(|(gate, was_in)| Stranger {
+            gate,
+            was_in,
+            ordinal,
+            slot,
+        });
+        if stranger != entry.stranger {
+            if let Some(old) = &entry.stranger {
+                self.strangers.remove(old);
+            }
+            self.strangers.extend(stranger);
+            entry.stranger = stranger;
+        }
         let due = entry.peer.as_ref().and_then(|peer| peer.due());
         if due == entry.due {
             return;

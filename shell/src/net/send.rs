@@ -137,6 +137,7 @@ impl Net {
     pub fn lock(&mut self) {
         self.is_locked = true;
         self.tcp = None;
+        self.other_tcp = None;
         self.unix = None;
     }
 

@@ -330,3 +330,61 @@ fn a_client_that_floods_has_a_share_of_each_turn_and_delays_nobody() {
         assert!(turns <= 2 * 3_000 / held::FRAMES_PER_TURN, "it is not held up either: {turns}");
     }
 }
+
+#[test]
+fn a_flood_of_strangers_keeps_nobody_out_and_the_oldest_of_them_goes_first() {
+    let config = Config { strangers_max: 8, connections_max: 4, ..Config::default() };
+    let mut world = World::new(config);
+    let (inside, mut client) = world.web();
+    let mut strangers: Vec<Client> = Vec::new();
+    for _ in 0..40 {
+        strangers.push(world.tcp_stranger());
+        world.turn();
+    }
+    // More than there are places for, and a client that comes in the midst of them.
+    let mut late = world.web_stranger("/", "");
+    strangers.extend((0..4).map(|_| world.tcp_stranger()));
+    assert!(world.until(|_| late.http()).starts_with("HTTP/1.1 101 "));
+    world.opened();
+    assert!(world.until(|_| strangers[0].http()).starts_with("HTTP/1.1 503 "));
+    world.until(|_| strangers[0].is_ended().then_some(()));
+    // Behind the answer is the end.
+    let ended = strangers.iter_mut().map(|client| client.is_ended() || client.is_ended());
+    let open = ended.filter(|ended| !ended).count();
+    assert_eq!(open, 7, "the late one had a place, too");
+    assert!(!strangers.last_mut().expect("there are some").is_ended(), "the newest among them");
+    // Those who are in notice nothing, and neither does the other gate.
+    client.send("still here");
+    assert_eq!(world.next(), frame(inside, "still here"));
+    world.unix();
+}
+
+#[test]
+fn a_wrong_token_waits_for_its_answer_and_a_right_one_does_not() {
+    let auth = Auth::Token(Secret::new("right"));
+    let mut world = World::new(Config { auth, ..Config::default() });
+    for _ in 0..3 {
+        let mut client = world.web_stranger("/?token=wrong", "");
+        assert!(world.until(|_| client.http()).starts_with("HTTP/1.1 401 "));
+    }
+    let begun = std::time::Instant::now();
+    let mut slow = world.web_stranger("/?token=wrong", "");
+    let mut right = world.web_stranger("/?token=right", "");
+    assert!(world.until(|_| right.http()).starts_with("HTTP/1.1 101 "));
+    assert_eq!(slow.http(), None, "the wrong one came first, and waits");
+    assert!(world.until(|_| slow.http()).starts_with("HTTP/1.1 401 "));
+    assert!(begun.elapsed() >= Duration::from_millis(100));
+    assert_eq!(world.net.wrong_tokens(), 4);
+}
+
+#[test]
+fn trouble_is_told_to_whoever_asks_for_health() {
+    let mut world = world();
+    for (trouble, status) in [(Some("no room"), "503"), (None, "200")] {
+        world.net.set_trouble(trouble);
+        let mut client = world.tcp_stranger();
+        client.write(b"GET /healthz HTTP/1.1\r\n\r\n");
+        let head = world.until(|_| client.http());
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+    }
+}

@@ -30,6 +30,10 @@ pub struct Faults {
     pub fail_put: bool,
     /// The next segment, snapshot or pack that is built fails half way.
     pub fail_build: bool,
+    /// There is no descriptor for the next segment that is opened.
+    pub fail_open: bool,
+    /// The directory is not where it was: nothing can be made under its path.
+    pub moved: bool,
 }
 
 /// What happened to the disk.
@@ -45,6 +49,8 @@ pub struct Counts {
     pub failed_puts: u64,
     /// See `failed_syncs`.
     pub refused_builds: u64,
+    /// How often it was noticed that the directory was moved.
+    pub lost: u64,
     /// Compressed segments that were opened for reading.
     pub restored: u64,
 }
@@ -353,6 +359,11 @@ impl FaultyDisk {
         Ok((contents, None))
     }
 
+    /// An error if the directory is not where it was.
+    fn place(contents: &Contents) -> io::Result<()> {
+        if contents.faults.moved { Err(io::Error::other("it was moved")) } else { Ok(()) }
+    }
+
     /// An operation that happens as a whole or not at all.
     fn whole(&self, change: impl FnOnce(&mut Contents) -> io::Result<()>) -> io::Result<()> {
         let (mut contents, cut) = self.begin(1)?;
@@ -364,6 +375,7 @@ impl FaultyDisk {
     }
 
     fn room(contents: &mut Contents) -> io::Result<()> {
+        FaultyDisk::place(contents)?;
         if contents.faults.full {
             contents.counts.refused_builds += 1;
             return Err(io::Error::from(io::ErrorKind::StorageFull));
@@ -375,6 +387,9 @@ impl FaultyDisk {
         Ok(())
     }
 }
+
+/// The error of a system that has no descriptor left (EMFILE).
+const NO_DESCRIPTORS: i32 = 24;
 
 fn missing() -> io::Error {
     io::Error::from(io::ErrorKind::NotFound)
@@ -406,7 +421,17 @@ impl Disk for FaultyDisk {
     }
 
     fn drop_segment(&self, segment: u64) -> io::Result<()> {
-        self.whole(|contents| contents.segments.remove(&segment).map(drop).ok_or_else(missing))
+        self.whole(|contents| {
+            FaultyDisk::place(contents)?;
+            contents.segments.remove(&segment).map(drop).ok_or_else(missing)
+        })
+    }
+
+    fn check(&self) -> io::Result<()> {
+        let mut contents = self.alive()?;
+        let place = FaultyDisk::place(&contents);
+        contents.counts.lost += u64::from(place.is_err());
+        place
     }
 
     fn replace(&self, segment: u64, bytes: &[u8], _sealed: bool) -> io::Result<()> {
@@ -431,7 +456,11 @@ impl Disk for FaultyDisk {
     }
 
     fn open(&self, segment: u64) -> io::Result<Box<dyn Segment>> {
-        let contents = self.alive()?;
+        let mut contents = self.alive()?;
+        if std::mem::take(&mut contents.faults.fail_open) {
+            contents.counts.refused_builds += 1;
+            return Err(io::Error::from_raw_os_error(NO_DESCRIPTORS));
+        }
         let copy = contents.segments.get(&segment).ok_or_else(missing)?.live.clone();
         Ok(Box::new(OpenSegment { disk: self.clone(), number: segment, copy }))
     }
@@ -499,7 +528,10 @@ impl Disk for FaultyDisk {
     }
 
     fn discard(&self, shelf: Shelf, number: u64) -> io::Result<()> {
-        self.whole(|contents| contents.kept.remove(&(shelf, number)).map(drop).ok_or_else(missing))
+        self.whole(|contents| {
+            FaultyDisk::place(contents)?;
+            contents.kept.remove(&(shelf, number)).map(drop).ok_or_else(missing)
+        })
     }
 
     fn read_head(&self) -> io::Result<Vec<u8>> {

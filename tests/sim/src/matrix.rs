@@ -74,6 +74,14 @@ names! {
         ClockBack = "clock-back",
         /// Everything is suspended for a while.
         Suspend = "suspend",
+        /// Look-ups never answer for a while.
+        LookUpsHang = "look-ups-hang",
+        /// Connections come that say nothing.
+        Strangers = "strangers",
+        /// There is no descriptor for the next segment.
+        NoDescriptors = "no-descriptors",
+        /// The directory of the journal is moved away.
+        Moved = "moved",
         /// A clean stop.
         Stop = "stop",
     }
@@ -138,6 +146,10 @@ names! {
         Interrupted = "a start was interrupted",
         /// Two starts in a row were interrupted.
         InterruptedTwice = "two starts in a row were interrupted",
+        /// A look-up was given up.
+        GivenUp = "a look-up was given up",
+        /// The daemon ended because its journal was moved.
+        Lost = "the daemon ended because its journal was moved",
         /// The daemon ended because storage failed.
         FailStop = "the daemon ended because storage failed",
         /// A start found no room.

@@ -18,7 +18,7 @@ use crate::client::{Client, Line, Transcript};
 use crate::disk::{Counts, FaultyDisk};
 use crate::matrix::{Fault, Matrix, Situation, Sometimes};
 use crate::oracle::Kept;
-use crate::pipe::pipe;
+use crate::pipe::{ClientEnd, pipe};
 use crate::taste::Taste;
 use crate::time::Clocks;
 use crate::troupe::Stage;
@@ -28,6 +28,9 @@ const REST_WITHIN: u64 = 20_000;
 
 /// Turns after which agents that keep commands waiting are ended.
 const AGENTS_WITHIN: u64 = 500;
+
+/// Connections that are not in, of each way in.
+const STRANGERS_MAX: u64 = 6;
 
 /// What is wanted beside the verdict.
 #[derive(Clone, Copy, Debug, Default)]
@@ -78,6 +81,10 @@ pub(crate) struct Run {
     /// The disk has been told to die in the middle of something.
     armed: Option<Fault>,
     stall: u64,
+    /// Turns for which no look-up answers.
+    hung: u64,
+    /// The ends of connections that say nothing.
+    strangers: Vec<ClientEnd>,
     rolled: u64,
     snapshot: Option<Seq>,
     /// Turns since a segment was begun, and since a snapshot was written.
@@ -149,6 +156,8 @@ impl Run {
             matrix: Matrix::default(),
             armed: None,
             stall: 0,
+            hung: 0,
+            strangers: Vec::new(),
             rolled: 0,
             snapshot: None,
             since: (u64::MAX, u64::MAX),
@@ -280,6 +289,9 @@ impl Run {
                 if now.failed_syncs > self.counted.failed_syncs {
                     return Err("law 8: a turn ends well after a failed sync".into());
                 }
+                if now.lost > self.counted.lost {
+                    return Err("law 8: a turn ends well in a journal that was moved".into());
+                }
                 if now.failed_puts > self.counted.failed_puts {
                     return Err("law 8: a turn ends well after a failed write".into());
                 }
@@ -327,7 +339,7 @@ impl Run {
         if when(&mut self.entropy) {
             daemon.build();
         }
-        if when(&mut self.entropy) {
+        if self.hung == 0 && when(&mut self.entropy) {
             while daemon.look_up() && !self.entropy.once_in(3) {}
         }
         if when(&mut self.entropy) {
@@ -351,6 +363,9 @@ impl Run {
         }
         if daemon.is_catching_up() {
             self.matrix.saw(Sometimes::CaughtUp);
+        }
+        if daemon.given_up() > 0 {
+            self.matrix.saw(Sometimes::GivenUp);
         }
         if daemon.divergences() > 0 {
             return Err("the keeper found that an input did not do again what it did".into());

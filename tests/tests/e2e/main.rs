@@ -4,6 +4,7 @@ mod compress;
 mod crash;
 mod dependencies;
 mod drop_key;
+mod edges;
 mod epochs;
 mod erase;
 mod exactly_once;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use pi_server_system::file::{open_regular, open_regular_with};
 use serde::Deserialize;
 
 /// How much of a file is looked at for its header.
@@ -54,11 +55,7 @@ pub(super) fn check(path: &str, roots: &[PathBuf]) -> Result<String, String> {
 /// Whether a file begins with the header of a session.
 pub(super) fn is_session(path: &Path) -> bool {
     let mut head = Vec::new();
-    // Before opening it: to open a pipe would block.
-    if !path.metadata().is_ok_and(|facts| facts.is_file()) {
-        return false;
-    }
-    let Ok(file) = File::open(path) else { return false };
+    let Ok(file) = open_regular(path) else { return false };
     if file.take(HEADER_BYTES_MAX).read_to_end(&mut head).is_err() {
         return false;
     }
@@ -69,7 +66,7 @@ pub(super) fn is_session(path: &Path) -> bool {
 /// Ends the last line of a session file. A pi that was killed may have left half a line, to which
 /// the next one would append without a line break.
 pub(super) fn end_last_line(path: &Path) -> std::io::Result<()> {
-    let mut file = File::options().read(true).write(true).open(path)?;
+    let mut file = open_regular_with(File::options().read(true).write(true), path)?;
     if file.seek(SeekFrom::End(0))? == 0 {
         return Ok(());
     }

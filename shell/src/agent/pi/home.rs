@@ -8,7 +8,11 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
+use pi_server_system::file::{read_regular, read_regular_text};
+
 const SETTINGS: &str = "settings.json";
+/// Longest file of settings that is read.
+const SETTINGS_BYTES_MAX: u64 = 4 << 20;
 
 /// Where the user's own agent folder is.
 pub(super) fn user_folder() -> Option<PathBuf> {
@@ -56,7 +60,7 @@ fn copy_if_newer(from: &Path, to: &Path) -> io::Result<()> {
         fs::metadata(to).and_then(|facts| facts.modified()).is_ok_and(|at| at >= changed);
     if !is_newer {
         let fresh = to.with_extension("new");
-        fs::copy(from, &fresh)?;
+        fs::write(&fresh, read_regular(from, SETTINGS_BYTES_MAX)?)?;
         fs::rename(&fresh, to)?;
     }
     Ok(())
@@ -68,7 +72,7 @@ pub(super) fn session_folder(user: &Path, cwd: &str) -> Option<PathBuf> {
     if std::env::var_os("PI_CODING_AGENT_SESSION_DIR").is_some_and(|path| !path.is_empty()) {
         return None;
     }
-    let settings = fs::read_to_string(user.join(SETTINGS)).unwrap_or_default();
+    let settings = read_regular_text(&user.join(SETTINGS), SETTINGS_BYTES_MAX).unwrap_or_default();
     let settings: serde_json::Value = serde_json::from_str(&settings).unwrap_or_default();
     if settings.get("sessionDir").is_some() {
         return None;

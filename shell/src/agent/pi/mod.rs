@@ -15,6 +15,7 @@ use mio::{Registry, Token};
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
 use pi_server_core::{AgentNo, Text};
+use pi_server_system::file::read_regular;
 
 use super::voice::Voice;
 use super::{Config, Heard, fields};
@@ -109,7 +110,8 @@ impl Pi {
     fn ask_version(&mut self) -> io::Result<()> {
         let command = self.program();
         let mark = format!("{}:", self.mark);
-        let probe = Probe::start(command, mark, &self.registry, Token(self.tokens.start))?;
+        let life = format!("{}:probe", self.life);
+        let probe = Probe::start(command, mark, life, &self.registry, Token(self.tokens.start))?;
         self.version = Asked::Asking(probe);
         Ok(())
     }
@@ -250,7 +252,7 @@ impl Pi {
                 child.wait_until(Instant::now() + std::time::Duration::from_secs(1));
             }
         }
-        if !self.children.is_empty() {
+        if !self.children.is_empty() || matches!(self.version, Asked::Asking(_)) {
             sweep::sweep(&format!("{}:", self.life));
         }
         if let Some(mut watcher) = self.watcher.take() {
@@ -352,7 +354,7 @@ impl Pi {
         if let Some(wrapper) = &self.config.wrapper {
             line.push(wrapper.into());
             line.push(super::CHILD_COMMAND.into());
-            line.push(std::process::id().to_string().into());
+            line.push(super::child_main::parent_word().into());
         }
         line.push(self.program().into());
         line.extend(["--mode".into(), "rpc".into(), "--extension".into(), bridge.into()]);
@@ -369,7 +371,8 @@ impl Pi {
     /// Writes the bridge where children find it, unless it is there.
     fn write_bridge(&self) -> io::Result<PathBuf> {
         let path = self.config.data_dir.join("agents").join("bridge.ts");
-        if !std::fs::read(&path).is_ok_and(|found| found == BRIDGE_SOURCE.as_bytes()) {
+        let found = read_regular(&path, BRIDGE_SOURCE.len() as u64);
+        if !found.is_ok_and(|found| found == BRIDGE_SOURCE.as_bytes()) {
             let fresh = path.with_extension("new");
             std::fs::write(&fresh, BRIDGE_SOURCE)?;
             std::fs::rename(&fresh, &path)?;

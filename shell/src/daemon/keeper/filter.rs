@@ -82,7 +82,9 @@ impl Worker {
         let Ok(tag) = self.archive.tag_behind(segment) else { return };
         let bytes = identity::unreadable(self.archive.journal(), segment, tag);
         if self.archive.save_ids(segment, &bytes).is_ok() {
-            eprintln!("pi-server: ids of commands in segment {segment} are not known any more");
+            pi_server_system::report!(
+                "pi-server: ids of commands in segment {segment} are not known any more"
+            );
         }
     }
 

@@ -70,7 +70,7 @@ impl Worker {
     fn give_up(&mut self, segment: u64, trouble: &Trouble) {
         if matches!(trouble, Trouble::Read(_)) {
             self.given_up.insert(segment);
-            eprintln!("pi-server: {HISTORY_DIR}/{segment:08}.idx cannot be made");
+            pi_server_system::report!("pi-server: {HISTORY_DIR}/{segment:08}.idx cannot be made");
             self.give_up_ids(segment);
         }
     }

@@ -145,7 +145,7 @@ impl Worker {
         let count = self.doubtful;
         self.shared.report().kept_by_doubt = count;
         if count > 0 && !self.has_doubted {
-            eprintln!(
+            pi_server_system::report!(
                 "pi-server: the clock on the wall has gone ahead by more than what has passed; what \
                  became old by that is kept for 24 hours longer (segments: {count})"
             );

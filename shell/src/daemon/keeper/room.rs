@@ -155,7 +155,7 @@ impl Worker {
         let bound = self.retention.bytes;
         if floor > bound && floor > self.growth.said.saturating_add(self.growth.said / 4) {
             self.growth.said = floor;
-            eprintln!(
+            pi_server_system::report!(
                 "pi-server: --retain-bytes {bound} cannot be kept: the journal cannot do with less \
                  than {floor} bytes (files that are being written, the newest snapshots and what \
                  follows them, answers that are still stored)"

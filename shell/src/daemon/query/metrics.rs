@@ -21,6 +21,8 @@ pub(in crate::daemon) struct LoopStats {
     pub(in crate::daemon) links: u64,
     /// Connections that lag behind and have room for what they missed.
     pub(in crate::daemon) links_lagging: u64,
+    /// Wrong tokens that clients have shown.
+    pub(in crate::daemon) wrong_tokens: u64,
     /// What the keeper has done.
     pub(in crate::daemon) keeper: Report,
 }
@@ -58,6 +60,9 @@ pub(super) fn render(machine: &Machine, stats: &LoopStats, journal_path: &str) -
             "malformed": core.malformed,
             "refused": core.refused,
         },
+        "wrongTokens": stats.wrong_tokens,
+        // Nothing is registered twice here; a client of protocol 1.0 may read it.
+        "doubleUnregisterErrors": 0,
         "commands": {
             "inFlight": core.in_flight,
             "succeeded": core.succeeded,

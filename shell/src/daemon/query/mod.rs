@@ -1,7 +1,9 @@
-//! Looking things up for the core: the file system on a thread of its own, so that a slow disk
-//! never holds the loop up; what is in memory at once. Every answer is an input.
+//! Looking things up for the core: the file system on threads of their own, so that a slow disk never
+//! holds the loop up, nor one look-up another ([`desk`]); what is in memory at once. Every answer is
+//! an input.
 
 pub(super) mod date;
+mod desk;
 mod directory;
 mod metrics;
 mod places;
@@ -9,7 +11,8 @@ mod session_file;
 mod stored;
 
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::{io, thread};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use pi_server_core::CommandNo;
 use pi_server_core::input::{Answer, InputKind};
@@ -19,6 +22,7 @@ use serde_json::Value;
 use super::history::{Damaged, Search};
 use super::machine::Machine;
 use crate::journal::{Archive, HISTORY_DIR};
+use desk::{Desk, LookUp, Subject};
 pub(super) use metrics::LoopStats;
 pub(super) use places::Places;
 use stored::{Known, Stored};
@@ -39,7 +43,7 @@ impl Answered {
     }
 }
 
-/// A question for the thread. Their number is bounded by the core's bound on commands in flight.
+/// A question for a thread.
 #[derive(Debug)]
 enum Job {
     Directory { cwd: Option<String> },
@@ -50,82 +54,59 @@ enum Job {
 
 /// All questions that are open.
 pub(super) struct Queries {
-    jobs: Sender<(CommandNo, Job)>,
-    done: Receiver<Answered>,
+    desk: Desk<Worker>,
     ready: Vec<Answered>,
     damaged: Receiver<u64>,
     journal_path: String,
-    /// What would be the thread's, if there is none.
-    aside: Option<Worker>,
 }
 
-/// Whoever looks up, on a thread or not.
+/// Whoever looks up.
 struct Worker {
-    todo: Receiver<(CommandNo, Job)>,
-    answers: Sender<Answered>,
     places: Places,
-    stored: Stored,
+    /// What is remembered of session files; away while they are looked at.
+    stored: Mutex<Option<Stored>>,
     archive: Archive,
     journal_path: String,
     /// Segments whose indexes cannot be used.
     damaged: Sender<u64>,
 }
 
-impl Worker {
-    /// Looks one thing up. Whether anybody wants to know.
-    fn heed(&mut self, query: CommandNo, job: Job) -> bool {
-        let (answer, body) = self.look_up(job);
-        self.answers.send(Answered { query, answer, body }).is_ok()
-    }
-}
-
 impl Queries {
-    /// Starts the thread. It calls `wake` whenever an answer is there, and ends with this.
-    ///
-    /// # Errors
-    /// No thread can be had.
+    /// No questions yet. It calls `wake` whenever an answer is there.
     pub(super) fn start(
         places: Places,
         archive: Archive,
         journal_path: String,
-        wake: impl Fn() + Send + 'static,
-    ) -> io::Result<Queries> {
-        let mut queries = Queries::stepped(places, archive, journal_path);
-        if let Some(mut worker) = queries.aside.take() {
-            thread::Builder::new().name("look-up".to_owned()).spawn(move || {
-                while let Ok((query, job)) = worker.todo.recv() {
-                    if !worker.heed(query, job) {
-                        return;
-                    }
-                    wake();
-                }
-            })?;
-        }
-        Ok(queries)
+        wake: impl Fn() + Send + Sync + 'static,
+    ) -> Queries {
+        Queries::new(places, archive, journal_path, Some(Arc::new(wake)))
     }
 
-    /// The same without a thread: it looks up in [`Queries::step`] only.
+    /// The same without threads: it looks up in [`Queries::step`] only.
     pub(super) fn stepped(places: Places, archive: Archive, journal_path: String) -> Queries {
-        let (jobs, todo) = mpsc::channel();
-        let (answers, done) = mpsc::channel();
+        Queries::new(places, archive, journal_path, None)
+    }
+
+    fn new(
+        places: Places,
+        archive: Archive,
+        journal_path: String,
+        wake: Option<Arc<dyn Fn() + Send + Sync>>,
+    ) -> Queries {
         let (damaged_sender, damaged) = mpsc::channel();
         let worker = Worker {
-            todo,
-            answers,
             places,
-            stored: Stored::new(),
+            stored: Mutex::new(None),
             archive,
             journal_path: journal_path.clone(),
             damaged: damaged_sender,
         };
-        Queries { jobs, done, ready: Vec::new(), damaged, journal_path, aside: Some(worker) }
+        Queries { desk: Desk::new(worker, wake), ready: Vec::new(), damaged, journal_path }
     }
 
     /// Looks up what was asked first, on this thread. Whether there was anything.
     pub(super) fn step(&mut self) -> bool {
-        let Some(worker) = &mut self.aside else { return false };
-        let Ok((query, job)) = worker.todo.try_recv() else { return false };
-        worker.heed(query, job)
+        self.desk.step()
     }
 
     /// Looks something up; the answer comes out of [`Queries::drain`], now or later.
@@ -135,38 +116,59 @@ impl Queries {
         what: &Query,
         machine: &Machine,
         stats: &LoopStats,
+        now: Instant,
     ) {
-        let job = match what {
-            Query::Directory { cwd } => Job::Directory { cwd: cwd.as_deref().map(str::to_owned) },
-            Query::SessionFile { path } => Job::SessionFile { path: path.as_ref().to_owned() },
+        let (subject, job) = match what {
+            Query::Directory { cwd } => {
+                let cwd = cwd.as_deref().map(str::to_owned);
+                (Subject::Path(cwd.clone().unwrap_or_default()), Job::Directory { cwd })
+            }
+            Query::SessionFile { path } => {
+                let path = path.as_ref().to_owned();
+                (Subject::Path(path.clone()), Job::SessionFile { path })
+            }
             Query::StoredSessions => {
-                Job::Stored { known: stored::known(machine.state().sessions()) }
+                let known = stored::known(machine.state().sessions());
+                (Subject::Stored, Job::Stored { known })
             }
             Query::History(filter) => {
                 let tail = machine.history().tail(filter, machine.journal().first_seq());
-                Job::History { search: Box::new(Search { filter: filter.clone(), tail }) }
+                let search = Box::new(Search { filter: filter.clone(), tail });
+                (Subject::History, Job::History { search })
             }
             Query::Metrics => {
                 let data = metrics::render(machine, stats, &self.journal_path);
                 return self.data(query, data.to_string());
             }
         };
-        if self.jobs.send((query, job)).is_err() {
-            // The thread ends by itself only if it panicked, and a panic ends the process. Still,
-            // no question stays without an answer.
-            let answer = Answer::Failed("The daemon cannot look that up any more".into());
-            self.ready.push(Answered { query, answer, body: Vec::new() });
-        }
+        self.desk.ask(query, subject, job, now);
     }
 
     /// The answers that are there.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = Answered> + '_ {
-        self.ready.drain(..).chain(self.done.try_iter())
+        let looked_up = self.desk.drain().into_iter();
+        let looked_up = looked_up.map(|(query, answer, body)| Answered { query, answer, body });
+        self.ready.drain(..).chain(looked_up)
     }
 
     /// Whether an answer is there that no waker has announced.
     pub(super) fn has_backlog(&self) -> bool {
-        !self.ready.is_empty()
+        !self.ready.is_empty() || self.desk.has_backlog()
+    }
+
+    /// When [`Queries::tick`] is wanted.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.desk.deadline()
+    }
+
+    /// Gives up what has taken too long.
+    pub(super) fn tick(&mut self, now: Instant) {
+        self.desk.tick(now);
+    }
+
+    /// How many look-ups were given up in this life.
+    pub(super) fn given_up(&self) -> u64 {
+        self.desk.given_up()
     }
 
     /// Segments whose indexes of the history turned out to be unusable.
@@ -179,14 +181,20 @@ impl Queries {
     }
 }
 
-impl Worker {
-    fn look_up(&mut self, job: Job) -> (Answer, Vec<u8>) {
+impl LookUp for Worker {
+    type Job = Job;
+
+    fn look_up(&self, job: Job) -> (Answer, Vec<u8>) {
         let answer = match job {
             Job::Directory { cwd } => directory::check(cwd.as_deref(), self.places.default_cwd())
                 .map(|cwd| Answer::Directory { cwd }),
             Job::SessionFile { path } => session_file::check(&path, &self.places),
             Job::Stored { known } => {
-                return data(&self.stored.list(&known, &self.places));
+                let held = || self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut stored = held().take().unwrap_or_else(Stored::new);
+                let found = stored.list(&known, &self.places);
+                *held() = Some(stored);
+                return data(&found);
             }
             Job::History { search } => match search.answer(&self.archive, &self.journal_path) {
                 Ok(found) => return data(&found),
@@ -196,11 +204,15 @@ impl Worker {
         let answer = answer.unwrap_or_else(|text| Answer::Failed(text.into()));
         (answer, Vec::new())
     }
+}
 
+impl Worker {
     /// Has an index made again. What the client is told.
     fn report(&self, Damaged { segment, damage }: &Damaged) -> String {
-        eprintln!("pi-server: {HISTORY_DIR}/{segment:08}.idx cannot be used: {damage}");
-        // The loop ends after the thread, or with it.
+        pi_server_system::report!(
+            "pi-server: {HISTORY_DIR}/{segment:08}.idx cannot be used: {damage}"
+        );
+        // The loop may have ended meanwhile.
         let _ = self.damaged.send(*segment);
         format!("The history of segment {segment} is being indexed again; try later")
     }

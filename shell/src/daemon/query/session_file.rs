@@ -3,13 +3,14 @@
 //! Symbolic links are resolved before any rule is applied, so that no link leads out of the allowed
 //! directories. What pi writes is read as pi reads it: line by line, skipping what does not parse.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 use pi_server_core::Text;
 use pi_server_core::input::Answer;
 use pi_server_core::limits::ID_CHARS_MAX;
+use pi_server_system::file::open_regular;
 use serde_json::Value;
 
 use super::places::Places;
@@ -76,11 +77,8 @@ pub(super) fn is_allowed(real: &Path, places: &Places) -> bool {
 
 /// The header of a session file; `None` if it is no session file.
 pub(super) fn header(path: &Path) -> Option<Header> {
-    let file = File::open(path).ok()?;
+    let file = open_regular(path).ok()?;
     let metadata = file.metadata().ok()?;
-    if !metadata.is_file() {
-        return None;
-    }
     let mut bytes = Vec::new();
     file.take(HEADER_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
@@ -97,7 +95,7 @@ pub(super) fn header(path: &Path) -> Option<Header> {
 
 /// The name that a session was given last, cut to the protocol's bound.
 pub(super) fn name(path: &Path) -> Option<String> {
-    let mut lines = BufReader::new(File::open(path).ok()?).take(NAME_BYTES_MAX);
+    let mut lines = BufReader::new(open_regular(path).ok()?).take(NAME_BYTES_MAX);
     let mut line = Vec::new();
     let mut name = None;
     loop {
@@ -111,10 +109,17 @@ pub(super) fn name(path: &Path) -> Option<String> {
         }
         let Ok(value) = serde_json::from_slice::<Value>(&line) else { continue };
         if value["type"] == "session_info" {
-            name = value["name"]
-                .as_str()
-                .filter(|name| !name.trim().is_empty())
-                .map(|name| name.chars().take(ID_CHARS_MAX).collect());
+            name = value["name"].as_str().filter(|name| !name.trim().is_empty()).map(cut);
         }
     }
+}
+
+/// The first characters of a name, as the protocol counts them: in UTF-16 code units.
+fn cut(name: &str) -> String {
+    let mut units = 0;
+    let fits = |character: &char| {
+        units += character.len_utf16();
+        units <= ID_CHARS_MAX
+    };
+    name.chars().take_while(fits).collect()
 }

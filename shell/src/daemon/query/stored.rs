@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use pi_server_core::state::SessionView;
 use serde_json::{Value, json};
@@ -21,6 +21,9 @@ const DEPTH_MAX: usize = 4;
 const DIRECTORIES_MAX: usize = 10_000;
 /// Files that one answer lists, and that are remembered.
 const FILES_MAX: usize = 10_000;
+/// How long one answer looks; well below the time that a look-up may take. What is remembered then
+/// makes the next one faster.
+const LOOKS_FOR: Duration = Duration::from_secs(8);
 
 /// A session that the daemon knows.
 #[derive(Clone, Debug)]
@@ -74,18 +77,19 @@ impl Stored {
     /// The `data` of the response.
     pub(super) fn list(&mut self, known: &[Known], places: &Places) -> Value {
         let mut found = BTreeMap::new();
-        let mut walk = Walk { directories: 0, seen: BTreeSet::new(), files: Vec::new() };
+        let mut walk = Walk::until(Instant::now() + LOOKS_FOR);
         for dir in places.session_dirs() {
             walk.directory(dir, DEPTH_MAX, places);
         }
-        let fresh: BTreeMap<PathBuf, Remembered> = walk
-            .files
-            .into_iter()
-            .filter_map(|(path, metadata)| {
-                let remembered = self.remember(&path, &metadata)?;
-                Some((path, remembered))
-            })
-            .collect();
+        let mut fresh: BTreeMap<PathBuf, Remembered> = BTreeMap::new();
+        for (path, metadata) in std::mem::take(&mut walk.files) {
+            if walk.is_over() {
+                break;
+            }
+            if let Some(remembered) = self.remember(&path, &metadata) {
+                fresh.insert(path, remembered);
+            }
+        }
         // What is not there any more is forgotten with the old map.
         self.files = fresh;
         for (path, file) in &self.files {
@@ -105,7 +109,11 @@ impl Stored {
         let mut sessions: Vec<(u64, Value)> = found.into_values().collect();
         sessions.sort_by_key(|(created_ms, _)| std::cmp::Reverse(*created_ms));
         let sessions: Vec<Value> = sessions.into_iter().map(|(_, entry)| entry).collect();
-        json!({ "sessions": sessions })
+        let mut data = json!({ "sessions": sessions });
+        if walk.is_cut {
+            data["truncated"] = json!(true);
+        }
+        data
     }
 
     fn remember(&self, path: &Path, metadata: &Metadata) -> Option<Remembered> {
@@ -131,6 +139,9 @@ impl Stored {
 
 /// Looking for session files, within bounds.
 struct Walk {
+    until: Instant,
+    /// There is more than was looked at.
+    is_cut: bool,
     directories: usize,
     /// Directories that were looked into, links resolved: a circle of links ends here.
     seen: BTreeSet<PathBuf>,
@@ -138,14 +149,31 @@ struct Walk {
 }
 
 impl Walk {
+    fn until(until: Instant) -> Walk {
+        Walk { until, is_cut: false, directories: 0, seen: BTreeSet::new(), files: Vec::new() }
+    }
+
+    /// Returns true if there is no more time, and remembers it.
+    fn is_over(&mut self) -> bool {
+        self.is_cut |= Instant::now() >= self.until;
+        self.is_cut
+    }
+
     fn directory(&mut self, dir: &Path, depth: usize, places: &Places) {
         let Ok(real) = fs::canonicalize(dir) else { return };
-        if self.directories >= DIRECTORIES_MAX || !self.seen.insert(real.clone()) {
+        if !self.seen.insert(real.clone()) {
+            return;
+        }
+        if self.directories >= DIRECTORIES_MAX {
+            self.is_cut = true;
             return;
         }
         self.directories += 1;
         let Ok(entries) = fs::read_dir(&real) else { return };
         for entry in entries.flatten() {
+            if self.is_over() {
+                return;
+            }
             let path = entry.path();
             let Ok(metadata) = fs::metadata(&path) else { continue };
             if metadata.is_dir() {
@@ -154,9 +182,12 @@ impl Walk {
                 }
             } else if metadata.is_file()
                 && session_file::has_session_name(&path)
-                && self.files.len() < FILES_MAX
                 && stays_inside(&path, places)
             {
+                if self.files.len() >= FILES_MAX {
+                    self.is_cut = true;
+                    return;
+                }
                 self.files.push((path, metadata));
             }
         }

@@ -91,6 +91,47 @@ fn the_path_rules_are_applied_in_order_with_links_resolved() {
 }
 
 #[test]
+fn what_is_no_regular_file_is_no_session_and_is_never_waited_for() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+    let (_dir, sessions, places) = world();
+    let fifo = sessions.join("fifo.jsonl");
+    mknodat(CWD, &fifo, FileType::Fifo, Mode::RWXU, 0).expect("a FIFO");
+    let link = sessions.join("link.jsonl");
+    std::os::unix::fs::symlink(&fifo, &link).expect("linked");
+    let zeros = sessions.join("zeros.jsonl");
+    std::os::unix::fs::symlink("/dev/zero", &zeros).expect("linked");
+    fs::write(sessions.join("good.jsonl"), session_text(None)).expect("written");
+    let (done, wait) = mpsc::channel();
+    std::thread::spawn(move || {
+        let answers = [&fifo, &link].map(|path| file(&places, path));
+        let listed = Stored::new().list(&[], &places);
+        let _ = done.send((answers, session_file::header(&zeros), listed));
+    });
+    let patience = std::time::Duration::from_secs(20);
+    let (answers, header, listed) = wait.recv_timeout(patience).expect("nothing blocks");
+    for answer in answers {
+        assert_eq!(answer.unwrap_err(), "sessionPath must point to an existing session file");
+    }
+    assert_eq!(header, None);
+    assert_eq!(listed["sessions"].as_array().map(Vec::len), Some(1));
+    assert!(listed.get("truncated").is_none());
+}
+
+#[test]
+fn a_name_is_cut_as_the_protocol_counts_characters() {
+    let (_dir, sessions, places) = world();
+    let path = sessions.join("a.jsonl");
+    let name = "\u{1f980}".repeat(200);
+    let line = format!("{{\"type\":\"session_info\",\"name\":\"{name}\"}}\n");
+    fs::write(&path, session_text(None) + &line).expect("written");
+    let Ok(Answer::SessionFile { name: Some(name), .. }) = file(&places, &path) else {
+        panic!("it has a name");
+    };
+    assert_eq!(name.encode_utf16().count(), 256);
+}
+
+#[test]
 fn stored_sessions_come_newest_first_and_a_changed_file_is_read_again() {
     let (_dir, sessions, places) = world();
     let deep = sessions.join("--work--");

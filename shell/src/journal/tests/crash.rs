@@ -9,6 +9,8 @@
 //! promised, without asking the journal: nothing of it may be missing without a word, nothing may be
 //! invented, and what was only torn may never be refused.
 
+#![allow(clippy::disallowed_macros, reason = "figures for whoever runs the test")]
+
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -17,9 +17,9 @@ fn with_token() -> Config {
 
 /// The status of the answer, and the client's name if it is let in.
 fn outcome(request: &str, config: &Config) -> (u16, Option<String>) {
-    let (answer, client) = match judge(request.as_bytes(), config) {
+    let (answer, client) = match judge(request.as_bytes(), config, None) {
         Verdict::Incomplete => return (0, None),
-        Verdict::Answer(answer) => (answer, None),
+        Verdict::Answer(answer) | Verdict::Refuse { answer, .. } => (answer, None),
         Verdict::Upgrade { answer, client, used } => {
             assert_eq!(used, request.len());
             (answer, client)
@@ -42,7 +42,7 @@ fn status(request: &str, config: &Config) -> u16 {
 #[test]
 fn the_upgrade_is_answered_with_the_accept_key() {
     let Verdict::Upgrade { answer, client: None, .. } =
-        judge(request("/any/path", "").as_bytes(), &Config::default())
+        judge(request("/any/path", "").as_bytes(), &Config::default(), None)
     else {
         panic!("the request is fine");
     };
@@ -56,7 +56,10 @@ fn the_upgrade_is_answered_with_the_accept_key() {
 fn a_request_is_judged_the_same_wherever_it_is_cut() {
     let request = request("/", "X-Pi-Client: me\r\n");
     for cut in 0..request.len() {
-        assert_eq!(judge(&request.as_bytes()[..cut], &Config::default()), Verdict::Incomplete);
+        assert_eq!(
+            judge(&request.as_bytes()[..cut], &Config::default(), None),
+            Verdict::Incomplete
+        );
     }
     assert_eq!(outcome(&request, &Config::default()), (101, Some("me".into())));
 }
@@ -89,7 +92,8 @@ fn the_token_is_taken_from_each_place_that_a_client_can_put_it() {
 #[test]
 fn the_subprotocol_is_chosen_if_it_is_offered_and_the_token_is_never_repeated() {
     let headers = "Sec-WebSocket-Protocol: token.s3cret, pi-server\r\n";
-    let Verdict::Upgrade { answer, .. } = judge(request("/", headers).as_bytes(), &with_token())
+    let Verdict::Upgrade { answer, .. } =
+        judge(request("/", headers).as_bytes(), &with_token(), None)
     else {
         panic!("the token is right");
     };
@@ -161,6 +165,11 @@ fn what_is_no_upgrade_gets_a_helpful_answer() {
     assert_eq!(status(plain, &config), 426);
     assert_eq!(status("GET /healthz HTTP/1.1\r\n\r\n", &config), 200);
     assert_eq!(status("GET /healthz?x HTTP/1.0\r\n\r\n", &config), 200);
+    assert_eq!(status("GET http://localhost:3141/healthz HTTP/1.1\r\n\r\n", &config), 200);
+    for path in ["/healthz/", "/health", "//", "/healthz%2f"] {
+        let plain = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        assert_eq!(status(&plain, &config), 404, "{path}");
+    }
     assert_eq!(status("POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", &config), 405);
     assert_eq!(status("{\"type\":\"get_state\"}\r\n\r\n", &config), 400);
     assert_eq!(status("\u{16}\u{3}\u{1}", &config), 400, "TLS");
@@ -173,4 +182,88 @@ fn what_is_no_upgrade_gets_a_helpful_answer() {
     let long = format!("X: {}\r\n", "y".repeat(REQUEST_BYTES_MAX));
     assert_eq!(status(&request("/", &long), &config), 431);
     assert_eq!(status(&request("/", &long)[..REQUEST_BYTES_MAX], &config), 431);
+}
+
+/// The answer to a request, as text.
+fn answer_to(request: &str, config: &Config, trouble: Option<&str>) -> String {
+    match judge(request.as_bytes(), config, trouble) {
+        Verdict::Answer(answer) | Verdict::Refuse { answer, .. } => {
+            String::from_utf8(answer).expect("answers are text")
+        }
+        other => panic!("{other:?} is no plain answer"),
+    }
+}
+
+#[test]
+fn health_is_told_without_a_body_if_that_is_asked_and_trouble_is_named() {
+    let config = with_token();
+    for (trouble, status, body) in [
+        (None, "200 OK", "ok\n"),
+        (Some("the disk is full"), "503 Service Unavailable", "the disk is full\n"),
+    ] {
+        let get = answer_to("GET /healthz HTTP/1.1\r\n\r\n", &config, trouble);
+        let head = answer_to("HEAD /healthz HTTP/1.1\r\n\r\n", &config, trouble);
+        assert!(get.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{get}");
+        assert_eq!(get.strip_prefix(&head), Some(body), "the same, with a body");
+    }
+    let head = answer_to("HEAD / HTTP/1.1\r\nHost: localhost\r\n\r\n", &config, None);
+    assert!(head.starts_with("HTTP/1.1 405 ") && head.ends_with("\r\n\r\n"), "{head}");
+}
+
+#[test]
+fn a_target_in_absolute_form_names_the_host_in_the_place_of_the_header() {
+    let config = Config { allowed_hosts: vec!["box".into()], ..Config::default() };
+    for (target, expected) in [
+        ("http://localhost:3141/", 101),
+        ("ws://box", 101),
+        ("HTTP://BOX./any/path?client=a", 101),
+        ("http://evil.example/", 421),
+        ("http:///", 421),
+    ] {
+        assert_eq!(status(&request(target, ""), &config), expected, "{target}");
+    }
+}
+
+#[test]
+fn a_right_authorization_header_is_no_web_page_whatever_its_origin() {
+    let config = with_token();
+    let origin = "Origin: http://127.0.0.1:3141\r\n";
+    let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n{origin}");
+    assert_eq!(status(&request("/", &bearer("s3cret")), &config), 101);
+    assert_eq!(status(&request("/", &bearer("wrong")), &config), 403);
+    // What a page can send does not count.
+    assert_eq!(status(&request("/?token=s3cret", origin), &config), 403);
+    let protocol = format!("Sec-WebSocket-Protocol: pi-server, token.s3cret\r\n{origin}");
+    assert_eq!(status(&request("/", &protocol), &config), 403);
+    // Without a token there is nothing to show.
+    assert_eq!(status(&request("/", &bearer("s3cret")), &Config::default()), 403);
+}
+
+#[test]
+fn a_refusal_names_the_header_its_value_and_the_flag_and_never_the_token() {
+    let config = with_token();
+    let evil = request("/", "").replace("127.0.0.1:3141", "evil\u{9b}31m.example");
+    for (request, parts) in [
+        (
+            request("/", "Origin: https://a.example\r\n"),
+            ["Origin", "`https://a.example`", "--allow-origin"],
+        ),
+        (evil, ["Host", "`evil\\\\u{9b}31m.example`", "--allow-host"]),
+        (request("/", ""), ["Authorization: Bearer", "?token=", "--auth none"]),
+        (request("/?token=gu3ss", ""), ["the query parameter `token`", "wrong", "pi-server token"]),
+        (
+            request("/", "Authorization: Bearer gu3ss\r\n"),
+            ["the Authorization header", "wrong", ""],
+        ),
+    ] {
+        let Verdict::Refuse { answer, words, .. } = judge(request.as_bytes(), &config, None) else {
+            panic!("it is refused");
+        };
+        let answer = String::from_utf8(answer).expect("answers are text");
+        for part in parts {
+            assert!(answer.contains(part), "{part}: {answer}");
+        }
+        assert!(!answer.contains("gu3ss") && !words.contains("gu3ss"), "{answer}");
+        assert!(!words.contains('\u{9b}'), "{words}");
+    }
 }

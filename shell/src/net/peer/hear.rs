@@ -5,7 +5,7 @@ use std::mem;
 
 use pi_server_core::failure::ErrorCode;
 
-use super::{Fate, Inbound, Peer, Phase, READ_BYTES_MIN, Scene};
+use super::{Fate, Inbound, Peer, Phase, READ_BYTES_MIN, Refused, Scene};
 use crate::net::config::Config;
 use crate::net::framing::{Framing, close_frame};
 use crate::net::held::FRAMES_PER_TURN;
@@ -100,15 +100,28 @@ impl Peer {
                     self.say_closed(happened);
                 }
             }
-            Phase::Listening | Phase::Leaving(_) | Phase::Ending | Phase::Draining => {}
+            Phase::Refusing(_)
+            | Phase::Listening
+            | Phase::Leaving(_)
+            | Phase::Ending
+            | Phase::Draining => {}
         }
     }
 
     fn upgrade(&mut self, scene: &Scene<'_>, happened: &mut Vec<Happened>) {
         let Phase::Upgrading(request) = &mut self.phase else { return };
-        match http::judge(request, scene.config) {
+        match http::judge(request, scene.config, scene.trouble) {
             Verdict::Incomplete => {}
             Verdict::Answer(answer) => self.end(answer, scene),
+            Verdict::Refuse { answer, words, is_wrong_token } => {
+                self.refused = Some(Refused { words, is_wrong_token });
+                if is_wrong_token && !scene.delay.is_zero() {
+                    self.phase = Phase::Refusing(answer);
+                    self.due = Some(scene.now + scene.delay);
+                } else {
+                    self.end(answer, scene);
+                }
+            }
             Verdict::Upgrade { answer, client, used } => {
                 let rest = request.split_off(used);
                 self.outbox.control().extend(answer);
@@ -161,9 +174,10 @@ impl Peer {
     fn end_of_input(&mut self, scene: &Scene<'_>, happened: &mut Vec<Happened>) -> Fate {
         let link = self.link;
         match &mut self.phase {
-            Phase::Upgrading(_) | Phase::Draining | Phase::Talking(Inbound::WebSocket(_)) => {
-                Fate::Gone
-            }
+            Phase::Upgrading(_)
+            | Phase::Refusing(_)
+            | Phase::Draining
+            | Phase::Talking(Inbound::WebSocket(_)) => Fate::Gone,
             Phase::Greeting(splitter) => {
                 let mut said = Vec::new();
                 splitter.finish(|line| said.push(line));

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use pi_server::world::Time as _;
 use pi_server_core::AgentNo;
+use pi_server_core::input::Transport;
 
-use super::Run;
+use super::{Run, STRANGERS_MAX};
 use crate::matrix::{Fault, Situation};
+use crate::pipe::pipe;
 
 impl Run {
     /// Perhaps something goes wrong now.
@@ -14,6 +16,10 @@ impl Run {
         if self.stall > 0 {
             self.stall -= 1;
             self.stage.borrow_mut().stalled = self.stall > 0;
+        }
+        self.hung = self.hung.saturating_sub(1);
+        if self.entropy.once_in(40) {
+            self.strangers.clear();
         }
         if self.is_full() && self.entropy.once_in(12) {
             self.disk.faults(|faults| faults.full = false);
@@ -47,6 +53,10 @@ impl Run {
             Fault::SyncFails => self.disk.faults(|faults| faults.fail_sync = true),
             Fault::PutFails => self.disk.faults(|faults| faults.fail_put = true),
             Fault::BuildFails => self.disk.faults(|faults| faults.fail_build = true),
+            Fault::NoDescriptors => self.disk.faults(|faults| faults.fail_open = true),
+            Fault::Moved => self.disk.faults(|faults| faults.moved = true),
+            Fault::LookUpsHang => self.hung = 1 + self.entropy.below(60),
+            Fault::Strangers => self.strangers_come(),
             Fault::DiskFull => self.disk.faults(|faults| faults.full = true),
             // Tried at the next start.
             Fault::BitFlip => return false,
@@ -81,6 +91,21 @@ impl Run {
             }
         }
         true
+    }
+
+    /// Connections that say nothing, and stay.
+    fn strangers_come(&mut self) {
+        let Some(daemon) = &mut self.daemon else { return };
+        for _ in 0..1 + self.entropy.below(2 * STRANGERS_MAX) {
+            let (ours, theirs) = pipe(self.taste.capacity, self.disk.switch());
+            let transport = *self.entropy.pick(&[Transport::WebSocket, Transport::Unix]);
+            // A stream that says nothing on a Unix socket is a client without a name, after a moment.
+            if transport == Transport::WebSocket
+                && daemon.connect(Box::new(theirs), transport).is_some()
+            {
+                self.strangers.push(ours);
+            }
+        }
     }
 
     fn client_fault(&mut self, fault: Fault) -> bool {

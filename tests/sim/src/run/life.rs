@@ -5,7 +5,7 @@ use pi_server_core::input::{InputKind, RecoveryPolicy};
 use pi_server_core::record::{JournalId, Tail};
 use pi_server_core::{Micros, Seq};
 
-use super::Run;
+use super::{Run, STRANGERS_MAX};
 use crate::disk::{Counts, FaultyDisk};
 use crate::matrix::{Fault, Situation, Sometimes};
 use crate::oracle::Kept;
@@ -28,7 +28,12 @@ impl Run {
             origin: Origin { journal: JournalId([7; 16]), key: [9; 32], now: Micros(1) },
             time: std::rc::Rc::new(self.clocks.clone()),
             cast,
-            net: Config { event_bytes_max: 4 << 10, log_bytes_max: 32 << 10, ..Config::default() },
+            net: Config {
+                event_bytes_max: 4 << 10,
+                log_bytes_max: 32 << 10,
+                strangers_max: STRANGERS_MAX,
+                ..Config::default()
+            },
             limits: self.taste.limits.clone(),
             entropy,
             recovery: RecoveryPolicy::default(),
@@ -247,9 +252,13 @@ impl Run {
         let now = self.disk.counts();
         let injected = now.failed_syncs > self.counted.failed_syncs
             || now.failed_puts > self.counted.failed_puts
-            || now.refused_builds > self.counted.refused_builds;
+            || now.refused_builds > self.counted.refused_builds
+            || now.lost > self.counted.lost;
         if !injected {
             return Err(format!("the daemon ends without a reason: {error}"));
+        }
+        if now.lost > self.counted.lost {
+            self.matrix.saw(Sometimes::Lost);
         }
         self.matrix.saw(Sometimes::FailStop);
         let power = self.entropy.once_in(2);
@@ -304,6 +313,8 @@ impl Run {
         self.stage.borrow_mut().clear();
         self.armed = None;
         self.stall = 0;
+        self.hung = 0;
+        self.strangers.clear();
         self.stage.borrow_mut().stalled = false;
         // What `process` promises rests on a disk that takes what it is given.
         self.excuse(self.disk.counts().failed_syncs > self.counted.failed_syncs);
@@ -319,6 +330,7 @@ impl Run {
     pub(super) fn make_peace(&mut self) {
         self.say(|| "faults end".into());
         self.peace = true;
+        self.hung = 0;
         self.disk.faults(|faults| *faults = crate::disk::Faults::default());
         self.stage.borrow_mut().stalled = false;
         for at in 0..self.clients.len() {

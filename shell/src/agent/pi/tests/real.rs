@@ -1,6 +1,8 @@
 //! The real programs. `PI_SERVER_TEST_PI` lists them, separated by colons; `scripts/install-pi.sh`
 //! installs them. They exist only with the feature `real-pi`, so that none passes without having run.
 
+#![allow(clippy::disallowed_macros, reason = "figures for whoever runs the test")]
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
