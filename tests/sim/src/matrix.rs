@@ -149,7 +149,7 @@ names! {
         /// A look-up was given up.
         GivenUp = "a look-up was given up",
         /// The daemon ended because its journal was moved.
-        Lost = "the daemon ended because its journal was moved",
+        JournalMoved = "the daemon ended because its journal was moved",
         /// The daemon ended because storage failed.
         FailStop = "the daemon ended because storage failed",
         /// A start found no room.

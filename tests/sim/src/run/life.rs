@@ -258,7 +258,7 @@ impl Run {
             return Err(format!("the daemon ends without a reason: {error}"));
         }
         if now.lost > self.counted.lost {
-            self.matrix.saw(Sometimes::Lost);
+            self.matrix.saw(Sometimes::JournalMoved);
         }
         self.matrix.saw(Sometimes::FailStop);
         let power = self.entropy.once_in(2);
