@@ -39,7 +39,7 @@ use crate::net::{self, Auth, Net, Secret};
 /// What is in the way.
 pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     let program = program::choose(options.agent, &options.pi_command)?;
-    let share = descriptors(options, program.kind);
+    let (share, shortage) = descriptors(options, program.kind);
     let poll = Poll::new().map_err(system("make an event queue"))?;
     let waker = Waker::new(poll.registry(), WAKER).map_err(system("make a waker"))?;
     let waker = Arc::new(waker);
@@ -99,6 +99,9 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
     token::remember_address(&options.data_dir, net.local_addr()).map_err(Error::Token)?;
     if token::is_exposed(&options.data_dir) {
         report!("pi-server: others can read the token; chmod 600 its file, or make a new one");
+    }
+    if let Some(words) = shortage.filter(|_| !options.quiet) {
+        report!("pi-server: {words}");
     }
     Greeting {
         options,
@@ -187,8 +190,9 @@ pub(super) fn feed(journal: &Journal, mut past: Past, dir: &Path) -> Result<(Pas
     }
 }
 
-/// Divides the descriptors of this process among clients, agents and the daemon itself.
-fn descriptors(options: &Options, kind: AgentKind) -> Share {
+/// Divides the descriptors of this process among clients, agents and the daemon itself. With words for
+/// people if there are not enough for what was configured.
+fn descriptors(options: &Options, kind: AgentKind) -> (Share, Option<String>) {
     let connections = options.limits.connections_max;
     let agents = match kind {
         AgentKind::Pi => options.limits.agents_max,
@@ -196,14 +200,14 @@ fn descriptors(options: &Options, kind: AgentKind) -> Share {
     };
     let limit = descriptors::raise(connections, agents);
     let share = descriptors::divide(limit, connections, agents);
-    if share.connections < connections {
-        report!(
-            "pi-server: {limit} file descriptors are enough for {} connections, not for \
+    let shortage = (share.connections < connections).then(|| {
+        format!(
+            "{limit} file descriptors are enough for {} connections, not for \
              limits.connections_max={connections}: raise the hard limit (ulimit -Hn, LimitNOFILE=)",
             share.connections
-        );
-    }
-    share
+        )
+    });
+    (share, shortage)
 }
 
 fn bind(
