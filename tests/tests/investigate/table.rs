@@ -90,8 +90,11 @@ fn every_verb_answers_alike_on_every_kind_of_journal() {
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         // Every session, every lane, every command by its number, and every connection.
         let of = |field: &str| -> Vec<String> {
-            let mut all: Vec<String> =
-                export.iter().filter(|line| line[field].is_string()).map(|it| text(&it[field])).collect();
+            let mut all: Vec<String> = export
+                .iter()
+                .filter(|line| line[field].is_string())
+                .map(|it| text(&it[field]))
+                .collect();
             all.sort();
             all.dedup();
             all
@@ -200,7 +203,8 @@ fn rest(name: &str, dir: &Path, kind: Kind, out: &Path) {
     for look in looks {
         let output = replay(look);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        let is_good = matches!((look[0], output.status.code()), (_, Some(0)) | ("what-if", Some(10)));
+        let is_good =
+            matches!((look[0], output.status.code()), (_, Some(0)) | ("what-if", Some(10)));
         assert!(is_good, "{look:?} of {name}: {:?} {said}", output.status.code());
     }
     if kind != Kind::Live {
