@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use pi_server_core::frame::{Frame, Phase};
-use pi_server_core::input::{AgentSaid, Answer, Input, InputKind};
+use pi_server_core::input::{AgentSaid, Input, InputKind};
 use pi_server_core::output::{Ask, Audience, Output};
 use pi_server_core::{AgentNo, CommandNo, ConnId, Seq, State, Text};
 use pi_server_redact::What;
@@ -122,7 +122,9 @@ impl Attribution {
             | InputKind::Drain
             | InputKind::Stop => {}
         }
-        outputs.iter().for_each(|output| self.note_output(output, input.seq));
+        for output in outputs {
+            self.note_output(output, input.seq);
+        }
     }
 
     fn note_output(&mut self, output: &Output, seq: Seq) {
@@ -254,9 +256,7 @@ impl Attribution {
             InputKind::Command { .. } | InputKind::Repeated { .. } => What::Command,
             InputKind::Malformed { .. } => What::Malformed,
             InputKind::Agent { said: AgentSaid::Replied { .. }, .. }
-            | InputKind::Answered { answer: Answer::Data, .. } => What::Answer,
-            InputKind::Agent { .. } => What::Event,
-            InputKind::Answered { .. }
+            | InputKind::Answered { .. }
             | InputKind::Boot(_)
             | InputKind::Opened(_)
             | InputKind::Closed { .. }
@@ -266,6 +266,7 @@ impl Attribution {
             | InputKind::Indexed { .. }
             | InputKind::Drain
             | InputKind::Stop => What::Answer,
+            InputKind::Agent { .. } => What::Event,
         };
         (what, self.session_of_input(input))
     }

@@ -364,16 +364,12 @@ impl Steps {
             self.ended = true;
             return Ok(None);
         }
-        match step(text.trim_end_matches('\n')) {
-            Some(step) => {
-                self.read += 1;
-                Ok(Some(step))
-            }
-            None => {
-                let line = Some(text.trim_end().to_owned());
-                Err(BuildError::NoBuild { build: self.build.clone(), line })
-            }
+        if let Some(step) = step(text.trim_end_matches('\n')) {
+            self.read += 1;
+            return Ok(Some(step));
         }
+        let line = Some(text.trim_end().to_owned());
+        Err(BuildError::NoBuild { build: self.build.clone(), line })
     }
 
     /// How it ended, if that was not well: killed by a signal, as a panic ends it.

@@ -25,13 +25,15 @@ pub const FRAMES: &str = "frame_decoder";
 pub const SCRIPT: &str = "script.txt";
 
 /// What was taken out of a journal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Extracted {
     /// Distinct frames.
     pub frames: usize,
     /// Where the journal begins, if that is a snapshot: there is no script then, since a script
     /// begins with nothing.
     pub begins: Option<Begins>,
+    /// Why there is no script, if the notation cannot say the journal.
+    pub unsaid: Option<String>,
 }
 
 /// Writes every distinct frame that clients sent as a seed, and the whole journal as a script, if
@@ -48,10 +50,15 @@ pub fn extract(
     let inputs = load(source, Seq(u64::MAX))?;
     let made = NewFolder::new(out)?;
     made.folder(FRAMES)?;
+    let mut unsaid = None;
     if begins.is_none() {
         let mut text = Vec::new();
-        script(source, Seq(u64::MAX), progress, &mut text)?;
-        made.file(SCRIPT, &text)?;
+        match script(source, Seq(u64::MAX), progress, &mut text) {
+            Ok(_) => made.file(SCRIPT, &text)?,
+            // The frames are worth having all the same.
+            Err(PlayError::Internal(why)) => unsaid = Some(why),
+            Err(error) => return Err(error),
+        }
     }
     let mut frames = std::collections::BTreeSet::new();
     for (kept, done) in inputs.iter().zip(1..) {
@@ -66,7 +73,7 @@ pub fn extract(
         }
     }
     made.finish()?;
-    Ok(Extracted { frames: frames.len(), begins })
+    Ok(Extracted { frames: frames.len(), begins, unsaid })
 }
 
 /// Makes a journal of a script. Its bodies have the lengths that it says and are erased, since a

@@ -51,7 +51,7 @@ impl<W: io::Write> io::Write for Escaping<W> {
         while let Some((at, letter)) =
             rest.char_indices().find(|(_, letter)| *letter != '\n' && is_active(*letter))
         {
-            self.0.write_all(rest[..at].as_bytes())?;
+            self.0.write_all(&rest.as_bytes()[..at])?;
             write!(self.0, "{}", letter.escape_unicode())?;
             rest = &rest[at + letter.len_utf8()..];
         }

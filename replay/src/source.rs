@@ -461,15 +461,12 @@ impl Source {
     /// # Errors
     /// It cannot be read.
     pub fn read_segment_exact(&self, number: u64, bytes: &mut Vec<u8>) -> Result<u64, SourceError> {
-        match &self.bundle {
-            Some(bundle) => bundle
-                .read_segment_stored(number, bytes)
-                .map_err(|source| self.unread(self.segment_path(number), source)),
-            None => {
-                self.read_segment(number, bytes)?;
-                Ok(bytes.len() as u64)
-            }
+        if let Some(bundle) = &self.bundle {
+            let read = bundle.read_segment_stored(number, bytes);
+            return read.map_err(|source| self.unread(self.segment_path(number), source));
         }
+        self.read_segment(number, bytes)?;
+        Ok(bytes.len() as u64)
     }
 
     fn read_whole(&self, number: u64, path: &Path, bytes: &mut Vec<u8>) -> io::Result<u64> {

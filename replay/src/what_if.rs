@@ -111,7 +111,9 @@ impl<'a> Other<'a> {
     fn new(changes: &'a [Change], state: &State, begins: Option<Begins>) -> Other<'a> {
         let mut limits = state.limits().clone();
         if begins.is_some() {
-            changes.iter().for_each(|change| change.apply(&mut limits));
+            for change in changes {
+                change.apply(&mut limits);
+            }
         }
         Other {
             changes,

@@ -1,6 +1,7 @@
 //! `pi-replay diff`, `digests`, `bisect` and `what-if`.
 
-use std::io::{self, BufWriter, Write};
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -201,20 +202,19 @@ pub(super) fn run_bisect(args: &BisectArgs) -> Result<Status, PlayError> {
     });
     let mut text = String::new();
     for (_, error) in &found.skipped {
-        text.push_str(&format!("skipped: {error}\n"));
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "skipped: {error}");
     }
     let asked = args.builds.len() - found.skipped.len();
-    text.push_str(&match &found.first {
-        None => format!("all {asked} builds that could be asked have the same outputs\n"),
-        Some(FirstOther { index, agreement }) => {
-            let doubt = if in_doubt.is_empty() {
-                String::new()
-            } else {
-                format!("or one of those skipped before it: {}\n", in_doubt.join(", "))
-            };
-            format!("first other build: {}\n{doubt}{agreement}", name(*index))
+    if let Some(FirstOther { index, agreement }) = &found.first {
+        let _ = writeln!(text, "first other build: {}", name(*index));
+        if !in_doubt.is_empty() {
+            let _ = writeln!(text, "or one of those skipped before it: {}", in_doubt.join(", "));
         }
-    });
+        let _ = write!(text, "{agreement}");
+    } else {
+        let _ = writeln!(text, "all {asked} builds that could be asked have the same outputs");
+    }
     print(json, &text)?;
     Ok(differs(found.first.is_some()))
 }

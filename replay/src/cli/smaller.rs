@@ -129,15 +129,17 @@ pub(super) fn run_corpus(args: &CorpusArgs) -> Result<Status, PlayError> {
         (Some(dir), _, _) => {
             let mut progress = Progress::new();
             let told = &mut |inputs| progress.show(inputs);
-            let Extracted { frames, begins } = extract(&Source::open(dir)?, told, &args.out)?;
+            let Extracted { frames, begins, unsaid } =
+                extract(&Source::open(dir)?, told, &args.out)?;
             progress.clear();
-            let script = match begins {
-                None => format!("a script in {out}/{SCRIPT}"),
-                Some(begins) => format!("no script, since {begins}"),
+            let script = match (begins, &unsaid) {
+                (Some(begins), _) => format!("no script, since {begins}"),
+                (None, Some(why)) => format!("no script: {why}"),
+                (None, None) => format!("a script in {out}/{SCRIPT}"),
             };
             let json = args.json.then(|| {
                 json!({
-                    "frames": frames, "script": begins.is_none(),
+                    "frames": frames, "script": begins.is_none() && unsaid.is_none(), "noScript": unsaid,
                     "begins": begins.map(|begins| begins.to_json()),
                 })
             });

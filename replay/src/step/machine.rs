@@ -184,7 +184,7 @@ impl Machine {
         let kept_at = kept.and_then(|index| self.kept.get(index)).map_or(0, |kept| kept.at);
         let here = if self.at <= before { Some(self.at) } else { None };
         let nearest = here.unwrap_or(0).max(kept_at);
-        if before - nearest > DISTANCE && self.from_snapshot(before, nearest)? {
+        if before - nearest > DISTANCE && self.go_to_snapshot(before, nearest)? {
             // It is nearer than whatever is kept.
         } else if here.is_none_or(|here| kept_at > here)
             && let Some(kept) = kept.and_then(|index| self.kept.get(index))
@@ -200,7 +200,7 @@ impl Machine {
     }
 
     /// Goes to the newest snapshot after at most `before` inputs, if it is after more than `nearest`.
-    fn from_snapshot(&mut self, before: usize, nearest: usize) -> Result<bool, PlayError> {
+    fn go_to_snapshot(&mut self, before: usize, nearest: usize) -> Result<bool, PlayError> {
         let most = Seq(u64::try_from(self.base + before).unwrap_or(u64::MAX));
         let segments = self.source.segments()?;
         let first = segments.first().copied().unwrap_or(1);

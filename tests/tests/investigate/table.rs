@@ -132,7 +132,11 @@ fn every_verb_answers_alike_on_every_kind_of_journal() {
             }
             for session in of("session") {
                 same(&["show", "--session", &session]);
-                same(&["export", "--format", "jsonl", "--no-bodies", "--session", &session]);
+                // Notes about no session are in every export of one.
+                let is_known = export.iter().any(|it| is_there(it) && it["session"] == *session);
+                if is_known {
+                    same(&["export", "--format", "jsonl", "--no-bodies", "--session", &session]);
+                }
             }
             for number in numbers.iter().step_by(5) {
                 same(&["show", "--command", number]);
