@@ -38,6 +38,7 @@ mod replies;
 mod session;
 pub(super) mod sweep;
 mod target;
+mod tidy;
 mod version;
 
 #[cfg(test)]
