@@ -9,6 +9,7 @@ use super::{Life, Stage, State};
 use crate::command::CommandKind;
 use crate::frame::{Recovery, SessionInfo};
 use crate::ids::{BodyRef, CommandNo, Micros, Text};
+use crate::input::AgentInfo;
 
 /// What the core counts. Counts of events are since the last boot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -186,6 +187,11 @@ impl State {
             creating: session.creating.is_some(),
             asked: session.asked.iter().copied().collect(),
         })
+    }
+
+    /// The facts of a session that its agents have told, for the agent that comes next.
+    pub fn agent_info(&self, session: &str) -> Option<&AgentInfo> {
+        self.sessions.get(session).map(|session| &session.info)
     }
 
     /// What the last boot found and did.

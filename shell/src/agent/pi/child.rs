@@ -293,12 +293,14 @@ impl Child {
         self.read_errors();
         // Before the process is reaped, since its number then names nobody's group for certain.
         let _ = kill_process_group(Pid::from_child(&self.process), Signal::KILL);
-        let status = match (self.fault.take(), self.process.wait()) {
+        let waited = self.process.wait();
+        let by_itself = self.fault.is_none() && waited.as_ref().is_ok_and(ExitStatus::success);
+        let status = match (self.fault.take(), waited) {
             (Some(fault), _) => fault,
             (None, Ok(status)) => describe(status),
             (None, Err(error)) => format!("ended, but how is not known: {error}"),
         };
-        self.session.end(voice);
+        self.session.end(by_itself, voice);
         voice.exited(&status, &self.errors.text());
         self.clear_up(registry);
     }

@@ -3,7 +3,7 @@
 //! [`lines_in`], [`lines_out`] and [`replies`] translate; [`session`] keeps what waits for what;
 //! [`child`] keeps the process; this module keeps all of them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::ops::Range;
@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use mio::{Registry, Token};
+use pi_server_core::input::AgentInfo;
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
 use pi_server_core::{AgentNo, Text};
@@ -22,15 +23,18 @@ pub use target::pi_line;
 
 use child::{Child, Launch, Source, TOKENS};
 use probe::Probe;
-use session::Session;
+use session::{Known, Session};
 use version::Version;
 
 mod child;
+mod facts;
 mod files;
+mod halves;
 mod hold;
 mod home;
 mod lines_in;
 mod lines_out;
+mod noise;
 mod object;
 mod pipes;
 mod probe;
@@ -64,6 +68,10 @@ pub(super) struct Pi {
     slots: BTreeMap<usize, AgentNo>,
     /// What is to be started once pi's version is known, in order.
     waiting: VecDeque<Spawn>,
+    /// What is known of the sessions of agents that are about to be asked for.
+    remembered: BTreeMap<AgentNo, AgentInfo>,
+    /// By session, the names of what could not be read of its agents, which were logged.
+    named: BTreeMap<Text, BTreeSet<String>>,
 }
 
 /// What is known of pi's version.
@@ -81,6 +89,8 @@ struct Spawn {
     session: Text,
     cwd: Text,
     resume: Option<Text>,
+    /// What is known of its session.
+    info: AgentInfo,
 }
 
 impl Pi {
@@ -101,10 +111,17 @@ impl Pi {
             children: BTreeMap::new(),
             slots: BTreeMap::new(),
             waiting: VecDeque::new(),
+            remembered: BTreeMap::new(),
+            named: BTreeMap::new(),
         };
         // If it cannot even be asked, the first spawn tries again and says why.
         drop(pi.ask_version());
         pi
+    }
+
+    /// Takes note of what is known of the session of an agent that is about to be asked for.
+    pub(super) fn remember(&mut self, agent: AgentNo, info: AgentInfo) {
+        self.remembered.insert(agent, info);
     }
 
     fn ask_version(&mut self) -> io::Result<()> {
@@ -140,6 +157,7 @@ impl Pi {
                     session: session.clone(),
                     cwd: cwd.clone(),
                     resume: resume.clone(),
+                    info: self.remembered.remove(agent).unwrap_or_default(),
                 });
                 self.start_waiting(heard);
             }
@@ -203,6 +221,10 @@ impl Pi {
             Source::Errors if readable => child.read_errors(),
             Source::Process if readable => {
                 if let Some(child) = self.children.remove(&agent) {
+                    let (session, named) = child.session.named();
+                    if !named.is_empty() {
+                        self.named.insert(session.into(), named.clone());
+                    }
                     child.finish(now, &self.registry, voice);
                 }
                 self.slots.remove(&slot);
@@ -326,7 +348,13 @@ impl Pi {
         let mut roots = vec![user.join("sessions"), self.config.data_dir.join("sessions")];
         roots.extend(sessions);
         roots.extend(Path::new(&*spawn.cwd).ancestors().map(|it| it.join(".pi").join("sessions")));
-        let session = Session::new(version, PathBuf::from(&*spawn.cwd), roots);
+        let known = Known {
+            session: spawn.session.to_string(),
+            info: AgentInfo { file: spawn.resume.clone(), ..spawn.info.clone() },
+            named: self.named.get(&spawn.session).cloned().unwrap_or_default(),
+            is_fresh: !resume.as_ref().is_some_and(|file| file.exists()),
+        };
+        let session = Session::new(version, PathBuf::from(&*spawn.cwd), roots, known);
         let launch = Launch {
             command,
             cwd: PathBuf::from(&*spawn.cwd),

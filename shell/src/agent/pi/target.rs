@@ -7,7 +7,7 @@ use pi_server_core::AgentNo;
 use pi_server_core::input::AgentSaid;
 use serde_json::value::RawValue;
 
-use super::session::Session;
+use super::session::{Known, Session};
 use super::version::Version;
 use crate::agent::Heard;
 use crate::agent::voice::Voice;
@@ -21,7 +21,7 @@ pub fn pi_line(bytes: &[u8]) {
     let (choice, lines) = bytes.split_first().map_or((0, bytes), |(first, rest)| (*first, rest));
     let version = ["0.73.1", "0.87.1", "1.5.2"][usize::from(choice % 3)];
     let version = Version::parse(version).expect("a version");
-    let mut session = Session::new(version, "/project".into(), Vec::new());
+    let mut session = Session::new(version, "/project".into(), Vec::new(), Known::default());
     let mut heard = Vec::new();
     let mut now = Instant::now();
     for line in lines.split(|byte| *byte == b'\n') {
@@ -33,7 +33,7 @@ pub fn pi_line(bytes: &[u8]) {
             assert!(text.ends_with('\n') && text.starts_with('{'), "{text}");
         }
     }
-    session.end(&mut Voice::new(AgentNo(1), &mut heard));
+    session.end(choice & 4 == 0, &mut Voice::new(AgentNo(1), &mut heard));
     heard.iter().for_each(is_fit);
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::agent::Heard;
 use crate::agent::fields::{Answer, Fields};
-use crate::agent::pi::session::Session;
+use crate::agent::pi::session::{Known, Session};
 use crate::agent::pi::version::Version;
 use crate::agent::testkit::{body, words};
 use crate::agent::voice::Voice;
@@ -28,7 +28,7 @@ impl Puppet {
     /// A pi that is up.
     fn new(version: &str) -> Puppet {
         let version = Version::parse(version).expect("a version");
-        let session = Session::new(version, "/project".into(), Vec::new());
+        let session = Session::new(version, "/project".into(), Vec::new(), Known::default());
         let mut puppet = Puppet { session, now: Instant::now(), heard: Vec::new(), calls: 0 };
         assert_eq!(puppet.told(), ["get_state", "get_commands"]);
         puppet.answers(1, &facts(0));
@@ -87,11 +87,11 @@ fn the_end_of_a_run_waits_for_the_facts_and_all_that_follows_waits_with_it() {
     puppet.says(&json!({ "type": "agent_end", "messages": [] }));
     assert_eq!(puppet.hears(), ["agent_end"]);
     puppet.says(&json!({ "type": "agent_settled" }));
-    puppet.says(&json!({ "type": "later" }));
+    puppet.says(&json!({ "type": "entry_appended" }));
     assert!(puppet.hears().is_empty());
     assert_eq!(puppet.told(), ["get_state"]);
     puppet.answers(3, &facts(2));
-    assert_eq!(puppet.hears(), ["info", "agent_settled", "later"]);
+    assert_eq!(puppet.hears(), ["info", "agent_settled", "entry_appended"]);
 }
 
 #[test]
@@ -285,7 +285,7 @@ fn queues_names_and_levels_are_known_from_their_events() {
 fn answers_that_nobody_waits_for_are_counted() {
     let mut puppet = Puppet::new(NEW);
     puppet.answers(77, &Value::Null);
-    puppet.says(&json!({ "type": "response", "success": false, "command": "parse" }));
+    puppet.says(&json!({ "type": "response", "success": false, "command": "parse", "error": "e" }));
     let voice = &mut Voice::new(AgentNo(1), &mut puppet.heard);
     puppet.session.report_noise(voice);
     assert_eq!(puppet.hears(), ["noise 2"]);

@@ -17,9 +17,9 @@ use crate::agent::voice::WORDS_BYTES_MAX;
 fn script(then: &str) -> String {
     format!(
         r#"#!/bin/sh
-[ "$1" = --version ] && {{ echo 1.5.2; exit 0; }}
+[ "$1" = --version ] && {{ echo 1.5.3; exit 0; }}
 ok() {{ echo '{{"type":"response","success":true,"id":'"$1"',"data":'"$2"'}}'; }}
-facts='{{"model":null,"thinkingLevel":"off","messageCount":0,"pendingMessageCount":0}}'
+facts='{{"thinkingLevel":"off","messageCount":0,"pendingMessageCount":0,"sessionId":"i"}}'
 read line; ok 1 "$facts"
 read line; ok 2 '{{"commands":[{{"name":"pi-server-bridge"}}]}}'
 {then}
@@ -144,7 +144,7 @@ read line"#,
 
 #[test]
 fn a_child_that_says_nothing_can_be_killed() {
-    let (_dir, path) = program("#!/bin/sh\n[ \"$1\" = --version ] && exec echo 1.5.2\nsleep 600\n");
+    let (_dir, path) = program("#!/bin/sh\n[ \"$1\" = --version ] && exec echo 1.5.3\nsleep 600\n");
     let mut host = Host::new(&path, &[]);
     host.spawn(1, "a", None);
     host.until_started(1);
@@ -291,7 +291,7 @@ fn stop_all_leaves_nobody() {
 fn what_the_session_looks_like_is_asked_once_it_has_changed() {
     let (_dir, path) = fake(
         r#"read line; ok 3 null
-read line; ok 4 '{"sessionName":"new name","thinkingLevel":"off","messageCount":5}'
+read line; ok 4 '{"sessionName":"new name","thinkingLevel":"off","messageCount":5,"pendingMessageCount":0,"sessionId":"i"}'
 read line"#,
     );
     let mut host = Host::new(&path, &[]);
