@@ -19,6 +19,7 @@ use pi_server_core::{AgentNo, Text};
 
 use super::voice::Voice;
 use super::{Config, Heard, fields};
+pub use scripted::{Script, Scripted};
 pub use target::pi_line;
 
 use child::{Child, Launch, Source, TOKENS};
@@ -39,6 +40,7 @@ mod object;
 mod pipes;
 mod probe;
 mod replies;
+mod scripted;
 mod session;
 pub(super) mod sweep;
 mod target;
