@@ -24,7 +24,7 @@ mod testkit;
 mod voice;
 
 pub use child_main::{CHILD_COMMAND, child_main};
-pub use pi::{Script, Scripted, pi_line};
+pub use pi::{Script, Scripted, pi_line, rendered_frame};
 pub(crate) use voice::{end_of, start_of};
 
 /// Something an agent said, in the order in which it said it.

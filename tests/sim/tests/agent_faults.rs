@@ -102,11 +102,12 @@ impl Script for Pi {
     }
 
     fn told(&mut self, _: &str, line: &str) -> Vec<String> {
-        let told: Value = serde_json::from_str(line).unwrap();
-        let kind = told["type"].as_str().unwrap();
-        if kind == "extension_ui_response" {
+        if line.contains("\"extension_ui_response\"") {
+            // Its id is as odd as the one that this pi gave.
             return Vec::new();
         }
+        let told: Value = serde_json::from_str(line).unwrap();
+        let kind = told["type"].as_str().unwrap();
         let mut lines = vec![self.line(kind, &response(kind), &told["id"])];
         if kind == "prompt" {
             for event in run() {
@@ -126,6 +127,7 @@ struct Scene {
     end: ClientEnd,
     link: Link,
     inbox: Vec<u8>,
+    sent: u64,
 }
 
 fn start(disk: &FaultyDisk, clocks: &Clocks, pi: &Pi, life: u8) -> Daemon {
@@ -158,7 +160,7 @@ impl Scene {
         let (disk, clocks, pi) = (FaultyDisk::new(1), Clocks::default(), Pi::default());
         let mut daemon = start(&disk, &clocks, &pi, 1);
         let (end, link) = connect(&mut daemon, &disk);
-        Scene { disk, clocks, pi, daemon: Some(daemon), end, link, inbox: Vec::new() }
+        Scene { disk, clocks, pi, daemon: Some(daemon), end, link, inbox: Vec::new(), sent: 0 }
     }
 
     /// The daemon dies, and another one begins.
@@ -183,26 +185,26 @@ impl Scene {
 
     /// Sends a command and waits for its one response, for so long as any command may take.
     fn command(&mut self, what: &str, mut frame: Value) -> Value {
-        let id = format!("{}-{}", frame["type"].as_str().unwrap(), self.inbox.len());
+        self.sent += 1;
+        let id = format!("c{}", self.sent);
         frame["id"] = json!(id);
         let ready = self.end.deliver(format!("{frame}\n").into_bytes().into_iter());
         self.daemon.as_mut().unwrap().ready(self.link, ready);
         for turn in 0..200 {
             self.turn(Duration::from_millis(if turn < 20 { 5 } else { 2_000 }));
-            let found = self
-                .frames(what)
-                .into_iter()
-                .find(|it| it["type"] == "response" && it["id"] == *id);
-            if let Some(found) = found {
+            let answered = |it: &Value| it["type"] == "response" && it["id"] == *id;
+            if let Some(found) = self.frames(what).into_iter().find(answered) {
                 return found;
             }
         }
         panic!("{what}: no answer to {frame}");
     }
 
-    /// Everything that was sent, which has to keep the rules that clients are held to.
-    fn frames(&self, what: &str) -> Vec<Value> {
-        let lines = self.inbox.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    /// What was sent since the last time, which has to keep the rules that clients are held to.
+    fn frames(&mut self, what: &str) -> Vec<Value> {
+        let whole = self.inbox.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let inbox: Vec<u8> = self.inbox.drain(..whole).collect();
+        let lines = inbox.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let frames = lines.map(|line| {
             let text = String::from_utf8_lossy(line);
             assert!(wire::json::parse(line).is_ok(), "{what}: {text}");
@@ -262,12 +264,18 @@ fn scene(name: &str, what: &str, line: String) {
 
 fn table(name: &str, whole: &Value) {
     let mut scenes = 0;
+    let begun = std::time::Instant::now();
     for path in paths(whole) {
         for (fault, line) in broken(whole, &path) {
+            // With the id of another answer nobody can know whose this one is.
+            if path == ["id"] && matches!(fault, "a number" | "3.0") {
+                continue;
+            }
             scene(name, &format!("{name}: {path:?} {fault}: {line:.200}"), line);
             scenes += 1;
         }
     }
+    println!("{name}: {scenes} scenes in {:?}", begun.elapsed());
     assert!(scenes > 10, "{scenes}");
 }
 

@@ -19,6 +19,7 @@ use pi_server_core::{AgentNo, Text};
 
 use super::voice::Voice;
 use super::{Config, Heard, fields};
+pub use rendered::rendered_frame;
 pub use scripted::{Script, Scripted};
 pub use target::pi_line;
 
@@ -39,6 +40,7 @@ mod noise;
 mod object;
 mod pipes;
 mod probe;
+mod rendered;
 mod replies;
 mod scripted;
 mod session;
