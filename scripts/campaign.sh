@@ -53,6 +53,8 @@ sim() {
     cargo build --quiet --locked --release -p pi-server-sim
     quietly sim target/release/pi-server-sim --seeds "$from..$((from + seeds))" --failures 1
     cat "$log/sim.txt"
+    AGENT_FAULTS_EVERY=1 quietly faults cargo test --locked --release -p pi-server-sim \
+        --test agent_faults -- --nocapture
     printf '| simulator | seeds %d to %d in %d s | clean |\n' \
         "$from" $((from + seeds)) $((SECONDS - start))
 }

@@ -135,7 +135,7 @@ fn start(disk: &FaultyDisk, clocks: &Clocks, pi: &Pi, life: u8) -> Daemon {
     let world = World {
         disk: Arc::new(disk.clone()),
         durability: Durability::Process,
-        segment_bytes: 1 << 20,
+        segment_bytes: 64 << 10,
         origin: Origin { journal: JournalId([7; 16]), key: [9; 32], now: Micros(1) },
         time: Rc::new(clocks.clone()),
         cast: Cast::Troupe(Box::new(Scripted::new("1.6.0", pi.clone()))),
@@ -262,21 +262,27 @@ fn scene(name: &str, what: &str, line: String) {
     assert!(!later.is_empty() && resumed, "{what}: {:?}", facts.resumed);
 }
 
+/// Plays the scenes of a table: one of so many as `AGENT_FAULTS_EVERY` says (8), beginning with
+/// another one each time; with 1 all of them.
 fn table(name: &str, whole: &Value) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
+    let every = number("AGENT_FAULTS_EVERY").unwrap_or(8).max(1);
+    let clock = std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos() as usize;
+    let from = number("AGENT_FAULTS_FROM").unwrap_or(clock / 1_000) % every;
+    println!("{name}: AGENT_FAULTS_EVERY={every} AGENT_FAULTS_FROM={from}");
+    let all = paths(whole).into_iter().flat_map(|path| {
+        let faults = broken(whole, &path).into_iter();
+        faults.map(move |(fault, line)| (path.clone(), fault, line))
+    });
     let mut scenes = 0;
-    let begun = std::time::Instant::now();
-    for path in paths(whole) {
-        for (fault, line) in broken(whole, &path) {
-            // With the id of another answer nobody can know whose this one is.
-            if path == ["id"] && matches!(fault, "a number" | "3.0") {
-                continue;
-            }
+    for (path, fault, line) in all.skip(from).step_by(every) {
+        // With the id of another answer nobody can know whose this one is.
+        if path != ["id"] || !matches!(fault, "a number" | "3.0") {
             scene(name, &format!("{name}: {path:?} {fault}: {line:.200}"), line);
             scenes += 1;
         }
     }
-    println!("{name}: {scenes} scenes in {:?}", begun.elapsed());
-    assert!(scenes > 10, "{scenes}");
+    assert!(scenes > 0);
 }
 
 #[test]

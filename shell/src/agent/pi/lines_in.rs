@@ -85,7 +85,7 @@ const EVENTS: &[&str] = &[
 /// be read are counted, and are as if they were not there.
 pub(super) fn read<'a>(line: &'a str, version: Version, noise: &mut Noise) -> Line<'a> {
     let Some(mut object) = Object::parse(line) else { return Line::Junk };
-    let Some(kind) = object.text("type") else { return Line::Junk };
+    let kind = object.text("type").unwrap_or_default();
     if kind == "response" {
         return Line::Response(response(&object, noise));
     }
@@ -93,6 +93,11 @@ pub(super) fn read<'a>(line: &'a str, version: Version, noise: &mut Noise) -> Li
         return ui_request(object, noise);
     }
     if !is_event(&kind, version) {
+        // No event has both: an answer is known by them as well.
+        if object.raw("command").is_some() && object.raw("success").is_some() {
+            noise.unreadable("type");
+            return Line::Response(response(&object, noise));
+        }
         return Line::Junk;
     }
     normalise(&kind, &mut object, version.dialect());

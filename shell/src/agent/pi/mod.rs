@@ -19,6 +19,8 @@ use pi_server_core::{AgentNo, Text};
 
 use super::voice::Voice;
 use super::{Config, Heard, fields};
+pub(crate) use files::{SessionHeader, header_of, session_header};
+pub(crate) use home::{session_folders, user_folder};
 pub use rendered::rendered_frame;
 pub use scripted::{Script, Scripted};
 pub use target::pi_line;
@@ -44,6 +46,7 @@ mod rendered;
 mod replies;
 mod scripted;
 mod session;
+mod settings;
 pub(super) mod sweep;
 mod target;
 mod tidy;
@@ -350,7 +353,7 @@ impl Pi {
         };
         let command = self.command_line(&bridge, sessions.as_deref(), resume.as_deref());
         let mut roots = vec![user.join("sessions"), self.config.data_dir.join("sessions")];
-        roots.extend(sessions);
+        roots.extend(home::session_folders(&user, Path::new(&*spawn.cwd)));
         roots.extend(Path::new(&*spawn.cwd).ancestors().map(|it| it.join(".pi").join("sessions")));
         let known = Known {
             session: spawn.session.to_string(),
