@@ -238,28 +238,19 @@ fn the_users_settings_arrive_and_the_sessions_own_stay() {
     let mut host = Host::new(&path, &[]);
     let (user, data) = (host.user_folder(), host.dir.path().join("data/agents"));
     std::fs::create_dir_all(&user).expect("a folder");
-    let write = |text: &str, path: &Path, hour: u64| {
-        std::fs::write(path, text).expect("settings");
-        let at = std::time::UNIX_EPOCH + Duration::from_secs(hour * 3_600);
-        let file = std::fs::File::options().write(true).open(path).expect("settings");
-        file.set_modified(at).expect("a time");
-    };
+    let write = |path: &Path, text: &str| std::fs::write(path, text).expect("settings");
     let theirs = user.join("settings.json");
-    write("1", &theirs, 1);
+    write(&theirs, r#"{"both":1}"#);
     host.up(1, "a", None);
     let mut folders = std::fs::read_dir(&data).expect("folders").flatten();
     let folder = folders.find(|it| it.path().is_dir()).expect("a folder").path();
     let own = folder.join("settings.json");
-    write("2", &own, 2);
+    write(&own, r#"{"both":1,"own":2}"#);
+    write(&theirs, r#"{"both":3}"#);
     host.up(2, "a", None);
-    assert_eq!(
-        std::fs::read_to_string(&own).expect("settings"),
-        "2",
-        "the session's own are newer"
-    );
-    write("3", &theirs, 3);
-    host.up(3, "a", None);
-    assert_eq!(std::fs::read_to_string(&own).expect("settings"), "3", "the user's are newer");
+    let own = std::fs::read(&own).expect("settings");
+    let own: Value = serde_json::from_slice(&own).expect("JSON");
+    assert_eq!(own, json!({ "both": 3, "own": 2 }));
 }
 
 #[test]
