@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use pi_server_core::input::AgentInfo;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
 use super::pipes::{Lines, Progress, Tail, Unwritten};
-use super::session::Session;
+use super::session::{Asked, Session};
 use super::sweep::{MARK, sweep_aside};
 use crate::agent::voice::Voice;
 
@@ -278,8 +279,15 @@ impl Child {
         }
     }
 
-    /// It has ended: hears its last words, clears up behind it, and says so.
-    pub(super) fn finish(mut self, now: Instant, registry: &Registry, voice: &mut Voice<'_>) {
+    /// It has ended: hears its last words, clears up behind it, and says so. Unless it ended by itself
+    /// before it read what it was asked last: then nothing is said, and that is given back, with what
+    /// is known of the session.
+    pub(super) fn finish(
+        mut self,
+        now: Instant,
+        registry: &Registry,
+        voice: &mut Voice<'_>,
+    ) -> Option<(Vec<Asked>, AgentInfo)> {
         for _ in 0..LAST_READS_MAX {
             self.read(now, voice);
             if !self.more {
@@ -300,9 +308,15 @@ impl Child {
             (None, Ok(status)) => describe(status),
             (None, Err(error)) => format!("ended, but how is not known: {error}"),
         };
+        let asked_to = matches!(self.ending, Ending::Kill(_) | Ending::Killed);
+        let unheard = if by_itself && !asked_to { self.session.unheard() } else { None };
         self.session.end(by_itself, voice);
-        voice.exited(&status, &self.errors.text());
+        let unheard = unheard.map(|calls| (calls, self.session.info().clone()));
+        if unheard.is_none() {
+            voice.exited(&status, &self.errors.text());
+        }
         self.clear_up(registry);
+        unheard
     }
 
     /// Takes its pipes out of the loop, and what it has left running out of the machine.

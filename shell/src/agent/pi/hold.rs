@@ -46,6 +46,11 @@ pub(super) enum Kind {
 }
 
 impl Hold {
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Says something as soon as all before it has been said.
     pub(super) fn say(&mut self, said: AgentSaid, body: Vec<u8>, voice: &mut Voice<'_>) {
         if self.queue.is_empty() {

@@ -75,6 +75,8 @@ pub(super) struct Pi {
     slots: BTreeMap<usize, AgentNo>,
     /// What is to be started once pi's version is known, in order.
     waiting: VecDeque<Spawn>,
+    /// Session and working directory of each child.
+    spawned: BTreeMap<AgentNo, (Text, Text)>,
     /// What is known of the sessions of agents that are about to be asked for.
     remembered: BTreeMap<AgentNo, AgentInfo>,
     /// By session, the names of what could not be read of its agents, which were logged.
@@ -118,6 +120,7 @@ impl Pi {
             children: BTreeMap::new(),
             slots: BTreeMap::new(),
             waiting: VecDeque::new(),
+            spawned: BTreeMap::new(),
             remembered: BTreeMap::new(),
             named: BTreeMap::new(),
         };
@@ -232,13 +235,34 @@ impl Pi {
                     if !named.is_empty() {
                         self.named.insert(session.into(), named.clone());
                     }
-                    child.finish(now, &self.registry, voice);
+                    let unheard = child.finish(now, &self.registry, voice);
+                    self.slots.remove(&slot);
+                    self.next(agent, unheard, heard);
                 }
-                self.slots.remove(&slot);
             }
             Source::Input | Source::Output | Source::Errors | Source::Process => {}
         }
         self.start_waiting(heard);
+    }
+
+    /// Starts the next pi of a session in the place of one that had ended before it read what it was
+    /// asked; otherwise the one that ended is forgotten.
+    fn next(
+        &mut self,
+        agent: AgentNo,
+        unheard: Option<(Vec<session::Asked>, AgentInfo)>,
+        heard: &mut Vec<Heard>,
+    ) {
+        let spawned = self.spawned.remove(&agent);
+        let version = match &self.version {
+            Asked::Known(version) => *version,
+            Asked::No | Asked::Asking(_) => return,
+        };
+        let (Some((session, cwd)), Some((calls, info))) = (spawned, unheard) else { return };
+        let spawn = Spawn { agent, session, cwd, resume: info.file.clone(), info };
+        if let Err(words) = self.start(&spawn, version, Some(calls)) {
+            Voice::new(agent, heard).exited(&words, "");
+        }
     }
 
     /// Whether [`Pi::tick`] has something to do right away.
@@ -329,13 +353,19 @@ impl Pi {
             };
             let Some(spawn) = self.waiting.pop_front() else { return };
             let agent = spawn.agent;
-            if let Err(words) = self.start(&spawn, version) {
+            if let Err(words) = self.start(&spawn, version, None) {
                 Voice::new(agent, heard).exited(&words, "");
             }
         }
     }
 
-    fn start(&mut self, spawn: &Spawn, version: Version) -> Result<(), String> {
+    /// Starts a pi; in the place of one that had ended, if there are calls that it had not read.
+    fn start(
+        &mut self,
+        spawn: &Spawn,
+        version: Version,
+        instead: Option<Vec<session::Asked>>,
+    ) -> Result<(), String> {
         let slot = self.free_slot().ok_or("too many agents at a time")?;
         let given = self.config.pi_folder.clone().or_else(home::user_folder);
         let user = given.ok_or("cannot find the home directory")?;
@@ -362,11 +392,17 @@ impl Pi {
             is_fresh: !resume.as_ref().is_some_and(|file| file.exists()),
         };
         let session = Session::new(version, PathBuf::from(&*spawn.cwd), roots, known);
+        // The sweep behind the one before must not meet this one.
+        let which = if instead.is_some() { "again:" } else { "" };
+        let session = match instead {
+            Some(calls) => session.instead(calls),
+            None => session,
+        };
         let launch = Launch {
             command,
             cwd: PathBuf::from(&*spawn.cwd),
             folder,
-            mark: format!("{}:{}:{}", self.life, spawn.session, spawn.agent),
+            mark: format!("{}:{}:{which}{}", self.life, spawn.session, spawn.agent),
             first_token: self.tokens.start + slot * TOKENS,
         };
         let program = self.config.pi_command.display();
@@ -374,6 +410,7 @@ impl Pi {
             .map_err(|error| format!("cannot start {program} in {}: {error}", spawn.cwd))?;
         child.write(Instant::now());
         self.slots.insert(slot, spawn.agent);
+        self.spawned.insert(spawn.agent, (spawn.session.clone(), spawn.cwd.clone()));
         self.children.insert(spawn.agent, child);
         Ok(())
     }

@@ -60,6 +60,10 @@ pub(super) struct Session {
     stopping_bash: Option<(Instant, BTreeSet<u64>)>,
     /// A prompt that was accepted, of which it is not known whether a run comes of it.
     unproven: Option<Unproven>,
+    /// What pi was asked to do after the last line that it wrote: it may not have read it.
+    unheard: Vec<Asked>,
+    /// What is to be asked of this pi once it is up, because the one before it had ended.
+    again: Option<Vec<Asked>>,
     info: AgentInfo,
     hold: Hold,
     halves: Halves,
@@ -78,6 +82,14 @@ pub(super) struct Known {
     pub(super) named: BTreeSet<String>,
     /// Its agent begins without a session file: what earlier agents were told is gone with them.
     pub(super) is_fresh: bool,
+}
+
+/// A call, as it was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    call: CommandNo,
+    kind: CommandKind,
+    fields: Fields,
 }
 
 /// A line that pi has not answered.
@@ -142,6 +154,8 @@ impl Session {
             unsettled: false,
             stopping_bash: None,
             unproven: None,
+            unheard: Vec::new(),
+            again: None,
             info: known.info,
             hold: Hold::default(),
             halves: Halves::default(),
@@ -173,6 +187,29 @@ impl Session {
         self.ask_if_idle(now);
     }
 
+    /// What the next pi of this session is to be asked instead of this one, which has ended as it
+    /// wanted to: all that it was asked and has not answered, if it had not written anything since.
+    /// `None` if it was asked something else, too, or was the second one already.
+    pub(super) fn unheard(&mut self) -> Option<Vec<Asked>> {
+        let calls =
+            self.pending.values().filter(|waiting| !matches!(waiting.pending, Pending::Own));
+        let only = calls.count() == self.unheard.len() && self.hold.is_empty();
+        let usual = matches!(self.phase, Phase::Up) && self.again.is_none() && !self.running;
+        (only && usual && !self.unheard.is_empty()).then(|| std::mem::take(&mut self.unheard))
+    }
+
+    /// Begins this pi in the place of one that had ended before it read these calls. The core is not
+    /// told of it: it has an agent that is up.
+    pub(super) fn instead(mut self, calls: Vec<Asked>) -> Session {
+        self.again = Some(calls);
+        self
+    }
+
+    /// What is known of the session.
+    pub(super) fn info(&self) -> &AgentInfo {
+        &self.info
+    }
+
     /// Says everything that is held: pi is gone; `by_itself` says that it has ended as it wanted to.
     /// A run that it had finished by then is over.
     pub(super) fn end(&mut self, by_itself: bool, voice: &mut Voice<'_>) {
@@ -198,6 +235,12 @@ impl Session {
         now: Instant,
         voice: &mut Voice<'_>,
     ) {
+        if matches!(self.phase, Phase::Starting) {
+            // Only what a pi was asked that had ended comes while its successor starts.
+            self.again.get_or_insert_default().push(Asked { call, kind, fields: fields.clone() });
+            return;
+        }
+        self.unheard.push(Asked { call, kind, fields: fields.clone() });
         match lines_out::plan(kind, fields, self.version) {
             Plan::Line(line, shape) => self.write(line, Pending::Call { call, shape }),
             Plan::Bridge(request, shape) => {
@@ -267,6 +310,7 @@ impl Session {
 
     /// A line of pi, without its line end.
     pub(super) fn line(&mut self, line: &[u8], now: Instant, voice: &mut Voice<'_>) {
+        self.unheard.clear();
         let Ok(line) = std::str::from_utf8(line) else { return self.noise.line() };
         let (before, line) = self.halves.join(line);
         for line in before {

@@ -7,7 +7,7 @@ use pi_server_core::input::{AgentEvent, AgentReady, AgentSaid, Disposition, Repl
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Pending, Phase, Session, Waiting};
+use super::{Asked, Pending, Phase, Session, Waiting};
 use crate::agent::pi::facts::Facts;
 use crate::agent::pi::hold::Kind;
 use crate::agent::pi::lines_in::{self, Response};
@@ -30,7 +30,7 @@ impl Session {
             Err(words) => Err(words.as_str()),
         };
         match pending {
-            Pending::Start | Pending::StartCommands => self.started(&pending, result, voice),
+            Pending::Start | Pending::StartCommands => self.started(&pending, result, now, voice),
             Pending::Refresh => self.refreshed(id, result.ok().flatten(), voice),
             Pending::Idle { call } => self.asked_if_idle(call, result, now, voice),
             Pending::Call { call, shape } => match result {
@@ -99,6 +99,7 @@ impl Session {
         &mut self,
         which: &Pending,
         result: Result<Option<&RawValue>, &str>,
+        now: Instant,
         voice: &mut Voice<'_>,
     ) {
         if matches!(self.phase, Phase::Up) {
@@ -119,6 +120,14 @@ impl Session {
             return;
         };
         self.phase = Phase::Up;
+        if let Some(calls) = self.again.replace(Vec::new()) {
+            voice.info(self.info.clone());
+            for Asked { call, kind, fields } in calls {
+                self.call(call, kind, &fields, now, voice);
+            }
+            return;
+        }
+        self.again = None;
         voice.ready(AgentReady {
             version: self.version.describe().into(),
             settles: self.version.dialect() == Dialect::New,

@@ -292,3 +292,32 @@ read line"#,
     let words: Vec<_> = host.heard.iter().map(word).collect();
     assert_eq!(words, ["ready", "info", "done 1 unspecified"]);
 }
+
+#[test]
+fn a_call_that_an_agent_ended_too_early_to_read_goes_to_the_next_one() {
+    // The first one is up and ends by itself; whoever comes later does what it is asked.
+    let (_dir, path) = fake(
+        r#"if [ ! -e first ]; then : >first; read line; exit 0; fi
+while read line; do
+    id=${line#*\"id\":}; id=${id%%[,\}]*}
+    case $line in *get_state*) ok "$id" "$facts" ;; *) ok "$id" null ;; esac
+done"#,
+    );
+    let mut host = Host::new(&path, &[]);
+    host.up(1, "a", None);
+    let reply = host.get(C::SetAutoRetry, &json!({ "enabled": true }));
+    assert_eq!(reply, Ok(Value::Null));
+    let words: Vec<_> = host.heard.iter().map(word).collect();
+    assert_eq!(words, ["ready", "info", "done 1 unspecified"]);
+}
+
+#[test]
+fn a_call_is_not_asked_again_for_ever() {
+    let (_dir, path) = fake("read line; exit 0");
+    let mut host = Host::new(&path, &[]);
+    host.up(1, "a", None);
+    host.call(C::SetAutoRetry, &json!({ "enabled": true }));
+    assert_eq!(&*exit(&mut host).status, "exit status 0");
+    let words: Vec<_> = host.heard.iter().map(word).collect();
+    assert_eq!(words, ["ready", "info", "exited exit status 0"]);
+}
