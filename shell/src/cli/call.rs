@@ -226,18 +226,13 @@ fn judge(frame: &str) -> (bool, bool) {
         #[serde(borrow)]
         success: Option<&'a RawValue>,
     }
-    match serde_json::from_str::<Outline<'_>>(frame) {
-        Ok(Outline { kind, success }) => {
-            let success = success.is_some_and(|success| success.get() == "true");
-            (kind.get() == "\"response\"", success)
-        }
-        // Responses begin in one of two ways, as the daemon writes them.
-        Err(_) => {
-            let begins =
-                frame.starts_with("{\"id\":") || frame.starts_with("{\"type\":\"response\"");
-            (begins && frame.contains("\"type\":\"response\""), false)
-        }
+    if let Ok(Outline { kind, success }) = serde_json::from_str(frame) {
+        let success = success.is_some_and(|success| success.get() == "true");
+        return (kind.get() == "\"response\"", success);
     }
+    // Responses begin in one of two ways, as the daemon writes them.
+    let begins = frame.starts_with("{\"id\":") || frame.starts_with("{\"type\":\"response\"");
+    (begins && frame.contains("\"type\":\"response\""), false)
 }
 
 fn unreachable_at(place: impl std::fmt::Display, error: &io::Error) -> Complaint {

@@ -23,8 +23,7 @@ const LEVEL_CHARS_MAX: usize = 32;
 /// be read.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Facts {
-    /// The display name; `Some(None)` for a session that has none.
-    name: Option<Option<Text>>,
+    name: Name,
     /// The session file.
     pub(super) file: Option<Text>,
     /// The model object.
@@ -52,12 +51,13 @@ impl Facts {
         Facts {
             name: match state.raw("sessionName") {
                 // A session without a name has none, if this is the state of one at all.
-                None => state.raw("sessionId").map(|_| None),
-                Some(_) => read.optional("sessionName", name).map(Some),
+                None if state.raw("sessionId").is_some() => Name::Missing,
+                None => Name::Unread,
+                Some(_) => read.optional("sessionName", name).map_or(Name::Unread, Name::Is),
             },
             file: read.optional("sessionFile", file),
             provider: model.as_ref().and_then(provider),
-            model: model.map(model_text),
+            model: model.as_ref().map(model_text),
             thinking: read.required("thinkingLevel", level),
             messages: read.required("messageCount", count),
             queued: read.required("pendingMessageCount", count),
@@ -73,7 +73,11 @@ impl Facts {
     /// What is known of the session with these facts over what was known before.
     pub(super) fn over(&self, known: &AgentInfo) -> AgentInfo {
         AgentInfo {
-            name: self.name.clone().unwrap_or_else(|| known.name.clone()),
+            name: match &self.name {
+                Name::Unread => known.name.clone(),
+                Name::Missing => None,
+                Name::Is(name) => Some(name.clone()),
+            },
             file: self.file.clone().or_else(|| known.file.clone()),
             model: self.model.clone().or_else(|| known.model.clone()),
             provider: self.provider.clone().or_else(|| known.provider.clone()),
@@ -82,6 +86,18 @@ impl Facts {
             queued: self.queued.unwrap_or(known.queued),
         }
     }
+}
+
+/// What is said of the display name.
+#[derive(Clone, Debug, Default)]
+enum Name {
+    /// Nothing that can be read.
+    #[default]
+    Unread,
+    /// The session has none.
+    Missing,
+    /// This one.
+    Is(Text),
 }
 
 struct Reader<'a, 'b> {
@@ -173,7 +189,7 @@ fn provider(model: &Value) -> Option<Text> {
 }
 
 /// A model object as the core keeps it.
-fn model_text(model: Value) -> Text {
+fn model_text(model: &Value) -> Text {
     let text = model.to_string();
     if text.len() <= MODEL_BYTES_MAX {
         return text.into();

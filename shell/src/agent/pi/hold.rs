@@ -140,7 +140,6 @@ impl Held {
     /// Adds what the answer is waited for to add.
     fn fill(&mut self, facts: &Facts, has_file: bool) {
         match self.kind {
-            Kind::Plain => {}
             Kind::Fork | Kind::Replaced if has_file && facts.file.is_none() => {
                 let AgentSaid::Replied { reply, .. } = &mut self.said else { return };
                 *reply = Reply::Failed(FILE_UNKNOWN.into());
@@ -151,7 +150,7 @@ impl Held {
                     self.set("sessionId", quote(inner));
                 }
             }
-            Kind::Replaced => {}
+            Kind::Plain | Kind::Replaced => {}
             Kind::Model => {
                 if let Some(model) = &facts.model {
                     self.set("model", model.to_string());

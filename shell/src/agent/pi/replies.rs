@@ -168,21 +168,16 @@ impl Shape {
                     Err("the agent's answer has no text that can be read".to_owned())
                 }
             },
-            Shape::Model => Ok(match data.and_then(facts::model) {
-                Some(model) => (json!({ "model": model }).to_string(), Kind::Plain),
-                None => {
-                    noise.unreadable("model");
-                    (json!({ "model": null }).to_string(), Kind::Model)
-                }
-            }),
+            Shape::Model => {
+                let model = kept(data.and_then(facts::model), "model", noise);
+                let kind = if model.is_some() { Kind::Plain } else { Kind::Model };
+                Ok((json!({ "model": model }).to_string(), kind))
+            }
             Shape::ModelChange if text == "null" => plain(text.to_owned()),
             Shape::ModelChange => {
                 let mut change = object(noise).unwrap_or_default();
-                let model = change.raw("model").and_then(facts::model);
+                let model = kept(change.raw("model").and_then(facts::model), "model", noise);
                 let kind = if model.is_some() { Kind::Plain } else { Kind::Model };
-                if model.is_none() {
-                    noise.unreadable("model");
-                }
                 change.set("model", model.unwrap_or_default().to_string());
                 Ok((change.write(), kind))
             }

@@ -53,9 +53,7 @@ pub(super) struct Session {
     /// Aborts that pi has not answered.
     aborting: u32,
     compacting: bool,
-    running: bool,
-    /// A run has ended for good, but pi has not said that it has settled.
-    unsettled: bool,
+    run: Run,
     /// Lines of shell commands that are being stopped, and when to try again.
     stopping_bash: Option<(Instant, BTreeSet<u64>)>,
     /// A prompt that was accepted, of which it is not known whether a run comes of it.
@@ -106,6 +104,19 @@ enum Phase {
     Up,
 }
 
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    /// It goes on.
+    Going,
+    /// It has ended and another attempt may follow, or something else of pi's own accord.
+    Ended,
+    /// It has ended for good, but pi has not said that it has settled.
+    Unsettled,
+    /// There is none.
+    Settled,
+}
+
 /// What the answer to a line is for.
 enum Pending {
     /// The first `get_state`.
@@ -150,8 +161,7 @@ impl Session {
             dialogs: BTreeSet::new(),
             aborting: 0,
             compacting: false,
-            running: false,
-            unsettled: false,
+            run: Run::Settled,
             stopping_bash: None,
             unproven: None,
             unheard: Vec::new(),
@@ -194,7 +204,8 @@ impl Session {
         let calls =
             self.pending.values().filter(|waiting| !matches!(waiting.pending, Pending::Own));
         let only = calls.count() == self.unheard.len() && self.hold.is_empty();
-        let usual = matches!(self.phase, Phase::Up) && self.again.is_none() && !self.running;
+        let usual =
+            matches!(self.phase, Phase::Up) && self.again.is_none() && self.run != Run::Going;
         (only && usual && !self.unheard.is_empty()).then(|| std::mem::take(&mut self.unheard))
     }
 
@@ -220,7 +231,8 @@ impl Session {
         self.report_noise(voice);
         self.hold.give_up(self.info.file.is_some());
         self.hold.release(voice);
-        if by_itself && std::mem::take(&mut self.unsettled) {
+        if by_itself && self.run == Run::Unsettled {
+            self.run = Run::Settled;
             let body = json!({ "type": "agent_settled" }).to_string();
             voice.say(AgentSaid::Event(AgentEvent::RunSettled), body.into_bytes());
         }
@@ -365,16 +377,15 @@ impl Session {
                 self.dialogs.insert(request.clone());
             }
             AgentEvent::RunEnded { will_retry, failed: _ } => {
-                self.running = false;
-                self.unsettled = !will_retry;
+                self.run = if *will_retry { Run::Ended } else { Run::Unsettled };
                 refresh = self.version.dialect() == Dialect::Old;
             }
             AgentEvent::RunSettled => {
-                self.unsettled = false;
+                self.run = Run::Settled;
                 refresh = true;
             }
             AgentEvent::CompactionStarted => {
-                self.unsettled = false;
+                self.goes_on();
                 self.compacting = true;
             }
             AgentEvent::CompactionEnded { .. } => {
@@ -382,12 +393,11 @@ impl Session {
                 refresh = true;
             }
             AgentEvent::RetryScheduled => {
-                self.unsettled = false;
+                self.goes_on();
                 self.hold.retry_follows();
             }
             AgentEvent::RunStarted => {
-                self.running = true;
-                self.unsettled = false;
+                self.run = Run::Going;
                 self.unproven = None;
                 // An abort that was never answered must not dismiss the questions of later runs.
                 self.aborting = 0;
@@ -400,6 +410,13 @@ impl Session {
             self.say_later(said, body.into_bytes(), Kind::Plain, now);
         } else {
             self.hold.say(said, body.into_bytes(), voice);
+        }
+    }
+
+    /// Something follows the end of a run.
+    fn goes_on(&mut self) {
+        if self.run == Run::Unsettled {
+            self.run = Run::Ended;
         }
     }
 

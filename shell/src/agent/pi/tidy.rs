@@ -200,8 +200,12 @@ fn write(raw: &str, level: usize, json: &mut String) {
             json.push(']');
         }
         Some(b'-' | b'0'..=b'9') if !is_fit(raw) => {
-            let value = raw.parse::<f64>().unwrap_or_default().clamp(-LARGEST, LARGEST);
-            json.push_str(&serde_json::Value::from(value).to_string());
+            let value = raw.parse::<f64>().unwrap_or_default();
+            match (value.abs() < LARGEST, raw.starts_with('-')) {
+                (true, _) => json.push_str(&serde_json::Value::from(value).to_string()),
+                (false, false) => json.push_str("9e307"),
+                (false, true) => json.push_str("-9e307"),
+            }
         }
         _ => json.push_str(raw),
     }
@@ -261,8 +265,8 @@ mod tests {
             (r#"{"a":1,"b":2,"a":3}"#, r#"{"b":2,"a":3}"#),
             (r#"{"a":1,"\u0061":3}"#, r#"{"a":3}"#),
             (r#"{"x":[{"a":1,"a":{"b":1,"b":2}}]}"#, r#"{"x":[{"a":{"b":2}}]}"#),
-            (r#"{"a":1e308}"#, r#"{"a":9e+307}"#),
-            (r#"{"a":-1e999}"#, r#"{"a":-9e+307}"#),
+            (r#"{"a":1e308}"#, r#"{"a":9e307}"#),
+            (r#"{"a":-1e999}"#, r#"{"a":-9e307}"#),
         ] {
             assert_eq!(tidy(text), mended, "{text}");
         }

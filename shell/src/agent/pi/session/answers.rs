@@ -7,7 +7,7 @@ use pi_server_core::input::{AgentEvent, AgentReady, AgentSaid, Disposition, Repl
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Asked, Pending, Phase, Session, Waiting};
+use super::{Asked, Pending, Phase, Run, Session, Waiting};
 use crate::agent::pi::facts::Facts;
 use crate::agent::pi::hold::Kind;
 use crate::agent::pi::lines_in::{self, Response};
@@ -169,7 +169,8 @@ impl Session {
     /// A run that went on when the conversation was exchanged is over. The old dialect does not say
     /// so.
     fn end_torn_run(&mut self, voice: &mut Voice<'_>) {
-        if std::mem::take(&mut self.running) {
+        if self.run == Run::Going {
+            self.run = Run::Settled;
             let end = AgentEvent::RunEnded { will_retry: false, failed: false };
             let body = json!({ "type": "agent_end", "messages": [], "willRetry": false });
             self.hold.say(AgentSaid::Event(end), body.to_string().into_bytes(), voice);

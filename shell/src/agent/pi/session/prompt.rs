@@ -9,7 +9,7 @@ use pi_server_core::input::{AgentSaid, Disposition, Reply};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::{Pending, Session};
+use super::{Pending, Run, Session};
 use crate::agent::pi::facts::Facts;
 use crate::agent::pi::replies::Shape;
 use crate::agent::voice::Voice;
@@ -39,7 +39,7 @@ impl Unproven {
 impl Session {
     /// pi has accepted a call, and does not say what becomes of it.
     pub(super) fn accepted(&mut self, call: CommandNo, shape: Shape, now: Instant) {
-        if shape == Shape::Prompt && !self.running {
+        if shape == Shape::Prompt && self.run != Run::Going {
             self.unproven = Some(Unproven { call, due: Some(now + ASK_AFTER), idle: 0 });
         } else if shape == Shape::Slash {
             // An extension's command may have gone on to another session, of which nothing is said.

@@ -289,7 +289,7 @@ fn an_answer_with_any_member_broken_ends_its_call_once_and_costs_nothing_else() 
             let whole = response(3, line, &data);
             for path in paths(&whole) {
                 for (fault, text) in broken(&whole, &path) {
-                    let what = format!("{version}: {kind:?}: {path:?} {fault}: {:.300}", text);
+                    let what = format!("{version}: {kind:?}: {path:?} {fault}: {text:.300}");
                     let mut table = Table::up(version, what.clone());
                     table.call(kind, &fields);
                     assert_eq!(table.lines()[0]["type"], line, "{what}");
