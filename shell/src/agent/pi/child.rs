@@ -13,6 +13,7 @@ use mio::{Interest, Registry, Token};
 use pi_server_core::input::AgentInfo;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
+use super::diagnostics::Diagnostics;
 use super::pipes::{Lines, Progress, Tail, Unwritten};
 use super::session::{Asked, Session};
 use super::sweep::{MARK, sweep_aside};
@@ -75,6 +76,7 @@ pub(super) struct Child {
     input: Unwritten,
     output: Lines,
     errors: Tail,
+    diagnostics: Diagnostics,
     mark: String,
     first_token: usize,
     ending: Ending,
@@ -136,6 +138,7 @@ impl Child {
             input,
             output,
             errors,
+            diagnostics: Diagnostics::default(),
             mark,
             first_token,
             ending: Ending::No,
@@ -214,7 +217,9 @@ impl Child {
     /// Reads its standard error.
     pub(super) fn read_errors(&mut self) {
         // A share at a time would need a second flag for little: the kernel's buffer is smaller.
-        while self.errors.read() == Progress::More {}
+        let (diagnostics, session) = (&mut self.diagnostics, self.session.named().0);
+        let mut each = |bytes: &[u8]| diagnostics.take(session, bytes, |line| eprintln!("{line}"));
+        while self.errors.read(&mut each) == Progress::More {}
     }
 
     /// Writes what it is to be told.
@@ -299,6 +304,7 @@ impl Child {
             self.session.line(&rest, now, voice);
         }
         self.read_errors();
+        self.diagnostics.end(self.session.named().0, |line| eprintln!("{line}"));
         // Before the process is reaped, since its number then names nobody's group for certain.
         let _ = kill_process_group(Pid::from_child(&self.process), Signal::KILL);
         let waited = self.process.wait();

@@ -31,6 +31,7 @@ use session::{Known, Session};
 use version::Version;
 
 mod child;
+mod diagnostics;
 mod facts;
 mod files;
 mod halves;

@@ -11,7 +11,7 @@ use pi_server_core::{CommandNo, Text};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::facts::{self, Facts};
+use super::facts::Facts;
 use super::files;
 use super::halves::Halves;
 use super::hold::{Hold, Kind};
@@ -21,13 +21,14 @@ use super::noise::Noise;
 use super::object::Object;
 use super::replies::Shape;
 use super::tidy::tidy;
-use super::version::{Dialect, Version};
+use super::version::Version;
 use crate::agent::fields::{Answer, Fields};
 use crate::agent::voice::Voice;
 
 mod again;
 mod answers;
 mod bash;
+mod events;
 mod prompt;
 
 use prompt::Unproven;
@@ -364,86 +365,6 @@ impl Session {
         if lines > 0 {
             self.hold.say(AgentSaid::Noise { lines }, Vec::new(), voice);
         }
-    }
-
-    fn event(&mut self, event: AgentEvent, body: String, now: Instant, voice: &mut Voice<'_>) {
-        let mut refresh = false;
-        match &event {
-            AgentEvent::DialogOpened { request, method: _, timeout_ms: _ } => {
-                // What an extension asks after an abort would keep the run from ending.
-                if self.aborting > 0 {
-                    return self.write_line(&lines_out::dialog(request, &Answer::Cancelled));
-                }
-                self.dialogs.insert(request.clone());
-            }
-            AgentEvent::RunEnded { will_retry, failed: _ } => {
-                self.run = if *will_retry { Run::Ended } else { Run::Unsettled };
-                refresh = self.version.dialect() == Dialect::Old;
-            }
-            AgentEvent::RunSettled => {
-                self.run = Run::Settled;
-                refresh = true;
-            }
-            AgentEvent::CompactionStarted => {
-                self.goes_on();
-                self.compacting = true;
-            }
-            AgentEvent::CompactionEnded { .. } => {
-                self.compacting = false;
-                refresh = true;
-            }
-            AgentEvent::RetryScheduled => {
-                self.goes_on();
-                self.hold.retry_follows();
-            }
-            AgentEvent::RunStarted => {
-                self.run = Run::Going;
-                self.unproven = None;
-                // An abort that was never answered must not dismiss the questions of later runs.
-                self.aborting = 0;
-            }
-            AgentEvent::RetryEnded => {}
-            AgentEvent::Other => self.other(&body, voice),
-        }
-        let said = AgentSaid::Event(event);
-        if refresh {
-            self.say_later(said, body.into_bytes(), Kind::Plain, now);
-        } else {
-            self.hold.say(said, body.into_bytes(), voice);
-        }
-    }
-
-    /// Something follows the end of a run.
-    fn goes_on(&mut self) {
-        if self.run == Run::Unsettled {
-            self.run = Run::Ended;
-        }
-    }
-
-    /// Some events say themselves how the session looks by then.
-    fn other(&mut self, body: &str, voice: &mut Voice<'_>) {
-        let Some(event) = Object::parse(body) else { return };
-        let mut info = self.info.clone();
-        match event.text("type").as_deref() {
-            Some("queue_update") => {
-                let len = |key| event.get::<Vec<&RawValue>>(key).map(|list| list.len() as u64);
-                match (len("steering"), len("followUp")) {
-                    (Some(steering), Some(follow_up)) => info.queued = steering + follow_up,
-                    _ => return self.noise.unreadable("queue"),
-                }
-            }
-            Some("session_info_changed") => match event.raw("name").map(facts::name) {
-                None => info.name = None,
-                Some(Some(name)) => info.name = Some(name),
-                Some(None) => return self.noise.unreadable("name"),
-            },
-            Some("thinking_level_changed") => match event.raw("level").and_then(facts::level) {
-                Some(level) => info.thinking = level,
-                None => return self.noise.unreadable("level"),
-            },
-            Some(_) | None => return,
-        }
-        self.know(info, voice);
     }
 
     /// Asks what the session looks like, and says something once that is known.
