@@ -11,6 +11,7 @@
 #   ids          a million mutations behind one
 #   crashes      simulated crashes          CRASHES=100000
 #   kills        kill -9 under load         KILLS=1000
+#   agents       the real agent, every scene  VERSIONS="old middle new newest"
 #   planted      every planted fault
 #   mutants      every mutant of the core   MUTANTS=core/src/state/lane.rs for one file
 #
@@ -19,7 +20,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 parts=("$@")
-[[ $# -gt 0 ]] || parts=(model sim fuzz concurrency ids crashes kills planted mutants)
+[[ $# -gt 0 ]] || parts=(model sim fuzz concurrency ids crashes kills agents planted mutants)
 log=target/campaign
 mkdir -p "$log"
 commit=$(git rev-parse --short HEAD)
@@ -53,6 +54,8 @@ sim() {
     cargo build --quiet --locked --release -p pi-server-sim
     quietly sim target/release/pi-server-sim --seeds "$from..$((from + seeds))" --failures 1
     cat "$log/sim.txt"
+    AGENT_FAULTS_EVERY=1 quietly faults cargo test --locked --release -p pi-server-sim \
+        --test agent_faults -- --nocapture
     printf '| simulator | seeds %d to %d in %d s | clean |\n' \
         "$from" $((from + seeds)) $((SECONDS - start))
 }
@@ -94,6 +97,18 @@ kills() {
     printf '| kills | %d in %d s | clean |\n' "$PI_SERVER_TEST_KILLS" $((SECONDS - start))
 }
 
+agents() {
+    local programs='' name versions=${VERSIONS:-old middle new newest}
+    for name in $versions; do
+        programs+=${programs:+:}$(scripts/install-pi.sh "$name" | tail -n 1)
+    done
+    export PI_SERVER_TEST_PI=$programs
+    quietly agents cargo test --locked -p pi-server -p pi-server-tests \
+        --features pi-server/real-pi,pi-server-tests/real-pi --lib --test e2e real
+    said agents '^test result: ok. [1-9]' >/dev/null || { echo 'no test was run' >&2; exit 1; }
+    printf '| the real agent | %s in %d s | clean |\n' "$versions" $((SECONDS - start))
+}
+
 planted() {
     quietly planted scripts/planted.sh
     printf '| planted faults | %d | all found |\n' "$(grep -c '^found' "$log/planted.txt")"
@@ -111,7 +126,7 @@ mutants() {
 
 for part in "${parts[@]}"; do
     case $part in
-    model | sim | fuzz | concurrency | crashes | kills | planted | mutants) ;;
+    model | sim | fuzz | concurrency | crashes | kills | agents | planted | mutants) ;;
     *) printf 'no such part: %s\n' "$part" >&2; exit 2 ;;
     esac
 done

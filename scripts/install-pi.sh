@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs one version of the real pi for the tests that drive it, offline from then on.
 #
-#   scripts/install-pi.sh old|middle|new [DIRECTORY]
+#   scripts/install-pi.sh old|middle|new|newest [DIRECTORY]
 #
 #   old     0.73.1, the older RPC dialect; runs on the Node.js of the machine (20.6 or newer)
 #   middle  0.87.1, the newer dialect; brings its own Node.js 22 (Linux x64)
-#   new     1.5.2, the newest; brings its own Node.js 22 (Linux x64)
+#   new     1.5.2; brings its own Node.js 22 (Linux x64)
+#   newest  1.6.0; brings its own Node.js 22 (Linux x64)
 #
 # DIRECTORY defaults to target/pi-NAME. The start file is DIRECTORY/pi, and its path is the last
 # line printed. A directory that already answers with the right version is left alone. Tests find
@@ -13,7 +14,7 @@
 set -eu
 
 usage() {
-  echo "usage: $0 old|middle|new [DIRECTORY]" >&2
+  echo "usage: $0 old|middle|new|newest [DIRECTORY]" >&2
   exit 2
 }
 
@@ -41,6 +42,12 @@ new)
   node=bundled
   program=unpacked/dist/bundle/cli.js
   ;;
+newest)
+  version=1.6.0
+  package=@earendil-works/pi-coding-agent@$version
+  node=bundled
+  program=node_modules/@earendil-works/pi-coding-agent/dist/bundle/cli.js
+  ;;
 *) usage ;;
 esac
 
@@ -57,7 +64,7 @@ cd "$directory"
 add() { npm install --silent --no-audit --no-fund --save-exact "$@" >&2; }
 case $name in
 old) add "$package" ;;
-middle) add "$node_package" "$package" ;;
+middle | newest) add "$node_package" "$package" ;;
 new)
   # The program of this version is one bundle that needs only jiti (which loads extensions), while
   # the dependencies that its package names cannot be had from every registry: so it is unpacked

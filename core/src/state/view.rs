@@ -12,7 +12,7 @@ use super::{Life, Stage, State};
 use crate::command::CommandKind;
 use crate::frame::{Recovery, SessionInfo};
 use crate::ids::{AgentNo, BodyRef, CommandNo, ConnId, Micros, Text};
-use crate::input::{Envelope, Interest};
+use crate::input::{AgentInfo, Envelope, Interest};
 use crate::limits::Limits;
 
 /// What the core counts. Counts of events are since the last boot.
@@ -283,6 +283,11 @@ impl State {
     pub fn with_limits(mut self, limits: Limits) -> State {
         self.limits = limits;
         self
+    }
+
+    /// The facts of a session that its agents have told, for the agent that comes next.
+    pub fn agent_info(&self, session: &str) -> Option<&AgentInfo> {
+        self.sessions.get(session).map(|session| &session.info)
     }
 
     /// What the last boot found and did.

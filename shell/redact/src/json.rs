@@ -1,10 +1,32 @@
 //! Taking values and parts of strings out of JSON. What is not taken out stays byte for byte: the
 //! order of members, white space, and every digit of every number.
 
-use serde_json::Value;
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::builtin::{Secrecy, secrecy};
 use crate::text::MARK;
+
+/// The members by which a reader knows what a body was and what it belonged to.
+const NAMES: [&str; 7] =
+    ["type", "id", "requestId", "toolCallId", "parentToolCallId", "method", "command"];
+
+/// Longest text that can be such a name, in bytes.
+const NAME_BYTES_MAX: usize = 256;
+
+/// What is left of an object that cannot be taken apart: its type and its ids, as far as they are
+/// short texts in which nothing is found. `None` for what is no object, or has no type.
+pub(crate) fn bare(body: &[u8], is_found: &dyn Fn(&str) -> bool) -> Option<Vec<u8>> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_slice(body).ok()?;
+    let name = |key: &&str| {
+        let text: String = serde_json::from_str(members.get(*key)?.get()).ok()?;
+        (text.len() <= NAME_BYTES_MAX && !is_found(&text)).then(|| ((*key).into(), text.into()))
+    };
+    let kept: Map<String, Value> = NAMES.iter().filter_map(name).collect();
+    kept.contains_key("type").then(|| Value::Object(kept).to_string().into_bytes())
+}
 
 /// What is to be taken out.
 pub(crate) struct Rules<'a> {

@@ -90,9 +90,13 @@ impl Policy {
     }
 
     fn apply_to_raw(&self, rules: &[&Rule], body: &[u8]) -> Left {
-        let cannot = |rule: &&Rule| rule.erases() || rule.pointers().next().is_some();
-        if rules.iter().any(cannot) || (self.has_builtin() && builtin::is_escaped(body)) {
+        if rules.iter().any(|rule| rule.erases()) {
             return Left::Nothing;
+        }
+        let cannot = |rule: &&Rule| rule.pointers().next().is_some();
+        if rules.iter().any(cannot) || (self.has_builtin() && builtin::is_escaped(body)) {
+            let bare = json::bare(body, &|text| self.cut(rules, text).is_some());
+            return bare.map_or(Left::Nothing, Left::Part);
         }
         let text = String::from_utf8_lossy(body);
         match self.cut(rules, &text) {

@@ -309,3 +309,17 @@ fn source_code_hashes_and_paths_are_no_secrets() {
         assert_eq!(left, Left::All, "{text}");
     }
 }
+
+#[test]
+fn what_cannot_be_taken_apart_keeps_its_type_and_ids() {
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    let secret = SECRETS[0];
+    let body = format!(
+        r#"{{"type":"tool_execution_end","toolCallId":"c1","requestId":"{secret}","id":7,"text":"\u0073{secret}","result":{deep}}}"#
+    );
+    let policy = Policy::default();
+    let expected = br#"{"toolCallId":"c1","type":"tool_execution_end"}"#.to_vec();
+    assert_eq!(policy.apply(What::Event, None, body.as_bytes()), Left::Part(expected));
+    let body = body.replace("tool_execution_end", &format!("x {secret}"));
+    assert_eq!(policy.apply(What::Event, None, body.as_bytes()), Left::Nothing);
+}

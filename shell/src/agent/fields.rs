@@ -6,7 +6,7 @@ use pi_server_core::wire::Bodies;
 use serde::Deserialize;
 
 /// The fields of all commands that agents do; each command uses its own few.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Fields {
     pub(super) message: String,

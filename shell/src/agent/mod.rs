@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use mio::Token;
 use pi_server_core::AgentNo;
-use pi_server_core::input::{AgentKind, AgentSaid};
+use pi_server_core::input::{AgentInfo, AgentKind, AgentSaid};
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
 
@@ -24,7 +24,8 @@ mod testkit;
 mod voice;
 
 pub use child_main::{CHILD_COMMAND, child_main};
-pub use pi::pi_line;
+pub use pi::{Script, Scripted, pi_line, rendered_frame};
+pub(crate) use pi::{SessionHeader, header_of, session_folders, session_header, user_folder};
 pub(crate) use voice::{end_of, start_of};
 
 /// Something an agent said, in the order in which it said it.
@@ -76,6 +77,11 @@ pub trait Troupe {
     /// Does what the core asks for, as [`Agents::ask`] does.
     fn ask(&mut self, ask: &Ask, bodies: &dyn Bodies, now: Instant, heard: &mut Vec<Heard>);
 
+    /// Takes note of what is known of the session of an agent that is about to be asked for.
+    fn remember(&mut self, agent: AgentNo, info: AgentInfo) {
+        let _ = (agent, info);
+    }
+
     /// When [`Troupe::tick`] is wanted next.
     fn deadline(&self) -> Option<Instant>;
 
@@ -101,6 +107,16 @@ impl Agents {
     /// Demo agents whose time begins at `now`, which is so long after the Unix epoch.
     pub fn demo_at(now: Instant, since_epoch: Duration) -> Agents {
         Agents { host: Host::Demo(demo::Demo::at(now, since_epoch)), backlog: Vec::new() }
+    }
+
+    /// Takes note of what is known of the session of an agent that is about to be asked for with
+    /// [`Ask::Spawn`]: where the agent itself says nothing that can be read, that stays.
+    pub fn remember(&mut self, agent: AgentNo, info: AgentInfo) {
+        match &mut self.host {
+            Host::Demo(_) => {}
+            Host::Pi(pi) => pi.remember(agent, info),
+            Host::Other(troupe) => troupe.remember(agent, info),
+        }
     }
 
     /// Does what the core asks for. Never blocks; what comes of it is heard by a later

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::handshake::HandshakeError;
 use tungstenite::http::{HeaderValue, Request, Uri, header};
@@ -93,11 +93,10 @@ impl Call {
                     lost(error)
                 }
             })?;
-            let frame: Value = serde_json::from_str(&text).unwrap_or(Value::Null);
-            let is_response = frame["type"] == "response";
+            let (is_response, success) = judge(&text);
             if is_response {
                 answered += 1;
-                succeeded &= frame["success"] == true;
+                succeeded &= success;
             }
             if (is_response || self.all) && writeln!(output, "{text}").is_err() {
                 // Nobody reads any more.
@@ -217,6 +216,25 @@ impl Call {
     }
 }
 
+/// Whether a frame is a response, and one of success. It need not be readable as a whole: a frame
+/// that this program cannot take apart still ends the wait for its command.
+fn judge(frame: &str) -> (bool, bool) {
+    #[derive(serde::Deserialize)]
+    struct Outline<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: &'a RawValue,
+        #[serde(borrow)]
+        success: Option<&'a RawValue>,
+    }
+    if let Ok(Outline { kind, success }) = serde_json::from_str(frame) {
+        let success = success.is_some_and(|success| success.get() == "true");
+        return (kind.get() == "\"response\"", success);
+    }
+    // Responses begin in one of two ways, as the daemon writes them.
+    let begins = frame.starts_with("{\"id\":") || frame.starts_with("{\"type\":\"response\"");
+    (begins && frame.contains("\"type\":\"response\""), false)
+}
+
 fn unreachable_at(place: impl std::fmt::Display, error: &io::Error) -> Complaint {
     Complaint {
         status: Status::CannotConnect,
@@ -316,5 +334,35 @@ fn into_io(error: tungstenite::Error) -> io::Error {
     match error {
         tungstenite::Error::Io(error) => error,
         other => io::Error::other(other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+
+    #[test]
+    fn a_response_that_cannot_be_read_is_one_all_the_same() {
+        let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+        for (frame, expected) in [
+            (
+                r#"{"type":"response","success":true,"data":{"a":"\ud83d"}}"#.to_owned(),
+                (true, true),
+            ),
+            (
+                format!(r#"{{"id":"1","type":"response","success":true,"data":{deep}}}"#),
+                (true, true),
+            ),
+            (r#"{"id":"\ud83d","type":"response","success":true}"#.to_owned(), (true, true)),
+            (
+                r#"{"id":"1","type":"response","success":true,"success":true}"#.to_owned(),
+                (true, false),
+            ),
+            (r#"{"type":"response","data":{"a"#.to_owned(), (true, false)),
+            (r#"{"type":"event","event":{"type":"response"}}"#.to_owned(), (false, false)),
+            (r#"{"type":"server_ready"}"#.to_owned(), (false, false)),
+        ] {
+            assert_eq!(judge(&frame), expected, "{frame}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use pi_server_core::audience::Audiences;
 use pi_server_core::frame::Frame;
 use pi_server_core::input::{AgentSaid, InputKind, Interest};
-use pi_server_core::output::{Audience, Output};
+use pi_server_core::output::{Ask, Audience, Output};
 use pi_server_core::wire::render;
 use pi_server_core::{ConnId, Seq, Text};
 use serde_json::json;
@@ -92,7 +92,14 @@ impl Hands {
                     self.net.dismiss(link);
                 }
             }
-            Output::Ask(ask) => self.agents.ask(ask, machine.journal(), now),
+            Output::Ask(ask) => {
+                if let Ask::Spawn { agent, session, .. } = ask
+                    && let Some(info) = machine.state().agent_info(session)
+                {
+                    self.agents.remember(*agent, info.clone());
+                }
+                self.agents.ask(ask, machine.journal(), now);
+            }
             Output::Query { query, what } => {
                 self.stats.links = u64::try_from(self.links.count()).unwrap_or(u64::MAX);
                 self.stats.wrong_tokens = self.net.wrong_tokens();

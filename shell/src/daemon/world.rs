@@ -28,7 +28,7 @@ use crate::net::Net;
 
 pub use super::clock::Time;
 pub use super::error::Error;
-pub use crate::agent::{Heard, Troupe};
+pub use crate::agent::{Heard, Script, Scripted, Troupe};
 pub use crate::journal::storage::{Disk, Segment, Shelf, SyncFile, View};
 pub use crate::journal::{Durability, OpenError, Origin};
 pub use crate::journal::{Usage, segment_set_aside};

@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod disk;
+pub mod faulty;
 pub mod matrix;
 pub mod oracle;
 pub mod pipe;

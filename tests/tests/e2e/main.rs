@@ -22,6 +22,8 @@ mod pool;
 mod power;
 mod privacy;
 #[cfg(feature = "real-pi")]
+mod real_odd;
+#[cfg(feature = "real-pi")]
 mod real_pi;
 #[cfg(feature = "real-pi")]
 mod real_pitfalls;

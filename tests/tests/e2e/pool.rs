@@ -12,7 +12,7 @@ use crate::prompt;
 /// Speaks as much of the real agent's protocol as these tests need, and keeps its messages in its
 /// session file.
 const FAKE: &str = r#"#!/bin/sh
-[ "$1" = --version ] && { echo 1.5.2; exit 0; }
+[ "$1" = --version ] && { echo 1.5.3; exit 0; }
 for word; do [ "$before" = --session ] && file=$word; before=$word; done
 : "${file:=$PI_CODING_AGENT_DIR/session-$$.jsonl}"
 say() { printf '%s\n' "$1"; }

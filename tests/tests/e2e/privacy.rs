@@ -151,7 +151,7 @@ fn planted_secrets_are_nowhere_under_the_data_directory() {
 /// Speaks as much of the real agent's protocol as it takes to run, and then says too much on
 /// standard error: at once, where the tail that is kept begins, and at the end.
 const LOOSE_TONGUE: &str = r#"#!/bin/sh
-[ "$1" = --version ] && { echo 1.5.2; exit 0; }
+[ "$1" = --version ] && { echo 1.5.3; exit 0; }
 answer() { echo '{"type":"response","success":true,"id":'"$1"',"data":'"$2"'}'; }
 read -r line; answer 1 '{"thinkingLevel":"off","messageCount":0,"pendingMessageCount":0}'
 read -r line; answer 2 '{"commands":[{"name":"pi-server-bridge"}]}'

@@ -10,10 +10,12 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use pi_server_core::input::AgentInfo;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 
+use super::diagnostics::Diagnostics;
 use super::pipes::{Lines, Progress, Tail, Unwritten};
-use super::session::Session;
+use super::session::{Asked, Session};
 use super::sweep::{MARK, sweep_aside};
 use crate::agent::voice::Voice;
 
@@ -74,6 +76,7 @@ pub(super) struct Child {
     input: Unwritten,
     output: Lines,
     errors: Tail,
+    diagnostics: Diagnostics,
     mark: String,
     first_token: usize,
     ending: Ending,
@@ -135,6 +138,7 @@ impl Child {
             input,
             output,
             errors,
+            diagnostics: Diagnostics::default(),
             mark,
             first_token,
             ending: Ending::No,
@@ -213,7 +217,11 @@ impl Child {
     /// Reads its standard error.
     pub(super) fn read_errors(&mut self) {
         // A share at a time would need a second flag for little: the kernel's buffer is smaller.
-        while self.errors.read() == Progress::More {}
+        let (diagnostics, session) = (&mut self.diagnostics, self.session.named().0);
+        let mut each = |bytes: &[u8]| {
+            diagnostics.take(session, bytes, |line| pi_server_system::report!("{line}"));
+        };
+        while self.errors.read(&mut each) == Progress::More {}
     }
 
     /// Writes what it is to be told.
@@ -278,8 +286,15 @@ impl Child {
         }
     }
 
-    /// It has ended: hears its last words, clears up behind it, and says so.
-    pub(super) fn finish(mut self, now: Instant, registry: &Registry, voice: &mut Voice<'_>) {
+    /// It has ended: hears its last words, clears up behind it, and says so. Unless it ended by itself
+    /// before it read what it was asked last: then nothing is said, and that is given back, with what
+    /// is known of the session.
+    pub(super) fn finish(
+        mut self,
+        now: Instant,
+        registry: &Registry,
+        voice: &mut Voice<'_>,
+    ) -> Option<(Vec<Asked>, AgentInfo)> {
         for _ in 0..LAST_READS_MAX {
             self.read(now, voice);
             if !self.more {
@@ -291,16 +306,25 @@ impl Child {
             self.session.line(&rest, now, voice);
         }
         self.read_errors();
+        self.diagnostics.end(self.session.named().0, |line| pi_server_system::report!("{line}"));
         // Before the process is reaped, since its number then names nobody's group for certain.
         let _ = kill_process_group(Pid::from_child(&self.process), Signal::KILL);
-        let status = match (self.fault.take(), self.process.wait()) {
+        let waited = self.process.wait();
+        let by_itself = self.fault.is_none() && waited.as_ref().is_ok_and(ExitStatus::success);
+        let status = match (self.fault.take(), waited) {
             (Some(fault), _) => fault,
             (None, Ok(status)) => describe(status),
             (None, Err(error)) => format!("ended, but how is not known: {error}"),
         };
-        self.session.end(voice);
-        voice.exited(&status, &self.errors.text());
+        let asked_to = matches!(self.ending, Ending::Kill(_) | Ending::Killed);
+        let unheard = if by_itself && !asked_to { self.session.unheard() } else { None };
+        self.session.end(by_itself, voice);
+        let unheard = unheard.map(|calls| (calls, self.session.info().clone()));
+        if unheard.is_none() {
+            voice.exited(&status, &self.errors.text());
+        }
         self.clear_up(registry);
+        unheard
     }
 
     /// Takes its pipes out of the loop, and what it has left running out of the machine.

@@ -7,10 +7,15 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use pi_server_core::input::{AgentEvent, AgentSaid};
+use pi_server_core::input::{AgentEvent, AgentSaid, Reply};
 
+use super::facts::Facts;
 use super::object::{Object, quote};
 use crate::agent::voice::Voice;
+
+/// The words of a failure after which the file of a session would be unknown.
+const FILE_UNKNOWN: &str = "the agent has gone on to another conversation, but does not say in which \
+    file; after its restart it goes on from the file before";
 
 /// The statements that wait.
 #[derive(Default)]
@@ -31,11 +36,21 @@ struct Held {
 pub(super) enum Kind {
     /// Nothing.
     Plain,
-    /// pi's own new id of the conversation.
+    /// pi's own new id of the conversation; and without its new file the statement is a failure.
     Fork,
+    /// Nothing, but without the file that pi went on to the statement is a failure: a restart would
+    /// go on from the old one.
+    Replaced,
+    /// The model in use, which pi's answer should have had.
+    Model,
 }
 
 impl Hold {
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Says something as soon as all before it has been said.
     pub(super) fn say(&mut self, said: AgentSaid, body: Vec<u8>, voice: &mut Voice<'_>) {
         if self.queue.is_empty() {
@@ -61,29 +76,34 @@ impl Hold {
         self.queue.front().and_then(|held| held.until).map(|(_, due)| due)
     }
 
-    /// The question `id` is answered, and with it all before; `inner` is pi's id of the
-    /// conversation.
-    pub(super) fn answered(&mut self, id: u64, inner: Option<&str>) {
+    /// The question `id` is answered, and with it all before. `has_file` says that this session keeps
+    /// a file, so that which one it is has to be known.
+    pub(super) fn answered(&mut self, id: u64, facts: &Facts, has_file: bool) {
         for held in &mut self.queue {
             if held.until.is_some_and(|(at, _)| at <= id) {
                 held.until = None;
-                if let (Kind::Fork, Some(inner)) = (held.kind, inner) {
-                    held.set("sessionId", quote(inner));
-                }
+                held.fill(facts, has_file);
             }
         }
     }
 
     /// Waits no longer for what took too long.
-    pub(super) fn expire(&mut self, now: Instant) {
+    pub(super) fn expire(&mut self, now: Instant, has_file: bool) {
         for held in &mut self.queue {
-            held.until = held.until.filter(|(_, due)| *due > now);
+            if held.until.is_some_and(|(_, due)| due <= now) {
+                held.until = None;
+                held.fill(&Facts::default(), has_file);
+            }
         }
     }
 
     /// Waits for nothing any more.
-    pub(super) fn give_up(&mut self) {
-        self.queue.iter_mut().for_each(|held| held.until = None);
+    pub(super) fn give_up(&mut self, has_file: bool) {
+        for held in &mut self.queue {
+            if held.until.take().is_some() {
+                held.fill(&Facts::default(), has_file);
+            }
+        }
     }
 
     /// Says what waits for nothing.
@@ -117,6 +137,28 @@ impl Hold {
 }
 
 impl Held {
+    /// Adds what the answer is waited for to add.
+    fn fill(&mut self, facts: &Facts, has_file: bool) {
+        match self.kind {
+            Kind::Fork | Kind::Replaced if has_file && facts.file.is_none() => {
+                let AgentSaid::Replied { reply, .. } = &mut self.said else { return };
+                *reply = Reply::Failed(FILE_UNKNOWN.into());
+                self.body.clear();
+            }
+            Kind::Fork => {
+                if let Some(inner) = &facts.inner {
+                    self.set("sessionId", quote(inner));
+                }
+            }
+            Kind::Plain | Kind::Replaced => {}
+            Kind::Model => {
+                if let Some(model) = &facts.model {
+                    self.set("model", model.to_string());
+                }
+            }
+        }
+    }
+
     /// Sets a key of the body.
     fn set(&mut self, key: &'static str, json: String) {
         let object = std::str::from_utf8(&self.body).ok().and_then(Object::parse);

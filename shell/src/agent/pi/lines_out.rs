@@ -61,10 +61,10 @@ pub(super) fn plan(kind: CommandKind, fields: &Fields, version: Version) -> Plan
         CommandKind::GetTree => Plan::Bridge(json!({ "op": "tree" }), Shape::AsIs),
         CommandKind::GetTools => Plan::Bridge(json!({ "op": "tools" }), Shape::AsIs),
         CommandKind::ListSessionFiles => Plan::Bridge(json!({ "op": "files" }), Shape::AsIs),
-        CommandKind::GetMessages => bare("get_messages", Shape::AsIs),
+        CommandKind::GetMessages => bare("get_messages", Shape::List("messages")),
         CommandKind::GetSessionStats => bare("get_session_stats", Shape::AsIs),
         CommandKind::GetContextUsage => bare("get_session_stats", Shape::Usage),
-        CommandKind::GetForkMessages => bare("get_fork_messages", Shape::AsIs),
+        CommandKind::GetForkMessages => bare("get_fork_messages", Shape::List("messages")),
         CommandKind::GetLastAssistantText => bare("get_last_assistant_text", Shape::LastText),
         CommandKind::GetAvailableModels => bare("get_available_models", Shape::Models),
         CommandKind::GetCommands => bare("get_commands", Shape::Commands),
@@ -144,7 +144,8 @@ fn prompt(fields: &Fields) -> Plan {
         Some(Streaming::FollowUp) => line["streamingBehavior"] = json!("followUp"),
         None => {}
     }
-    Plan::Line(line, Shape::Prompt)
+    let shape = if fields.message.starts_with('/') { Shape::Slash } else { Shape::Prompt };
+    Plan::Line(line, shape)
 }
 
 fn queued(name: &str, fields: &Fields) -> Plan {

@@ -3,7 +3,7 @@
 //! [`lines_in`], [`lines_out`] and [`replies`] translate; [`session`] keeps what waits for what;
 //! [`child`] keeps the process; this module keeps all of them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::ops::Range;
@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use mio::{Registry, Token};
+use pi_server_core::input::AgentInfo;
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
 use pi_server_core::{AgentNo, Text};
@@ -19,26 +20,38 @@ use pi_server_system::file::read_regular;
 
 use super::voice::Voice;
 use super::{Config, Heard, fields};
+pub(crate) use files::{SessionHeader, header_of, session_header};
+pub(crate) use home::{session_folders, user_folder};
+pub use rendered::rendered_frame;
+pub use scripted::{Script, Scripted};
 pub use target::pi_line;
 
 use child::{Child, Launch, Source, TOKENS};
 use probe::Probe;
-use session::Session;
+use session::{Known, Session};
 use version::Version;
 
 mod child;
+mod diagnostics;
+mod facts;
 mod files;
+mod halves;
 mod hold;
 mod home;
 mod lines_in;
 mod lines_out;
+mod noise;
 mod object;
 mod pipes;
 mod probe;
+mod rendered;
 mod replies;
+mod scripted;
 mod session;
+mod settings;
 pub(super) mod sweep;
 mod target;
+mod tidy;
 mod version;
 
 #[cfg(test)]
@@ -64,6 +77,12 @@ pub(super) struct Pi {
     slots: BTreeMap<usize, AgentNo>,
     /// What is to be started once pi's version is known, in order.
     waiting: VecDeque<Spawn>,
+    /// Session and working directory of each child.
+    spawned: BTreeMap<AgentNo, (Text, Text)>,
+    /// What is known of the sessions of agents that are about to be asked for.
+    remembered: BTreeMap<AgentNo, AgentInfo>,
+    /// By session, the names of what could not be read of its agents, which were logged.
+    named: BTreeMap<Text, BTreeSet<String>>,
 }
 
 /// What is known of pi's version.
@@ -81,6 +100,8 @@ struct Spawn {
     session: Text,
     cwd: Text,
     resume: Option<Text>,
+    /// What is known of its session.
+    info: AgentInfo,
 }
 
 impl Pi {
@@ -101,10 +122,18 @@ impl Pi {
             children: BTreeMap::new(),
             slots: BTreeMap::new(),
             waiting: VecDeque::new(),
+            spawned: BTreeMap::new(),
+            remembered: BTreeMap::new(),
+            named: BTreeMap::new(),
         };
         // If it cannot even be asked, the first spawn tries again and says why.
         drop(pi.ask_version());
         pi
+    }
+
+    /// Takes note of what is known of the session of an agent that is about to be asked for.
+    pub(super) fn remember(&mut self, agent: AgentNo, info: AgentInfo) {
+        self.remembered.insert(agent, info);
     }
 
     fn ask_version(&mut self) -> io::Result<()> {
@@ -141,6 +170,7 @@ impl Pi {
                     session: session.clone(),
                     cwd: cwd.clone(),
                     resume: resume.clone(),
+                    info: self.remembered.remove(agent).unwrap_or_default(),
                 });
                 self.start_waiting(heard);
             }
@@ -204,13 +234,38 @@ impl Pi {
             Source::Errors if readable => child.read_errors(),
             Source::Process if readable => {
                 if let Some(child) = self.children.remove(&agent) {
-                    child.finish(now, &self.registry, voice);
+                    let (session, named) = child.session.named();
+                    if !named.is_empty() {
+                        self.named.insert(session.into(), named.clone());
+                    }
+                    let unheard = child.finish(now, &self.registry, voice);
+                    self.slots.remove(&slot);
+                    self.next(agent, unheard, heard);
                 }
-                self.slots.remove(&slot);
             }
             Source::Input | Source::Output | Source::Errors | Source::Process => {}
         }
         self.start_waiting(heard);
+    }
+
+    /// Starts the next pi of a session in the place of one that had ended before it read what it was
+    /// asked; otherwise the one that ended is forgotten.
+    fn next(
+        &mut self,
+        agent: AgentNo,
+        unheard: Option<(Vec<session::Asked>, AgentInfo)>,
+        heard: &mut Vec<Heard>,
+    ) {
+        let spawned = self.spawned.remove(&agent);
+        let version = match &self.version {
+            Asked::Known(version) => *version,
+            Asked::No | Asked::Asking(_) => return,
+        };
+        let (Some((session, cwd)), Some((calls, info))) = (spawned, unheard) else { return };
+        let spawn = Spawn { agent, session, cwd, resume: info.file.clone(), info };
+        if let Err(words) = self.start(&spawn, version, Some(calls)) {
+            Voice::new(agent, heard).exited(&words, "");
+        }
     }
 
     /// Whether [`Pi::tick`] has something to do right away.
@@ -301,13 +356,19 @@ impl Pi {
             };
             let Some(spawn) = self.waiting.pop_front() else { return };
             let agent = spawn.agent;
-            if let Err(words) = self.start(&spawn, version) {
+            if let Err(words) = self.start(&spawn, version, None) {
                 Voice::new(agent, heard).exited(&words, "");
             }
         }
     }
 
-    fn start(&mut self, spawn: &Spawn, version: Version) -> Result<(), String> {
+    /// Starts a pi; in the place of one that had ended, if there are calls that it had not read.
+    fn start(
+        &mut self,
+        spawn: &Spawn,
+        version: Version,
+        instead: Option<Vec<session::Asked>>,
+    ) -> Result<(), String> {
         let slot = self.free_slot().ok_or("too many agents at a time")?;
         let given = self.config.pi_folder.clone().or_else(home::user_folder);
         let user = given.ok_or("cannot find the home directory")?;
@@ -325,14 +386,26 @@ impl Pi {
         };
         let command = self.command_line(&bridge, sessions.as_deref(), resume.as_deref());
         let mut roots = vec![user.join("sessions"), self.config.data_dir.join("sessions")];
-        roots.extend(sessions);
+        roots.extend(home::session_folders(&user, Path::new(&*spawn.cwd)));
         roots.extend(Path::new(&*spawn.cwd).ancestors().map(|it| it.join(".pi").join("sessions")));
-        let session = Session::new(version, PathBuf::from(&*spawn.cwd), roots);
+        let known = Known {
+            session: spawn.session.to_string(),
+            info: AgentInfo { file: spawn.resume.clone(), ..spawn.info.clone() },
+            named: self.named.get(&spawn.session).cloned().unwrap_or_default(),
+            is_fresh: !resume.as_ref().is_some_and(|file| file.exists()),
+        };
+        let session = Session::new(version, PathBuf::from(&*spawn.cwd), roots, known);
+        // The sweep behind the one before must not meet this one.
+        let which = if instead.is_some() { "again:" } else { "" };
+        let session = match instead {
+            Some(calls) => session.instead(calls),
+            None => session,
+        };
         let launch = Launch {
             command,
             cwd: PathBuf::from(&*spawn.cwd),
             folder,
-            mark: format!("{}:{}:{}", self.life, spawn.session, spawn.agent),
+            mark: format!("{}:{}:{which}{}", self.life, spawn.session, spawn.agent),
             first_token: self.tokens.start + slot * TOKENS,
         };
         let program = self.config.pi_command.display();
@@ -340,6 +413,7 @@ impl Pi {
             .map_err(|error| format!("cannot start {program} in {}: {error}", spawn.cwd))?;
         child.write(Instant::now());
         self.slots.insert(slot, spawn.agent);
+        self.spawned.insert(spawn.agent, (spawn.session.clone(), spawn.cwd.clone()));
         self.children.insert(spawn.agent, child);
         Ok(())
     }

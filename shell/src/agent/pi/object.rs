@@ -33,6 +33,14 @@ impl<'a> Object<'a> {
         })
     }
 
+    /// The members that are as they were written, in their order.
+    pub(super) fn raw_members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.members.iter().filter_map(|(key, member)| match member {
+            Member::Raw(raw) => Some((&**key, *raw)),
+            Member::Made(_) => None,
+        })
+    }
+
     /// The value of a key, read as a `T`; `None` if it is missing or something else.
     pub(super) fn get<T: Deserialize<'a>>(&self, key: &str) -> Option<T> {
         serde_json::from_str(self.raw(key)?.get()).ok()

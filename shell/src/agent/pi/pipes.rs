@@ -173,13 +173,14 @@ impl Tail {
         &mut self.pipe
     }
 
-    /// Reads a share and keeps its end.
-    pub(super) fn read(&mut self) -> Progress {
+    /// Reads a share and keeps its end; calls `each` with all of it.
+    pub(super) fn read(&mut self, mut each: impl FnMut(&[u8])) -> Progress {
         let mut chunk = [0; 16 << 10];
         for _ in 0..SHARE / chunk.len() {
             match self.pipe.read(&mut chunk) {
                 Ok(0) => return Progress::End,
                 Ok(n) => {
+                    each(&chunk[..n]);
                     self.tail.extend_from_slice(&chunk[..n]);
                     let surplus = self.tail.len().saturating_sub(WORDS_BYTES_MAX);
                     self.tail.drain(..surplus);

@@ -2,16 +2,15 @@
 
 use std::path::Path;
 
-use pi_server_core::input::{AgentInfo, Disposition};
-use serde::Deserialize;
+use pi_server_core::input::Disposition;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::facts;
+use super::hold::Kind;
 use super::lines_out::BRIDGE;
+use super::noise::Noise;
 use super::object::Object;
-
-/// Largest model object that the core is given, in bytes.
-const MODEL_BYTES_MAX: usize = 8 << 10;
 
 /// What the answer to a line is made into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,12 +19,16 @@ pub(super) enum Shape {
     None,
     /// No data, and the session's facts have changed.
     NoneChanged,
-    /// The data as it is.
+    /// The data as it is, an object.
     AsIs,
+    /// The data as it is, an object with a list under this name.
+    List(&'static str),
     /// The data as it is, and the session's facts have changed.
     AsIsChanged,
     /// No data; says what becomes of a prompt.
     Prompt,
+    /// The same for one that may be an extension's command.
+    Slash,
     /// No data; the message waits in the queue.
     Queued,
     /// The context usage out of the statistics.
@@ -66,7 +69,9 @@ impl Shape {
             | Shape::Fork => true,
             Shape::None
             | Shape::AsIs
+            | Shape::List(_)
             | Shape::Prompt
+            | Shape::Slash
             | Shape::Queued
             | Shape::Usage
             | Shape::LastText
@@ -77,20 +82,15 @@ impl Shape {
         }
     }
 
-    /// Whether success puts another conversation in the place of the one that was there, with which
-    /// a run would be over.
-    pub(super) fn replaces(self) -> bool {
-        matches!(self, Shape::Replaced | Shape::Fork)
-    }
-
     /// What a reply of this shape means for the run.
     pub(super) fn disposition(self, data: Option<&RawValue>) -> Disposition {
         match self {
-            Shape::Prompt => disposition(data.map_or("null", RawValue::get)),
+            Shape::Prompt | Shape::Slash => disposition(data),
             Shape::Queued => Disposition::Queued,
             Shape::None
             | Shape::NoneChanged
             | Shape::AsIs
+            | Shape::List(_)
             | Shape::AsIsChanged
             | Shape::Usage
             | Shape::LastText
@@ -106,54 +106,147 @@ impl Shape {
         }
     }
 
-    /// The `data` of the reply, compact JSON; empty for none.
+    /// The `data` of the reply, compact JSON, empty for none; and what the session's facts have to add
+    /// to it. What pi has done is no failure because of how it tells so: only an answer that is all
+    /// that the command is for has to be read.
     ///
     /// # Errors
     /// pi's answer is not what it should be; words for the client.
-    pub(super) fn body(self, data: Option<&RawValue>, cwd: &Path) -> Result<String, String> {
+    pub(super) fn body(
+        self,
+        data: Option<&RawValue>,
+        cwd: &Path,
+        noise: &mut Noise,
+    ) -> Result<(String, Kind), String> {
         let text = data.map_or("null", RawValue::get);
-        let object = || Object::parse(text).ok_or("the agent's answer is no object");
-        let clean =
-            || serde_json::from_str(text).map_err(|error| strange(&error)).map(without_secrets);
+        let object = |noise: &mut Noise| {
+            Object::parse(text).ok_or_else(|| {
+                noise.unreadable("answer");
+                "the agent's answer cannot be read: it is no object".to_owned()
+            })
+        };
+        let plain = |body: String| Ok((body, Kind::Plain));
         match self {
-            Shape::None | Shape::NoneChanged | Shape::Prompt | Shape::Queued => Ok(String::new()),
-            Shape::AsIs | Shape::AsIsChanged | Shape::Replaced | Shape::Fork => Ok(text.to_owned()),
-            Shape::Usage => {
-                Ok(object()?.raw("contextUsage").map_or("null", RawValue::get).to_owned())
+            Shape::None | Shape::NoneChanged | Shape::Prompt | Shape::Slash | Shape::Queued => {
+                plain(String::new())
             }
-            Shape::LastText => {
-                let last = Object::parse(text).and_then(|data| data.raw("text"));
-                Ok(format!("{{\"text\":{}}}", last.map_or("null", RawValue::get)))
+            Shape::AsIs => object(noise).map(|_| (text.to_owned(), Kind::Plain)),
+            Shape::List(member) => {
+                let list = object(noise)?.get::<Vec<&RawValue>>(member);
+                list.map(|_| (text.to_owned(), Kind::Plain)).ok_or_else(|| no_list(member, noise))
             }
-            Shape::Model => Ok(json!({ "model": clean()? }).to_string()),
-            Shape::ModelChange | Shape::Models => Ok(clean()?.to_string()),
-            Shape::Commands => Ok(commands(text)?.to_string()),
-            Shape::Skills => Ok(skills(text)?.to_string()),
-            Shape::Bash => {
-                let mut result = object()?;
-                // A command that was killed has no status; the key is there all the same.
-                if result.raw("exitCode").is_none() {
-                    result.set("exitCode", "null".to_owned());
+            Shape::AsIsChanged => {
+                let done = text == "null" || object(noise).is_ok();
+                plain(if done { text.to_owned() } else { "null".to_owned() })
+            }
+            Shape::Replaced | Shape::Fork => {
+                let mut answer = object(noise).unwrap_or_default();
+                let told = answer.get::<bool>("cancelled");
+                if told.is_none() {
+                    noise.unreadable("cancelled");
+                    answer.set("cancelled", "false".to_owned());
                 }
-                Ok(result.write())
+                let kind = if self == Shape::Fork { Kind::Fork } else { Kind::Replaced };
+                let went_on = told != Some(true);
+                Ok((answer.write(), if went_on { kind } else { Kind::Plain }))
             }
+            Shape::Usage => {
+                match object(noise)?.raw("contextUsage").map_or("null", RawValue::get) {
+                    usage if usage == "null" || usage.starts_with('{') => plain(usage.to_owned()),
+                    _ => {
+                        noise.unreadable("contextUsage");
+                        Err("the agent's answer has no contextUsage that can be read".to_owned())
+                    }
+                }
+            }
+            Shape::LastText => match object(noise)?.raw("text").map_or("null", RawValue::get) {
+                last if last == "null" || last.starts_with('"') => {
+                    plain(format!("{{\"text\":{last}}}"))
+                }
+                _ => {
+                    noise.unreadable("text");
+                    Err("the agent's answer has no text that can be read".to_owned())
+                }
+            },
+            Shape::Model => {
+                let model = kept(data.and_then(facts::model), "model", noise);
+                let kind = if model.is_some() { Kind::Plain } else { Kind::Model };
+                Ok((json!({ "model": model }).to_string(), kind))
+            }
+            Shape::ModelChange if text == "null" => plain(text.to_owned()),
+            Shape::ModelChange => {
+                let mut change = object(noise).unwrap_or_default();
+                let model = kept(change.raw("model").and_then(facts::model), "model", noise);
+                let kind = if model.is_some() { Kind::Plain } else { Kind::Model };
+                change.set("model", model.unwrap_or_default().to_string());
+                Ok((change.write(), kind))
+            }
+            Shape::Models => {
+                let models = list(text, "models", noise)?;
+                let models = models.into_iter().filter_map(|raw| {
+                    let model = facts::model(raw).filter(|it| it["id"].is_string());
+                    kept(model.filter(|it| it["provider"].is_string()), "a model", noise)
+                });
+                plain(json!({ "models": models.collect::<Vec<_>>() }).to_string())
+            }
+            Shape::Commands => plain(commands(text, noise)?.to_string()),
+            Shape::Skills => plain(skills(text, noise)?.to_string()),
+            Shape::Bash => bash(object(noise)?, noise).map(|body| (body, Kind::Plain)),
             Shape::Path => {
-                let mut data = object()?;
+                let mut data = object(noise)?;
                 let path = data.text("path").ok_or("the agent does not say where the file is")?;
                 let path = cwd.join(&*path).display().to_string();
                 data.set("path", super::object::quote(&path));
-                Ok(data.write())
+                plain(data.write())
             }
         }
     }
 }
 
-fn strange(error: &serde_json::Error) -> String {
-    format!("the agent's answer cannot be read: {error}")
+/// The result of a shell command.
+fn bash(mut result: Object<'_>, noise: &mut Noise) -> Result<String, String> {
+    if result.text("output").is_none() {
+        noise.unreadable("output");
+        return Err(
+            "the command has run, but the agent's answer has no output that can be read".to_owned()
+        );
+    }
+    // A command that was killed has no status; the key is there all the same.
+    if result.get::<i64>("exitCode").is_none() {
+        if result.raw("exitCode").is_some_and(|raw| raw.get() != "null") {
+            noise.unreadable("exitCode");
+        }
+        result.set("exitCode", "null".to_owned());
+    }
+    if result.get::<bool>("cancelled").is_none() {
+        noise.unreadable("cancelled");
+        result.set("cancelled", "false".to_owned());
+    }
+    Ok(result.write())
 }
 
-fn disposition(text: &str) -> Disposition {
-    match Object::parse(text).and_then(|data| data.text("disposition")).as_deref() {
+/// The elements of a list that an answer is for.
+fn list<'a>(text: &'a str, member: &str, noise: &mut Noise) -> Result<Vec<&'a RawValue>, String> {
+    let list = Object::parse(text).and_then(|object| object.get(member));
+    list.ok_or_else(|| no_list(member, noise))
+}
+
+fn no_list(member: &str, noise: &mut Noise) -> String {
+    noise.unreadable(member);
+    format!("the agent's answer has no {member} that can be read")
+}
+
+/// An element of a list; one that cannot be read is left out and counted.
+fn kept<T>(element: Option<T>, what: &str, noise: &mut Noise) -> Option<T> {
+    if element.is_none() {
+        noise.unreadable(what);
+    }
+    element
+}
+
+fn disposition(data: Option<&RawValue>) -> Disposition {
+    let data = data.and_then(|data| Object::parse(data.get()));
+    match data.and_then(|data| data.text("disposition")).as_deref() {
         Some("started") => Disposition::Started,
         Some("queued") => Disposition::Queued,
         Some("handled") => Disposition::Handled,
@@ -161,43 +254,53 @@ fn disposition(text: &str) -> Disposition {
     }
 }
 
-/// What `get_commands` lists.
-#[derive(Deserialize)]
-struct Listed {
-    commands: Vec<Command>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// One of what `get_commands` lists. Of members that cannot be read it has none.
 struct Command {
     name: String,
     description: Option<String>,
     source: Option<String>,
-    source_info: Option<SourceInfo>,
-}
-
-#[derive(Default, Deserialize)]
-struct SourceInfo {
     path: Option<String>,
     scope: Option<String>,
 }
 
-/// Whether pi has loaded the bridge, by its answer to `get_commands`.
-pub(super) fn has_bridge(text: &str) -> bool {
-    let listed: Result<Listed, _> = serde_json::from_str(text);
-    listed.is_ok_and(|listed| listed.commands.iter().any(|command| command.name == BRIDGE))
+/// The commands that can be read.
+fn listed(text: &str, noise: &mut Noise) -> Result<Vec<Command>, String> {
+    let commands = list(text, "commands", noise)?;
+    Ok(commands.into_iter().filter_map(|raw| command(raw, noise)).collect())
 }
 
-/// The commands that clients may use: all but the bridge.
-fn commands(text: &str) -> Result<Value, String> {
-    let listed: Listed = serde_json::from_str(text).map_err(|error| strange(&error))?;
-    let shown = listed.commands.into_iter().filter(|command| command.name != BRIDGE);
-    let commands = shown.map(|command| {
+fn command(raw: &RawValue, noise: &mut Noise) -> Option<Command> {
+    let object = kept(Object::parse(raw.get()), "a command", noise)?;
+    let name = object.text("name").filter(|name| !name.is_empty());
+    let name = kept(name, "a command's name", noise)?.into_owned();
+    let mut text = |object: &Object<'_>, key: &str| {
+        let raw = object.raw(key)?;
+        kept(facts::text(raw), &format!("a command's {key}"), noise)
+    };
+    let (description, source) = (text(&object, "description"), text(&object, "source"));
+    let info = object.raw("sourceInfo").and_then(|raw| Object::parse(raw.get()));
+    let info = info.unwrap_or_default();
+    let (path, scope) = (text(&info, "path"), text(&info, "scope"));
+    Some(Command { name, description, source, path, scope })
+}
+
+/// Whether the bridge is loaded. pi is started with it and does not run without it, so only a list
+/// that can be read and does not have it says no.
+pub(super) fn has_bridge(data: Option<&RawValue>, noise: &mut Noise) -> bool {
+    let text = data.map_or("null", RawValue::get);
+    listed(text, noise).map_or(true, |all| all.iter().any(|command| command.name == BRIDGE))
+}
+
+/// The commands, without the daemon's own.
+fn commands(text: &str, noise: &mut Noise) -> Result<Value, String> {
+    let commands = listed(text, noise)?.into_iter().filter(|command| command.name != BRIDGE);
+    let commands = commands.map(|command| {
         let mut shown = json!({ "name": command.name, "source": command.source });
-        let info = command.source_info.unwrap_or_default();
-        for (key, value) in
-            [("description", command.description), ("path", info.path), ("location", info.scope)]
-        {
+        for (key, value) in [
+            ("description", command.description),
+            ("path", command.path),
+            ("location", command.scope),
+        ] {
             if let Some(value) = value {
                 shown[key] = json!(value);
             }
@@ -208,16 +311,15 @@ fn commands(text: &str) -> Result<Value, String> {
 }
 
 /// The skills among the commands.
-fn skills(text: &str) -> Result<Value, String> {
-    let listed: Listed = serde_json::from_str(text).map_err(|error| strange(&error))?;
-    let skills = listed.commands.into_iter().filter(|it| it.source.as_deref() == Some("skill"));
+fn skills(text: &str, noise: &mut Noise) -> Result<Value, String> {
+    let skills = listed(text, noise)?.into_iter();
+    let skills = skills.filter(|command| command.source.as_deref() == Some("skill"));
     let skills = skills.map(|command| {
-        let info = command.source_info.unwrap_or_default();
         json!({
             "name": command.name.strip_prefix("skill:").unwrap_or(&command.name),
             "description": command.description.unwrap_or_default(),
-            "filePath": info.path.unwrap_or_default(),
-            "source": info.scope.unwrap_or_default(),
+            "filePath": command.path.unwrap_or_default(),
+            "source": command.scope.unwrap_or_default(),
         })
     });
     Ok(json!({ "skills": skills.collect::<Vec<_>>() }))
@@ -271,51 +373,4 @@ fn plain_url(url: &str) -> String {
         }
         None => url.to_owned(),
     }
-}
-
-/// What `get_state` says.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct State {
-    model: Option<Value>,
-    thinking_level: Option<String>,
-    session_file: Option<String>,
-    session_id: Option<String>,
-    session_name: Option<String>,
-    #[serde(default)]
-    message_count: u64,
-    #[serde(default)]
-    pending_message_count: u64,
-}
-
-/// The facts of a session, and pi's own id of it, by its answer to `get_state`.
-///
-/// # Errors
-/// The answer cannot be read.
-pub(super) fn info(data: Option<&RawValue>) -> Result<(AgentInfo, Option<String>), String> {
-    let text = data.ok_or("the agent's state is empty")?.get();
-    let state: State = serde_json::from_str(text).map_err(|error| strange(&error))?;
-    let model = state.model.filter(Value::is_object);
-    let provider = model.as_ref().and_then(|model| model["provider"].as_str()).map(Into::into);
-    let info = AgentInfo {
-        name: state.session_name.map(Into::into),
-        file: state.session_file.map(Into::into),
-        model: model.map(model_text),
-        provider,
-        thinking: state.thinking_level.as_deref().unwrap_or("off").into(),
-        messages: state.message_count,
-        queued: state.pending_message_count,
-    };
-    Ok((info, state.session_id))
-}
-
-/// A model object as the core keeps it.
-fn model_text(model: Value) -> pi_server_core::Text {
-    let clean = without_secrets(model);
-    let text = clean.to_string();
-    if text.len() <= MODEL_BYTES_MAX {
-        return text.into();
-    }
-    let short = json!({ "id": clean["id"], "provider": clean["provider"], "name": clean["name"] });
-    short.to_string().into()
 }

@@ -11,24 +11,30 @@ use pi_server_core::{CommandNo, Text};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::facts::Facts;
 use super::files;
+use super::halves::Halves;
 use super::hold::{Hold, Kind};
 use super::lines_in::{self, Line};
 use super::lines_out::{self, Plan};
+use super::noise::Noise;
 use super::object::Object;
-use super::replies::{self, Shape};
-use super::version::{Dialect, Version};
+use super::replies::Shape;
+use super::tidy::tidy;
+use super::version::Version;
 use crate::agent::fields::{Answer, Fields};
 use crate::agent::voice::Voice;
 
+mod again;
 mod answers;
+mod bash;
+mod events;
+mod prompt;
+
+use prompt::Unproven;
 
 /// How long a statement is held for pi's answer to what the session looks like.
 const HOLD_MAX: Duration = Duration::from_secs(5);
-
-/// How long after stopping shell commands it is tried again while one still runs: a command that
-/// has just been given is not running yet, and then pi stops nothing.
-const STOP_AGAIN: Duration = Duration::from_millis(200);
 
 /// The protocol with one pi.
 pub(super) struct Session {
@@ -37,30 +43,79 @@ pub(super) struct Session {
     /// Directories that a session file may be in.
     roots: Vec<PathBuf>,
     phase: Phase,
+    /// Whether pi has loaded the bridge, once it has said so.
+    bridge: Option<bool>,
+    /// It began without a session file.
+    is_fresh: bool,
     issued: u64,
-    pending: BTreeMap<u64, Pending>,
+    pending: BTreeMap<u64, Waiting>,
     /// Dialogs that wait for an answer.
     dialogs: BTreeSet<Text>,
     /// Aborts that pi has not answered.
     aborting: u32,
     compacting: bool,
-    running: bool,
-    /// Shell commands are being stopped: when to try again.
-    stopping_bash: Option<Instant>,
+    run: Run,
+    /// Lines of shell commands that are being stopped, and when to try again.
+    stopping_bash: Option<(Instant, BTreeSet<u64>)>,
+    /// A prompt that was accepted, of which it is not known whether a run comes of it.
+    unproven: Option<Unproven>,
+    /// What pi was asked to do after the last line that it wrote: it may not have read it.
+    unheard: Vec<Asked>,
+    /// What is to be asked of this pi once it is up, because the one before it had ended.
+    again: Option<Vec<Asked>>,
     info: AgentInfo,
     hold: Hold,
-    noise: u32,
+    halves: Halves,
+    noise: Noise,
     out: Vec<u8>,
+}
+
+/// What is known of a session before its agent has said anything.
+#[derive(Default)]
+pub(super) struct Known {
+    /// Its id.
+    pub(super) session: String,
+    /// What earlier agents have said of it.
+    pub(super) info: AgentInfo,
+    /// Names of what could not be read of earlier agents, which were logged then.
+    pub(super) named: BTreeSet<String>,
+    /// Its agent begins without a session file: what earlier agents were told is gone with them.
+    pub(super) is_fresh: bool,
+}
+
+/// A call, as it was asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    call: CommandNo,
+    kind: CommandKind,
+    fields: Fields,
+}
+
+/// A line that pi has not answered.
+struct Waiting {
+    /// Its type, by which an answer is known that has no id.
+    line: String,
+    pending: Pending,
 }
 
 /// Whether pi has shown signs of life.
 enum Phase {
-    /// What it looks like is known, and whether it has loaded the bridge.
-    Starting {
-        info: Option<AgentInfo>,
-        bridge: Option<bool>,
-    },
+    /// Not both of them.
+    Starting,
     Up,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Run {
+    /// It goes on.
+    Going,
+    /// It has ended and another attempt may follow, or something else of pi's own accord.
+    Ended,
+    /// It has ended for good, but pi has not said that it has settled.
+    Unsettled,
+    /// There is none.
+    Settled,
 }
 
 /// What the answer to a line is for.
@@ -81,28 +136,41 @@ enum Pending {
     PreviousModel { call: CommandNo },
     /// An abort, for a call or of the daemon's own accord.
     Abort { call: Option<CommandNo> },
+    /// Whether a run has come of a prompt.
+    Idle { call: CommandNo },
     /// A line that the daemon sent of its own accord.
     Own,
 }
 
 impl Session {
     /// The protocol with a pi that was just started: asks it for signs of life.
-    pub(super) fn new(version: Version, cwd: PathBuf, roots: Vec<PathBuf>) -> Session {
+    pub(super) fn new(
+        version: Version,
+        cwd: PathBuf,
+        roots: Vec<PathBuf>,
+        known: Known,
+    ) -> Session {
         let mut session = Session {
             version,
             cwd,
             roots,
-            phase: Phase::Starting { info: None, bridge: None },
+            phase: Phase::Starting,
+            bridge: None,
+            is_fresh: known.is_fresh,
             issued: 0,
             pending: BTreeMap::new(),
             dialogs: BTreeSet::new(),
             aborting: 0,
             compacting: false,
-            running: false,
+            run: Run::Settled,
             stopping_bash: None,
-            info: AgentInfo::default(),
+            unproven: None,
+            unheard: Vec::new(),
+            again: None,
+            info: known.info,
             hold: Hold::default(),
-            noise: 0,
+            halves: Halves::default(),
+            noise: Noise::new(&known.session, known.named),
             out: Vec::new(),
         };
         session.write(json!({ "type": "get_state" }), Pending::Start);
@@ -117,34 +185,58 @@ impl Session {
 
     /// When [`Session::tick`] is wanted.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.hold.deadline().into_iter().chain(self.stopping_bash).min()
+        let bash = self.stopping_bash.as_ref().map(|(due, _)| *due);
+        let prompt = self.unproven.as_ref().and_then(Unproven::due);
+        self.hold.deadline().into_iter().chain(bash).chain(prompt).min()
     }
 
     /// Releases what pi's answer did not come in time for.
     pub(super) fn tick(&mut self, now: Instant, voice: &mut Voice<'_>) {
-        self.hold.expire(now);
+        self.hold.expire(now, self.info.file.is_some());
         self.hold.release(voice);
-        if self.stopping_bash.is_some_and(|due| due <= now) {
-            self.stopping_bash = None;
-            self.stop_bash(now);
-        }
+        self.stop_bash_again(now);
+        self.ask_if_idle(now);
     }
 
-    /// Stops shell commands; goes on trying while there are any.
-    fn stop_bash(&mut self, now: Instant) {
-        let is_bash =
-            |pending: &Pending| matches!(pending, Pending::Call { call: _, shape: Shape::Bash });
-        if self.pending.values().any(is_bash) {
-            self.write(json!({ "type": "abort_bash" }), Pending::Own);
-            self.stopping_bash = Some(now + STOP_AGAIN);
-        }
+    /// What the next pi of this session is to be asked instead of this one, which has ended as it
+    /// wanted to: all that it was asked and has not answered, if it had not written anything since.
+    /// `None` if it was asked something else, too, or was the second one already.
+    pub(super) fn unheard(&mut self) -> Option<Vec<Asked>> {
+        let calls =
+            self.pending.values().filter(|waiting| !matches!(waiting.pending, Pending::Own));
+        let only = calls.count() == self.unheard.len() && self.hold.is_empty();
+        let usual =
+            matches!(self.phase, Phase::Up) && self.again.is_none() && self.run != Run::Going;
+        (only && usual && !self.unheard.is_empty()).then(|| std::mem::take(&mut self.unheard))
     }
 
-    /// Says everything that is held: pi is gone.
-    pub(super) fn end(&mut self, voice: &mut Voice<'_>) {
+    /// Begins this pi in the place of one that had ended before it read these calls. The core is not
+    /// told of it: it has an agent that is up.
+    pub(super) fn instead(mut self, calls: Vec<Asked>) -> Session {
+        self.again = Some(calls);
+        self
+    }
+
+    /// What is known of the session.
+    pub(super) fn info(&self) -> &AgentInfo {
+        &self.info
+    }
+
+    /// Says everything that is held: pi is gone; `by_itself` says that it has ended as it wanted to.
+    /// A run that it had finished by then is over.
+    pub(super) fn end(&mut self, by_itself: bool, voice: &mut Voice<'_>) {
+        let now = Instant::now();
+        for line in self.halves.end() {
+            self.whole_line(&line, now, voice);
+        }
         self.report_noise(voice);
-        self.hold.give_up();
+        self.hold.give_up(self.info.file.is_some());
         self.hold.release(voice);
+        if by_itself && self.run == Run::Unsettled {
+            self.run = Run::Settled;
+            let body = json!({ "type": "agent_settled" }).to_string();
+            voice.say(AgentSaid::Event(AgentEvent::RunSettled), body.into_bytes());
+        }
     }
 
     /// Does a call.
@@ -156,6 +248,12 @@ impl Session {
         now: Instant,
         voice: &mut Voice<'_>,
     ) {
+        if matches!(self.phase, Phase::Starting) {
+            // Only what a pi was asked that had ended comes while its successor starts.
+            self.again.get_or_insert_default().push(Asked { call, kind, fields: fields.clone() });
+            return;
+        }
+        self.unheard.push(Asked { call, kind, fields: fields.clone() });
         match lines_out::plan(kind, fields, self.version) {
             Plan::Line(line, shape) => self.write(line, Pending::Call { call, shape }),
             Plan::Bridge(request, shape) => {
@@ -225,80 +323,48 @@ impl Session {
 
     /// A line of pi, without its line end.
     pub(super) fn line(&mut self, line: &[u8], now: Instant, voice: &mut Voice<'_>) {
-        match lines_in::read(line, self.version.dialect()) {
+        self.unheard.clear();
+        let Ok(line) = std::str::from_utf8(line) else { return self.noise.line() };
+        let (before, line) = self.halves.join(line);
+        for line in before {
+            self.whole_line(&line, now, voice);
+        }
+        self.whole_line(&line, now, voice);
+    }
+
+    /// A line whose characters are whole, as far as they ever will be.
+    fn whole_line(&mut self, raw: &str, now: Instant, voice: &mut Voice<'_>) {
+        let line = tidy(raw);
+        match lines_in::read(&line, self.version, &mut self.noise) {
             Line::Response(response) => self.response(&response, now, voice),
             Line::Event { event, body } => self.event(event, body, now, voice),
             Line::Bridged { id, answer } => self.bridged(id, &answer, now, voice),
-            Line::Junk => self.noise = self.noise.saturating_add(1),
+            Line::Nameless => self.withdraw(raw),
+            Line::Junk => self.noise.line(),
         }
     }
 
-    /// Counts a line that was never read.
-    pub(super) fn junk(&mut self) {
-        self.noise = self.noise.saturating_add(1);
+    /// Withdraws a dialog that no client could name. pi knows its id by the way in which it wrote it.
+    fn withdraw(&mut self, raw: &str) {
+        let id = Object::parse(raw).and_then(|request| request.raw("id").map(RawValue::get));
+        if let Some(id) = id {
+            let line =
+                format!("{{\"type\":\"extension_ui_response\",\"id\":{id},\"cancelled\":true}}\n");
+            self.out.extend_from_slice(line.as_bytes());
+        }
+    }
+
+    /// The session's id, and the names of what could not be read, which were logged.
+    pub(super) fn named(&self) -> (&str, &BTreeSet<String>) {
+        self.noise.named()
     }
 
     /// Reports the junk since the last report, once for many lines.
     pub(super) fn report_noise(&mut self, voice: &mut Voice<'_>) {
-        let lines = std::mem::take(&mut self.noise);
+        let lines = self.noise.take();
         if lines > 0 {
             self.hold.say(AgentSaid::Noise { lines }, Vec::new(), voice);
         }
-    }
-
-    fn event(&mut self, event: AgentEvent, body: String, now: Instant, voice: &mut Voice<'_>) {
-        let mut refresh = false;
-        match &event {
-            AgentEvent::DialogOpened { request, method: _, timeout_ms: _ } => {
-                // What an extension asks after an abort would keep the run from ending.
-                if self.aborting > 0 {
-                    return self.write_line(&lines_out::dialog(request, &Answer::Cancelled));
-                }
-                self.dialogs.insert(request.clone());
-            }
-            AgentEvent::RunEnded { .. } => {
-                self.running = false;
-                refresh = self.version.dialect() == Dialect::Old;
-            }
-            AgentEvent::RunSettled => refresh = true,
-            AgentEvent::CompactionStarted => self.compacting = true,
-            AgentEvent::CompactionEnded { .. } => {
-                self.compacting = false;
-                refresh = true;
-            }
-            AgentEvent::RetryScheduled => self.hold.retry_follows(),
-            AgentEvent::RunStarted => self.running = true,
-            AgentEvent::RetryEnded => {}
-            AgentEvent::Other => self.other(&body, voice),
-        }
-        let said = AgentSaid::Event(event);
-        if refresh {
-            self.say_later(said, body.into_bytes(), Kind::Plain, now);
-        } else {
-            self.hold.say(said, body.into_bytes(), voice);
-        }
-    }
-
-    /// Some events say themselves how the session looks by then.
-    fn other(&mut self, body: &str, voice: &mut Voice<'_>) {
-        let Some(event) = Object::parse(body) else { return };
-        let mut info = self.info.clone();
-        match event.text("type").as_deref() {
-            Some("queue_update") => {
-                let len = |key| event.get::<Vec<&RawValue>>(key).unwrap_or_default().len() as u64;
-                info.queued = len("steering") + len("followUp");
-            }
-            Some("session_info_changed") => {
-                info.name = event.text("name").map(|name| name.as_ref().into());
-            }
-            Some("thinking_level_changed") => {
-                if let Some(level) = event.text("level") {
-                    info.thinking = level.as_ref().into();
-                }
-            }
-            Some(_) | None => return,
-        }
-        self.know(info, voice);
     }
 
     /// Asks what the session looks like, and says something once that is known.
@@ -310,12 +376,9 @@ impl Session {
     /// pi has said what the session looks like. What waits for an older answer is right with this
     /// one, too.
     fn refreshed(&mut self, id: u64, data: Option<&RawValue>, voice: &mut Voice<'_>) {
-        let facts = replies::info(data).ok();
-        let inner = facts.as_ref().and_then(|(_, inner)| inner.as_deref());
-        self.hold.answered(id, inner);
-        if let Some((info, _)) = facts {
-            self.know(info, voice);
-        }
+        let facts = Facts::read(data, &mut self.noise);
+        self.hold.answered(id, &facts, self.info.file.is_some());
+        self.know(facts.over(&self.info), voice);
         self.hold.release(voice);
     }
 
@@ -331,7 +394,9 @@ impl Session {
     fn write(&mut self, mut line: Value, pending: Pending) {
         self.issued += 1;
         line["id"] = json!(self.issued);
-        self.pending.insert(self.issued, pending);
+        let waiting =
+            Waiting { line: line["type"].as_str().unwrap_or_default().to_owned(), pending };
+        self.pending.insert(self.issued, waiting);
         self.write_line(&line);
     }
 

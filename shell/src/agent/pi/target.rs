@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use pi_server_core::AgentNo;
 use pi_server_core::input::AgentSaid;
-use serde_json::value::RawValue;
+use pi_server_core::wire::json::parse;
 
-use super::session::Session;
+use super::session::{Known, Session};
 use super::version::Version;
 use crate::agent::Heard;
 use crate::agent::voice::Voice;
@@ -16,12 +16,12 @@ use crate::agent::voice::Voice;
 /// lines. Everything that is heard of it has to be fit for the journal and for clients.
 ///
 /// # Panics
-/// A body is no JSON object, or tells of the bridge.
+/// A body is no JSON that clients may be sent.
 pub fn pi_line(bytes: &[u8]) {
     let (choice, lines) = bytes.split_first().map_or((0, bytes), |(first, rest)| (*first, rest));
-    let version = ["0.73.1", "0.87.1", "1.5.2"][usize::from(choice % 3)];
+    let version = ["0.73.1", "0.87.1", "1.6.0"][usize::from(choice % 3)];
     let version = Version::parse(version).expect("a version");
-    let mut session = Session::new(version, "/project".into(), Vec::new());
+    let mut session = Session::new(version, "/project".into(), Vec::new(), Known::default());
     let mut heard = Vec::new();
     let mut now = Instant::now();
     for line in lines.split(|byte| *byte == b'\n') {
@@ -33,13 +33,13 @@ pub fn pi_line(bytes: &[u8]) {
             assert!(text.ends_with('\n') && text.starts_with('{'), "{text}");
         }
     }
-    session.end(&mut Voice::new(AgentNo(1), &mut heard));
+    session.end(choice & 4 == 0, &mut Voice::new(AgentNo(1), &mut heard));
     heard.iter().for_each(is_fit);
 }
 
 fn is_fit(Heard { said, body, .. }: &Heard) {
     let text = std::str::from_utf8(body).expect("a body is text");
-    let json = text.is_empty() || serde_json::from_str::<&RawValue>(text).is_ok();
+    let json = text.is_empty() || parse(body).is_ok();
     assert!(json && !text.contains('\n'), "{said:?}: {text}");
     if let AgentSaid::Event(_) = said {
         assert!(text.starts_with('{'), "an event is an object: {text}");

@@ -1,6 +1,10 @@
 //! Tests of the real agent's host: translators on recorded traffic, the protocol against a puppet,
 //! supervision with small fake children, and the real programs where they are installed.
 
+mod faults;
+#[path = "../../../../tests/sim/src/faulty.rs"]
+#[expect(unreachable_pub, reason = "it is part of the simulator as well")]
+mod faulty;
 mod kit;
 #[cfg(feature = "real-pi")]
 #[path = "../../../../tests/src/provider.rs"]

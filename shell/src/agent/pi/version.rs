@@ -8,11 +8,20 @@ use pi_server_core::command::CommandKind;
 pub(super) struct Version(u32, u32, u32);
 
 /// The newest version that the translators were tried with.
-const NEWEST: Version = Version(1, 5, 2);
+const NEWEST: Version = Version(1, 6, 0);
 /// The oldest one.
 const OLDEST: Version = Version(0, 73, 0);
 
+/// Every version that the translators were tried with.
+const TRIED: [Version; 4] =
+    [Version(0, 73, 1), Version(0, 87, 1), Version(1, 5, 2), Version(1, 6, 0)];
+
 impl Version {
+    /// Everything that it says is known.
+    pub(super) fn was_tried(self) -> bool {
+        TRIED.contains(&self)
+    }
+
     /// Reads what `pi --version` prints: a line that is a version, among others perhaps.
     pub(super) fn parse(text: &str) -> Option<Version> {
         text.lines().rev().find_map(|line| {

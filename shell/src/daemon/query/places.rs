@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::agent::{session_folders, user_folder};
+
 /// Where sessions work and where their files may be.
 #[derive(Clone, Debug)]
 pub(in crate::daemon) struct Places {
@@ -10,9 +12,9 @@ pub(in crate::daemon) struct Places {
 }
 
 impl Places {
-    /// The places of this process: pi's own session folders, the one in the data directory, and
+    /// The places of this process: pi's own session folders, the one in the data directory,
     /// `.pi/sessions` of the default directory and its ancestors (up to the home directory, if it
-    /// is below that).
+    /// is below that), and where the settings of the user and of the default directory say.
     pub(in crate::daemon) fn of_process(default_cwd: &str, data_dir: &Path) -> Places {
         let variable = |name: &str| {
             std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
@@ -25,6 +27,9 @@ impl Places {
             [pi_sessions, pi, users].into_iter().flatten().collect();
         session_dirs.push(data_dir.join("sessions"));
         session_dirs.extend(project_dirs(Path::new(default_cwd), home.as_deref()));
+        if let Some(user) = user_folder() {
+            session_dirs.extend(session_folders(&user, Path::new(default_cwd)));
+        }
         Places { default_cwd: default_cwd.to_owned(), session_dirs }
     }
 

@@ -14,6 +14,7 @@ use pi_server_system::file::open_regular;
 use serde_json::Value;
 
 use super::places::Places;
+use crate::agent::{SessionHeader, header_of, session_header};
 
 /// Bytes of a file in which its header must be.
 const HEADER_BYTES_MAX: u64 = 64 << 10;
@@ -22,13 +23,6 @@ const NAME_BYTES_MAX: u64 = 64 << 20;
 /// How a line that gives the session a name begins, somewhere in its first bytes.
 const NAME_MARK: &[u8] = b"\"session_info\"";
 const NAME_MARK_WITHIN: usize = 256;
-
-/// What the first line of a session file says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Header {
-    /// The working directory.
-    pub(super) cwd: String,
-}
 
 /// Applies the path rules, in the order of the protocol.
 ///
@@ -54,7 +48,12 @@ pub(super) fn check(path: &str, places: &Places) -> Result<Answer, String> {
             .to_owned());
     }
     let header = header(&real).ok_or_else(missing)?;
-    let cwd = if Path::new(&header.cwd).is_absolute() { &header.cwd } else { places.default_cwd() };
+    let cwd = header.cwd.as_deref().filter(|cwd| Path::new(cwd).is_absolute());
+    if cwd.is_some_and(|cwd| !Path::new(cwd).is_dir()) {
+        // pi does not start where there is nothing.
+        return Err("CWD must point to an existing directory".to_owned());
+    }
+    let cwd = cwd.unwrap_or_else(|| places.default_cwd());
     let text = real.to_str().ok_or_else(missing)?;
     Ok(Answer::SessionFile {
         path: text.into(),
@@ -76,21 +75,16 @@ pub(super) fn is_allowed(real: &Path, places: &Places) -> bool {
 }
 
 /// The header of a session file; `None` if it is no session file.
-pub(super) fn header(path: &Path) -> Option<Header> {
+pub(super) fn header(path: &Path) -> Option<SessionHeader> {
     let file = open_regular(path).ok()?;
     let metadata = file.metadata().ok()?;
     let mut bytes = Vec::new();
     file.take(HEADER_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let value: Value = match serde_json::from_slice(first) {
-        Ok(value) => value,
+    session_header(&bytes).or_else(|| {
         // A small `.json` file may be one object over many lines.
-        Err(_) if metadata.len() <= HEADER_BYTES_MAX => serde_json::from_slice(&bytes).ok()?,
-        Err(_) => return None,
-    };
-    let is_session = value["type"] == "session" && value["version"].is_number();
-    let cwd = value["cwd"].as_str().filter(|_| is_session)?;
-    Some(Header { cwd: cwd.to_owned() })
+        let whole = metadata.len() <= HEADER_BYTES_MAX;
+        header_of(&serde_json::from_slice(&bytes).ok().filter(|_| whole)?)
+    })
 }
 
 /// The name that a session was given last, cut to the protocol's bound.

@@ -124,7 +124,8 @@ impl Stored {
         {
             return Some(file.clone());
         }
-        let cwd = session_file::header(path).map(|header| header.cwd);
+        let header = session_file::header(path);
+        let cwd = header.map(|header| header.cwd.unwrap_or_default());
         let modified_ms = modified.duration_since(UNIX_EPOCH).map_or(0, millis);
         let name = cwd.as_ref().and_then(|_| session_file::name(path));
         Some(Remembered {

@@ -7,11 +7,13 @@ use pi_server_core::input::{AgentEvent, AgentReady, AgentSaid, Disposition, Repl
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{Pending, Phase, Session};
+use super::{Asked, Pending, Phase, Run, Session, Waiting};
+use crate::agent::pi::facts::Facts;
 use crate::agent::pi::hold::Kind;
-use crate::agent::pi::lines_in::Response;
+use crate::agent::pi::lines_in::{self, Response};
 use crate::agent::pi::object::{Object, quote};
 use crate::agent::pi::replies::{self, Shape};
+use crate::agent::pi::tidy::tidy;
 use crate::agent::pi::version::Dialect;
 use crate::agent::voice::{Voice, cut};
 
@@ -22,15 +24,15 @@ impl Session {
         now: Instant,
         voice: &mut Voice<'_>,
     ) {
-        let found = response.id.and_then(|id| Some((id, self.pending.remove(&id)?)));
-        let Some((id, pending)) = found else { return self.junk() };
+        let Some((id, pending)) = self.answered(response) else { return self.noise.line() };
         let result = match &response.result {
             Ok(data) => Ok(*data),
             Err(words) => Err(words.as_str()),
         };
         match pending {
-            Pending::Start | Pending::StartCommands => self.started(&pending, result, voice),
+            Pending::Start | Pending::StartCommands => self.started(&pending, result, now, voice),
             Pending::Refresh => self.refreshed(id, result.ok().flatten(), voice),
+            Pending::Idle { call } => self.asked_if_idle(call, result, now, voice),
             Pending::Call { call, shape } => match result {
                 Ok(data) => self.reply(call, shape, data, now, voice),
                 Err(words) => self.fail(call, words, voice),
@@ -39,16 +41,19 @@ impl Session {
             Pending::Bridged { call, shape: _ } => {
                 self.fail(call, result.err().unwrap_or("the bridge did not answer"), voice);
             }
-            Pending::Models { call } => match result.and_then(|data| self.model_before(data)) {
-                Ok(line) => self.write(line, Pending::PreviousModel { call }),
-                Err(words) => self.fail(call, words, voice),
-            },
+            Pending::Models { call } => {
+                let line = result.map_err(str::to_owned).and_then(|data| self.model_before(data));
+                match line {
+                    Ok(line) => self.write(line, Pending::PreviousModel { call }),
+                    Err(words) => self.fail(call, &words, voice),
+                }
+            }
             Pending::PreviousModel { call } => match result {
                 Ok(data) => self.previous_model(call, data, now, voice),
                 Err(words) => self.fail(call, words, voice),
             },
             Pending::Abort { call } => {
-                self.aborting -= 1;
+                self.aborting = self.aborting.saturating_sub(1);
                 if let Some(call) = call {
                     self.reply(call, Shape::None, None, now, voice);
                 }
@@ -57,19 +62,34 @@ impl Session {
         }
     }
 
+    /// The line that a response answers. One without an id that can be read answers the only line of
+    /// its type, if there is just one.
+    fn answered(&mut self, response: &Response<'_>) -> Option<(u64, Pending)> {
+        let id = response.id.or_else(|| {
+            let command = response.command.as_deref()?;
+            let mut lines = self.pending.iter().filter(|(_, waiting)| waiting.line == command);
+            let (id, _) = lines.next()?;
+            let only = lines.next().is_none().then_some(*id);
+            self.noise.unreadable("id");
+            only
+        })?;
+        Some((id, self.pending.remove(&id)?.pending))
+    }
+
     pub(super) fn bridged(&mut self, id: u64, answer: &str, now: Instant, voice: &mut Voice<'_>) {
-        let Some(Pending::Bridged { call, shape }) = self.pending.remove(&id) else {
-            return self.junk();
-        };
+        let waiting = self.pending.get_mut(&id);
+        let Some(Waiting { pending, .. }) = waiting else { return self.noise.line() };
+        let &mut Pending::Bridged { call, shape } = pending else { return self.noise.line() };
         // The response to the prompt that carried the request is still to come.
-        self.pending.insert(id, Pending::Own);
-        let Some(answer) = Object::parse(answer) else {
+        *pending = Pending::Own;
+        let answer = tidy(answer);
+        let Some(answer) = Object::parse(&answer) else {
             return self.fail(call, "the bridge's answer cannot be read", voice);
         };
         if answer.get("ok") == Some(true) {
             self.reply(call, shape, answer.raw("data"), now, voice);
         } else {
-            let words = answer.text("error").unwrap_or_default();
+            let words = lines_in::reason(answer.raw("error"), &mut self.noise);
             self.fail(call, &words, voice);
         }
     }
@@ -79,19 +99,35 @@ impl Session {
         &mut self,
         which: &Pending,
         result: Result<Option<&RawValue>, &str>,
+        now: Instant,
         voice: &mut Voice<'_>,
     ) {
-        let Phase::Starting { info, bridge } = &mut self.phase else { return };
-        if matches!(which, Pending::Start) {
-            let facts = result.ok().and_then(|data| replies::info(data).ok());
-            *info = Some(facts.map(|(info, _)| info).unwrap_or_default());
-        } else {
-            let text = result.ok().flatten().map_or("", RawValue::get);
-            *bridge = Some(replies::has_bridge(text));
+        if matches!(self.phase, Phase::Up) {
+            return;
         }
-        let (Some(_), Some(bridge)) = (&info, *bridge) else { return };
-        self.info = info.take().unwrap_or_default();
+        let data = result.ok().flatten();
+        if matches!(which, Pending::Start) {
+            let facts = Facts::read(data, &mut self.noise);
+            let now_known = facts.over(&self.info);
+            let known = std::mem::replace(&mut self.info, now_known);
+            self.apply_again(known);
+        } else {
+            self.bridge = Some(replies::has_bridge(data, &mut self.noise));
+        }
+        let starts =
+            |waiting: &Waiting| matches!(waiting.pending, Pending::Start | Pending::StartCommands);
+        let (false, Some(bridge)) = (self.pending.values().any(starts), self.bridge) else {
+            return;
+        };
         self.phase = Phase::Up;
+        if let Some(calls) = self.again.replace(Vec::new()) {
+            voice.info(self.info.clone());
+            for Asked { call, kind, fields } in calls {
+                self.call(call, kind, &fields, now, voice);
+            }
+            return;
+        }
+        self.again = None;
         voice.ready(AgentReady {
             version: self.version.describe().into(),
             settles: self.version.dialect() == Dialect::New,
@@ -109,16 +145,18 @@ impl Session {
         now: Instant,
         voice: &mut Voice<'_>,
     ) {
-        match shape.body(data, &self.cwd) {
-            Ok(body) => {
+        match shape.body(data, &self.cwd, &mut self.noise) {
+            Ok((body, kind)) => {
                 let disposition = shape.disposition(data);
                 let said = AgentSaid::Replied { call, reply: Reply::Done(disposition) };
-                if shape.replaces() {
+                if matches!(kind, Kind::Fork | Kind::Replaced) {
                     self.end_torn_run(voice);
+                }
+                if disposition == Disposition::Unspecified {
+                    self.accepted(call, shape, now);
                 }
                 // An extension that handled a prompt may have changed anything.
                 if shape.changes() || disposition == Disposition::Handled {
-                    let kind = if shape == Shape::Fork { Kind::Fork } else { Kind::Plain };
                     self.say_later(said, body.into_bytes(), kind, now);
                 } else {
                     self.hold.say(said, body.into_bytes(), voice);
@@ -131,7 +169,8 @@ impl Session {
     /// A run that went on when the conversation was exchanged is over. The old dialect does not say
     /// so.
     fn end_torn_run(&mut self, voice: &mut Voice<'_>) {
-        if std::mem::take(&mut self.running) {
+        if self.run == Run::Going {
+            self.run = Run::Settled;
             let end = AgentEvent::RunEnded { will_retry: false, failed: false };
             let body = json!({ "type": "agent_end", "messages": [], "willRetry": false });
             self.hold.say(AgentSaid::Event(end), body.to_string().into_bytes(), voice);
@@ -144,9 +183,9 @@ impl Session {
     }
 
     /// The line that sets the model before the one in use.
-    fn model_before(&self, data: Option<&RawValue>) -> Result<Value, &'static str> {
-        let text = data.map_or("null", RawValue::get);
-        let listed: Value = serde_json::from_str(text).map_err(|_| "the models cannot be read")?;
+    fn model_before(&mut self, data: Option<&RawValue>) -> Result<Value, String> {
+        let (listed, _) = Shape::Models.body(data, &self.cwd, &mut self.noise)?;
+        let listed: Value = serde_json::from_str(&listed).unwrap_or_default();
         let models = listed["models"].as_array().map_or(&[][..], Vec::as_slice);
         let current: Value =
             serde_json::from_str(self.info.model.as_deref().unwrap_or("null")).unwrap_or_default();
@@ -167,14 +206,14 @@ impl Session {
         now: Instant,
         voice: &mut Voice<'_>,
     ) {
-        match Shape::Model.body(data, &self.cwd) {
-            Ok(body) => {
+        match Shape::Model.body(data, &self.cwd, &mut self.noise) {
+            Ok((body, kind)) => {
                 let inside = body.strip_suffix('}').unwrap_or(&body);
                 let level = quote(&self.info.thinking);
                 let body = format!("{inside},\"thinkingLevel\":{level},\"isScoped\":false}}");
                 let reply = Reply::Done(Disposition::Unspecified);
                 let said = AgentSaid::Replied { call, reply };
-                self.say_later(said, body.into_bytes(), Kind::Plain, now);
+                self.say_later(said, body.into_bytes(), kind, now);
             }
             Err(words) => self.fail(call, &words, voice),
         }

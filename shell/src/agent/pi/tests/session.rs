@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use pi_server_core::command::CommandKind as C;
-use pi_server_core::input::AgentSaid;
+use pi_server_core::input::{AgentInfo, AgentSaid};
 use pi_server_core::{AgentNo, CommandNo};
 use serde_json::{Value, json};
 
 use crate::agent::Heard;
 use crate::agent::fields::{Answer, Fields};
-use crate::agent::pi::session::Session;
+use crate::agent::pi::session::{Known, Session};
 use crate::agent::pi::version::Version;
 use crate::agent::testkit::{body, words};
 use crate::agent::voice::Voice;
@@ -28,7 +28,7 @@ impl Puppet {
     /// A pi that is up.
     fn new(version: &str) -> Puppet {
         let version = Version::parse(version).expect("a version");
-        let session = Session::new(version, "/project".into(), Vec::new());
+        let session = Session::new(version, "/project".into(), Vec::new(), Known::default());
         let mut puppet = Puppet { session, now: Instant::now(), heard: Vec::new(), calls: 0 };
         assert_eq!(puppet.told(), ["get_state", "get_commands"]);
         puppet.answers(1, &facts(0));
@@ -87,11 +87,11 @@ fn the_end_of_a_run_waits_for_the_facts_and_all_that_follows_waits_with_it() {
     puppet.says(&json!({ "type": "agent_end", "messages": [] }));
     assert_eq!(puppet.hears(), ["agent_end"]);
     puppet.says(&json!({ "type": "agent_settled" }));
-    puppet.says(&json!({ "type": "later" }));
+    puppet.says(&json!({ "type": "entry_appended" }));
     assert!(puppet.hears().is_empty());
     assert_eq!(puppet.told(), ["get_state"]);
     puppet.answers(3, &facts(2));
-    assert_eq!(puppet.hears(), ["info", "agent_settled", "later"]);
+    assert_eq!(puppet.hears(), ["info", "agent_settled", "entry_appended"]);
 }
 
 #[test]
@@ -264,6 +264,121 @@ fn stopping_a_shell_command_is_repeated_while_it_runs() {
 }
 
 #[test]
+fn stopping_a_shell_command_never_stops_the_next_one() {
+    let mut puppet = Puppet::new(NEW);
+    puppet.lines();
+    puppet.call(C::Bash, &json!({ "command": "sleep 20" }));
+    puppet.call(C::AbortBash, &json!({}));
+    assert_eq!(puppet.told(), ["bash", "abort_bash"]);
+    puppet.answers(3, &json!({ "output": "", "cancelled": true }));
+    puppet.answers(5, &facts(0));
+    puppet.call(C::Bash, &json!({ "command": "sleep 1; echo NEW" }));
+    assert_eq!(puppet.told(), ["get_state", "bash"]);
+    while let Some(due) = puppet.session.deadline() {
+        puppet.now = due;
+        puppet.session.tick(due, &mut Voice::new(AgentNo(1), &mut puppet.heard));
+        let told = puppet.told();
+        assert!(!told.contains(&"abort_bash".to_owned()), "{told:?}");
+    }
+}
+
+#[test]
+fn a_prompt_of_which_nothing_comes_is_found_out_by_asking() {
+    let mut puppet = Puppet::new("0.87.1");
+    puppet.lines();
+    puppet.call(C::Prompt, &json!({ "message": "m" }));
+    puppet.answers(3, &Value::Null);
+    assert_eq!(puppet.hears(), ["done 1 unspecified"]);
+    let mut idle = facts(0);
+    idle["isStreaming"] = json!(false);
+    idle["isCompacting"] = json!(true);
+    puppet.lines();
+    for compacting in [true, false, false] {
+        idle["isCompacting"] = json!(compacting);
+        puppet.now = puppet.session.deadline().expect("it is asked");
+        puppet.session.tick(puppet.now, &mut Voice::new(AgentNo(1), &mut puppet.heard));
+        assert!(puppet.hears().is_empty(), "nothing is known yet");
+        let line = puppet.lines().remove(0);
+        assert_eq!(line["type"], "get_state");
+        puppet.answers(line["id"].as_u64().expect("an id"), &idle);
+    }
+    assert_eq!(puppet.hears(), ["done 1 handled"]);
+    assert_eq!(puppet.session.deadline(), None, "and that is all");
+}
+
+#[test]
+fn a_prompt_whose_run_begins_is_not_asked_about() {
+    let mut puppet = Puppet::new("0.87.1");
+    puppet.call(C::Prompt, &json!({ "message": "m" }));
+    puppet.answers(3, &Value::Null);
+    puppet.says(&json!({ "type": "agent_start" }));
+    assert_eq!(puppet.session.deadline(), None);
+}
+
+#[test]
+fn a_command_that_goes_on_to_another_session_is_noticed() {
+    let mut puppet = Puppet::new("0.87.1");
+    puppet.lines();
+    puppet.call(C::Prompt, &json!({ "message": "/elsewhere" }));
+    puppet.answers(3, &Value::Null);
+    assert_eq!(puppet.told(), ["prompt", "get_state"]);
+    let mut elsewhere = facts(0);
+    elsewhere["sessionFile"] = json!("/other.jsonl");
+    puppet.answers(4, &elsewhere);
+    assert_eq!(puppet.hears(), ["done 1 unspecified", "info"]);
+}
+
+#[test]
+fn an_agent_that_ends_by_itself_after_its_run_has_settled() {
+    for (by_itself, expected) in [(true, "agent_settled"), (false, "agent_end")] {
+        let mut puppet = Puppet::new(NEW);
+        puppet.says(&json!({ "type": "agent_start" }));
+        puppet.says(&json!({ "type": "agent_end", "messages": [], "willRetry": false }));
+        puppet.session.end(by_itself, &mut Voice::new(AgentNo(1), &mut puppet.heard));
+        assert_eq!(puppet.hears().last().map(String::as_str), Some(expected));
+    }
+    let mut puppet = Puppet::new(NEW);
+    puppet.says(&json!({ "type": "agent_start" }));
+    puppet.session.end(true, &mut Voice::new(AgentNo(1), &mut puppet.heard));
+    assert_eq!(puppet.hears(), ["agent_start"], "a run that goes on is not over");
+}
+
+#[test]
+fn what_was_set_before_the_first_message_is_set_again_when_the_agent_comes_back() {
+    let mut info = AgentInfo {
+        name: Some("named".into()),
+        model: Some(json!({ "id": "m9", "provider": "q" }).to_string().into()),
+        thinking: "high".into(),
+        ..AgentInfo::default()
+    };
+    for (is_fresh, had_model) in [(true, true), (false, true), (true, false)] {
+        if !had_model {
+            info.model = None;
+        }
+        let known = Known { info: info.clone(), is_fresh, ..Known::default() };
+        let version = Version::parse(NEW).expect("a version");
+        let session = Session::new(version, "/project".into(), Vec::new(), known);
+        let mut puppet = Puppet { session, now: Instant::now(), heard: Vec::new(), calls: 0 };
+        puppet.lines();
+        puppet.answers(1, &facts(0));
+        puppet.answers(2, &json!({ "commands": [{ "name": "pi-server-bridge" }] }));
+        let told = puppet.told();
+        let Some(AgentSaid::Ready(ready)) = puppet.heard.first().map(|heard| heard.said.clone())
+        else {
+            panic!("{:?}", puppet.heard);
+        };
+        if is_fresh && had_model {
+            let lines = ["set_model", "set_thinking_level", "set_session_name", "get_state"];
+            assert_eq!(told, lines);
+            assert_eq!((ready.info.name, &*ready.info.thinking), (Some("named".into()), "high"));
+        } else {
+            assert!(told.is_empty(), "{told:?}");
+            assert_eq!(&*ready.info.thinking, "low");
+        }
+    }
+}
+
+#[test]
 fn queues_names_and_levels_are_known_from_their_events() {
     let mut puppet = Puppet::new(NEW);
     puppet.says(&json!({ "type": "queue_update", "steering": ["a"], "followUp": ["b", "c"] }));
@@ -285,7 +400,7 @@ fn queues_names_and_levels_are_known_from_their_events() {
 fn answers_that_nobody_waits_for_are_counted() {
     let mut puppet = Puppet::new(NEW);
     puppet.answers(77, &Value::Null);
-    puppet.says(&json!({ "type": "response", "success": false, "command": "parse" }));
+    puppet.says(&json!({ "type": "response", "success": false, "command": "parse", "error": "e" }));
     let voice = &mut Voice::new(AgentNo(1), &mut puppet.heard);
     puppet.session.report_noise(voice);
     assert_eq!(puppet.hears(), ["noise 2"]);

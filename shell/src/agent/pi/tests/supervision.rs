@@ -17,9 +17,9 @@ use crate::agent::voice::WORDS_BYTES_MAX;
 fn script(then: &str) -> String {
     format!(
         r#"#!/bin/sh
-[ "$1" = --version ] && {{ echo 1.5.2; exit 0; }}
+[ "$1" = --version ] && {{ echo 1.5.3; exit 0; }}
 ok() {{ echo '{{"type":"response","success":true,"id":'"$1"',"data":'"$2"'}}'; }}
-facts='{{"model":null,"thinkingLevel":"off","messageCount":0,"pendingMessageCount":0}}'
+facts='{{"thinkingLevel":"off","messageCount":0,"pendingMessageCount":0,"sessionId":"i"}}'
 read line; ok 1 "$facts"
 read line; ok 2 '{{"commands":[{{"name":"pi-server-bridge"}}]}}'
 {then}
@@ -144,7 +144,7 @@ read line"#,
 
 #[test]
 fn a_child_that_says_nothing_can_be_killed() {
-    let (_dir, path) = program("#!/bin/sh\n[ \"$1\" = --version ] && exec echo 1.5.2\nsleep 600\n");
+    let (_dir, path) = program("#!/bin/sh\n[ \"$1\" = --version ] && exec echo 1.5.3\nsleep 600\n");
     let mut host = Host::new(&path, &[]);
     host.spawn(1, "a", None);
     host.until_started(1);
@@ -238,28 +238,19 @@ fn the_users_settings_arrive_and_the_sessions_own_stay() {
     let mut host = Host::new(&path, &[]);
     let (user, data) = (host.user_folder(), host.dir.path().join("data/agents"));
     std::fs::create_dir_all(&user).expect("a folder");
-    let write = |text: &str, path: &Path, hour: u64| {
-        std::fs::write(path, text).expect("settings");
-        let at = std::time::UNIX_EPOCH + Duration::from_secs(hour * 3_600);
-        let file = std::fs::File::options().write(true).open(path).expect("settings");
-        file.set_modified(at).expect("a time");
-    };
+    let write = |path: &Path, text: &str| std::fs::write(path, text).expect("settings");
     let theirs = user.join("settings.json");
-    write("1", &theirs, 1);
+    write(&theirs, r#"{"both":1}"#);
     host.up(1, "a", None);
     let mut folders = std::fs::read_dir(&data).expect("folders").flatten();
     let folder = folders.find(|it| it.path().is_dir()).expect("a folder").path();
     let own = folder.join("settings.json");
-    write("2", &own, 2);
+    write(&own, r#"{"both":1,"own":2}"#);
+    write(&theirs, r#"{"both":3}"#);
     host.up(2, "a", None);
-    assert_eq!(
-        std::fs::read_to_string(&own).expect("settings"),
-        "2",
-        "the session's own are newer"
-    );
-    write("3", &theirs, 3);
-    host.up(3, "a", None);
-    assert_eq!(std::fs::read_to_string(&own).expect("settings"), "3", "the user's are newer");
+    let own = std::fs::read(&own).expect("settings");
+    let own: Value = serde_json::from_slice(&own).expect("JSON");
+    assert_eq!(own, json!({ "both": 3, "own": 2 }));
 }
 
 #[test]
@@ -291,7 +282,7 @@ fn stop_all_leaves_nobody() {
 fn what_the_session_looks_like_is_asked_once_it_has_changed() {
     let (_dir, path) = fake(
         r#"read line; ok 3 null
-read line; ok 4 '{"sessionName":"new name","thinkingLevel":"off","messageCount":5}'
+read line; ok 4 '{"sessionName":"new name","thinkingLevel":"off","messageCount":5,"pendingMessageCount":0,"sessionId":"i"}'
 read line"#,
     );
     let mut host = Host::new(&path, &[]);
@@ -300,4 +291,33 @@ read line"#,
     assert_eq!(reply, Ok(Value::Null));
     let words: Vec<_> = host.heard.iter().map(word).collect();
     assert_eq!(words, ["ready", "info", "done 1 unspecified"]);
+}
+
+#[test]
+fn a_call_that_an_agent_ended_too_early_to_read_goes_to_the_next_one() {
+    // The first one is up and ends by itself; whoever comes later does what it is asked.
+    let (_dir, path) = fake(
+        r#"if [ ! -e first ]; then : >first; read line; exit 0; fi
+while read line; do
+    id=${line#*\"id\":}; id=${id%%[,\}]*}
+    case $line in *get_state*) ok "$id" "$facts" ;; *) ok "$id" null ;; esac
+done"#,
+    );
+    let mut host = Host::new(&path, &[]);
+    host.up(1, "a", None);
+    let reply = host.get(C::SetAutoRetry, &json!({ "enabled": true }));
+    assert_eq!(reply, Ok(Value::Null));
+    let words: Vec<_> = host.heard.iter().map(word).collect();
+    assert_eq!(words, ["ready", "info", "done 1 unspecified"]);
+}
+
+#[test]
+fn a_call_is_not_asked_again_for_ever() {
+    let (_dir, path) = fake("read line; exit 0");
+    let mut host = Host::new(&path, &[]);
+    host.up(1, "a", None);
+    host.call(C::SetAutoRetry, &json!({ "enabled": true }));
+    assert_eq!(&*exit(&mut host).status, "exit status 0");
+    let words: Vec<_> = host.heard.iter().map(word).collect();
+    assert_eq!(words, ["ready", "info", "exited exit status 0"]);
 }

@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 use crate::agent::fields::Fields;
 use crate::agent::pi::lines_in::{self, Line};
 use crate::agent::pi::lines_out::{self, Plan};
+use crate::agent::pi::noise::Noise;
 use crate::agent::pi::version::{Dialect, Version};
 
 const VERSIONS: [&str; 3] = ["0.73.1", "0.87.1", "1.5.2"];
 
 struct Transcript {
     name: String,
-    dialect: Dialect,
+    version: Version,
     /// Direction and message of each line.
     lines: Vec<(String, Value)>,
 }
@@ -37,8 +38,8 @@ fn transcript(version_name: &str, scene: &str) -> Transcript {
         let line: Value = serde_json::from_str(line).expect("a line of a transcript");
         (line["dir"].as_str().expect("a direction").to_owned(), line["msg"].clone())
     });
-    let dialect = version(version_name).dialect();
-    Transcript { name: format!("{version_name}/{scene}"), dialect, lines: lines.collect() }
+    let version = version(version_name);
+    Transcript { name: format!("{version_name}/{scene}"), version, lines: lines.collect() }
 }
 
 fn scenes(version: &str) -> Vec<String> {
@@ -62,7 +63,7 @@ fn events(transcript: &Transcript) -> Vec<(AgentEvent, Value)> {
     let mut events = Vec::new();
     for (_, message) in out {
         let line = message.to_string();
-        match lines_in::read(line.as_bytes(), transcript.dialect) {
+        match lines_in::read(&line, transcript.version, &mut Noise::default()) {
             Line::Event { event, body } => {
                 let body = serde_json::from_str(&body).expect("events are JSON");
                 events.push((event, body));
@@ -229,6 +230,10 @@ fn calls_become_the_lines_that_were_recorded() {
     assert!(compared.len() >= 20, "{compared:?}");
 }
 
+fn read<'a>(line: &'a str, of: &str) -> Line<'a> {
+    lines_in::read(line, version(of), &mut Noise::default())
+}
+
 #[test]
 fn lines_that_are_no_protocol_are_junk() {
     for line in [
@@ -241,18 +246,18 @@ fn lines_that_are_no_protocol_are_junk() {
         "{}",
         r#"{"type":7}"#,
         "hello",
-        r#"{"type":"extension_ui_request","method":"select"}"#,
+        r#"{"type":"error","message":"what a library prints"}"#,
+        r#"{"type":"Error: it went wrong"}"#,
     ] {
-        assert!(matches!(lines_in::read(line.as_bytes(), Dialect::New), Line::Junk), "{line}");
+        assert!(matches!(read(line, "1.6.0"), Line::Junk), "{line}");
     }
-    assert!(matches!(lines_in::read(b"{\"type\":\"\xff\"}", Dialect::New), Line::Junk));
 }
 
 #[test]
-fn unknown_events_and_deep_ones_pass_unchanged() {
+fn unknown_events_of_unknown_versions_and_deep_ones_pass_unchanged() {
     let deep = format!("{}1{}", "[".repeat(5_000), "]".repeat(5_000));
     let line = format!(r#"{{"type":"from_the_future","value":{deep},"x":1.50}}"#);
-    match lines_in::read(line.as_bytes(), Dialect::New) {
+    match read(&line, "9.0.0") {
         Line::Event { event: AgentEvent::Other, body } => assert_eq!(body, line),
         other => panic!("{other:?}"),
     }
@@ -260,8 +265,8 @@ fn unknown_events_and_deep_ones_pass_unchanged() {
 
 #[test]
 fn old_names_are_brought_up_to_date() {
-    let line = br#"{"type":"auto_compaction_end","reason":"overflow","willRetry":true}"#;
-    match lines_in::read(line, Dialect::Old) {
+    let line = r#"{"type":"auto_compaction_end","reason":"overflow","willRetry":true}"#;
+    match read(line, "0.73.1") {
         Line::Event { event: AgentEvent::CompactionEnded { will_retry: true }, body } => {
             let body: Value = serde_json::from_str(&body).expect("JSON");
             let expected =
@@ -278,7 +283,7 @@ fn versions_are_read_from_whatever_is_printed() {
         ("0.73.1\n", "pi 0.73.1"),
         ("warning: something\n1.5.2", "pi 1.5.2"),
         ("pi v0.87.1-beta.3", "pi 0.87.1"),
-        ("2.0.0", "pi 2.0.0 (newer than any that was tried; taken for 1.5.2)"),
+        ("2.0.0", "pi 2.0.0 (newer than any that was tried; taken for 1.6.0)"),
         ("0.54.2", "pi 0.54.2 (older than any that was tried)"),
     ] {
         assert_eq!(Version::parse(text).map(Version::describe).as_deref(), Some(name));

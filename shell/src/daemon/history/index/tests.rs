@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_macros, reason = "seeds for whoever runs the test")]
+
 use std::io;
 
 use pi_server_core::record::JournalId;

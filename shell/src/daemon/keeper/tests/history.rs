@@ -1,5 +1,6 @@
 //! The history, from indexes and memory: the same as if all of it were in memory, and never
 //! answered from what is damaged.
+#![allow(clippy::disallowed_macros, reason = "figures for whoever runs the test")]
 
 use pi_server_core::Seq;
 use pi_server_core::command::CommandKind;
