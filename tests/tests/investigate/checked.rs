@@ -177,7 +177,7 @@ fn whatever_is_done_to_the_files_is_noticed_and_nothing_hangs() {
     }
     let dir = out.path().join("unreadable");
     copy(daemon.dir(), &dir);
-    std::fs::set_permissions(dir.join("journal.key"), PermissionsExt::from_mode(0)).expect("set");
+    std::fs::set_permissions(dir.join("journal.key"), PermissionsExt::from_mode(0o0)).expect("set");
     let is_root = std::fs::read(dir.join("journal.key")).is_ok();
     assert_eq!(verdict(&dir).0, if is_root { 0 } else { 6 });
 }

@@ -96,7 +96,7 @@ impl Run {
     /// Connections that say nothing, and stay.
     fn strangers_come(&mut self) {
         let Some(daemon) = &mut self.daemon else { return };
-        for _ in 0..1 + self.entropy.below(2 * STRANGERS_MAX) {
+        for _ in 0..=self.entropy.below(2 * STRANGERS_MAX) {
             let (ours, theirs) = pipe(self.taste.capacity, self.disk.switch());
             let transport = *self.entropy.pick(&[Transport::WebSocket, Transport::Unix]);
             // A stream that says nothing on a Unix socket is a client without a name, after a moment.
