@@ -105,7 +105,9 @@ fn merge<'a>(lists: impl Iterator<Item = &'a Vec<Entry>>) -> Vec<Entry> {
     let mut all: Vec<Entry> = lists.flatten().copied().collect();
     all.sort();
     let mut merged = Vec::new();
-    all.into_iter().for_each(|entry| add(&mut merged, entry));
+    for entry in all {
+        add(&mut merged, entry);
+    }
     merged
 }
 

@@ -89,7 +89,9 @@ impl Held {
     pub(super) fn release(&mut self, happened: &mut Vec<Happened>) -> Vec<Link> {
         let mut heard_all = Vec::new();
         let links: Vec<Link> = self.clients.keys().copied().collect();
-        links.into_iter().for_each(|link| self.speaks(link));
+        for link in links {
+            self.speaks(link);
+        }
         let share = self.share();
         self.spoke = None;
         self.several_for = self.several_for.saturating_sub(1);
