@@ -70,12 +70,45 @@ impl FanOut {
             }
             self.announcements = Vec::new();
         }
-        while let Some((session, entries)) = self.sessions.pop_first() {
-            for link in audiences.related(&session).filter_map(|conn| links.link(conn)) {
-                net.give(link, &entries);
+        if self.sessions.is_empty() {
+            return;
+        }
+        let (sessions, entries): (Vec<Text>, Vec<Vec<Entry>>) =
+            std::mem::take(&mut self.sessions).into_iter().unzip();
+        for (wanted, conns) in groups(&sessions, audiences) {
+            let merged = merge(wanted.iter().filter_map(|index| entries.get(*index)));
+            for link in conns.into_iter().filter_map(|conn| links.link(conn)) {
+                net.give(link, &merged);
             }
         }
     }
+}
+
+/// Groups the connections that are sent something of these sessions by the sessions, so that what several
+/// want alike is put in order once.
+fn groups(sessions: &[Text], audiences: &Audiences) -> BTreeMap<Vec<usize>, Vec<ConnId>> {
+    let mut wanted: BTreeMap<ConnId, Vec<usize>> = BTreeMap::new();
+    for (index, session) in sessions.iter().enumerate() {
+        for conn in audiences.related(session) {
+            wanted.entry(conn).or_default().push(index);
+        }
+    }
+    let mut groups: BTreeMap<Vec<usize>, Vec<ConnId>> = BTreeMap::new();
+    for (conn, sessions) in wanted {
+        groups.entry(sessions).or_default().push(conn);
+    }
+    groups
+}
+
+/// Puts the frames of several sessions in their order; neighbours become one.
+fn merge<'a>(lists: impl Iterator<Item = &'a Vec<Entry>>) -> Vec<Entry> {
+    let mut all: Vec<Entry> = lists.flatten().copied().collect();
+    all.sort();
+    let mut merged = Vec::new();
+    for entry in all {
+        add(&mut merged, entry);
+    }
+    merged
 }
 
 /// Adds an entry to a list, as part of the last one if nothing lies between them.

@@ -6,13 +6,22 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{Happened, Link};
 
-/// Frames of one client that are taken in one turn.
+/// Frames of one client that are taken in one turn. Who says no more than that is not held up at all.
 pub(super) const FRAMES_PER_TURN: usize = 16;
+/// The same of a client that says more, while others speak too: they wait for this share, and a frame
+/// costs about half as much as the rest of a turn.
+pub(super) const FRAMES_BESIDE_OTHERS: usize = 4;
+/// Turns in which only one client spoke, after which it counts as alone.
+const TURNS_ALONE: u32 = 256;
 
 /// What waits, by client.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     clients: BTreeMap<Link, Waiting>,
+    /// A client that has spoken in this turn.
+    spoke: Option<Link>,
+    /// For how many more turns several clients are taken to speak.
+    several_for: u32,
 }
 
 #[derive(Debug)]
@@ -48,8 +57,11 @@ impl Held {
     ) -> usize {
         let said = happened.get(from..).unwrap_or_default();
         let frames = said.iter().filter(|what| is_frame(what)).count();
+        if frames > 0 {
+            self.speaks(link);
+        }
         if frames > FRAMES_PER_TURN {
-            let rest = happened.split_off(from + end_of_share(said.iter()));
+            let rest = happened.split_off(from + end_of_share(said.iter(), self.share()));
             self.clients.insert(link, Waiting { events: rest.into(), is_served: true });
         }
         frames
@@ -76,10 +88,17 @@ impl Held {
     /// which nothing waits any more.
     pub(super) fn release(&mut self, happened: &mut Vec<Happened>) -> Vec<Link> {
         let mut heard_all = Vec::new();
+        let links: Vec<Link> = self.clients.keys().copied().collect();
+        for link in links {
+            self.speaks(link);
+        }
+        let share = self.share();
+        self.spoke = None;
+        self.several_for = self.several_for.saturating_sub(1);
         self.clients.retain(|link, Waiting { events, is_served }| {
             if !std::mem::take(is_served) {
-                let share = end_of_share(events.iter());
-                happened.extend(events.drain(..share));
+                let end = end_of_share(events.iter(), share);
+                happened.extend(events.drain(..end));
             }
             if events.is_empty() {
                 heard_all.push(*link);
@@ -88,13 +107,24 @@ impl Held {
         });
         heard_all
     }
+
+    /// Frames that are taken of a client of which something waits.
+    fn share(&self) -> usize {
+        if self.several_for > 0 { FRAMES_BESIDE_OTHERS } else { FRAMES_PER_TURN }
+    }
+
+    fn speaks(&mut self, link: Link) {
+        if self.spoke.replace(link).is_some_and(|other| other != link) {
+            self.several_for = TURNS_ALONE;
+        }
+    }
 }
 
 /// How many of the events are a share: the frames, and what lies between them and behind the last.
-fn end_of_share<'a>(events: impl ExactSizeIterator<Item = &'a Happened>) -> usize {
+fn end_of_share<'a>(events: impl ExactSizeIterator<Item = &'a Happened>, share: usize) -> usize {
     let all = events.len();
     let mut frames = events.enumerate().filter(|(_, what)| is_frame(what));
-    frames.nth(FRAMES_PER_TURN).map_or(all, |(next, _)| next)
+    frames.nth(share).map_or(all, |(next, _)| next)
 }
 
 fn is_frame(what: &Happened) -> bool {

@@ -93,8 +93,8 @@ impl Link {
     }
 }
 
-/// Where a frame for many clients is in the log, for each framing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a frame for many clients is in the log, for each framing. In the order of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
     spans: [Span; 2],
 }

@@ -319,15 +319,18 @@ fn a_client_that_floods_has_a_share_of_each_turn_and_delays_nobody() {
             turns += 1;
             let of_turn = std::mem::take(&mut world.happened);
             let by = |link| of_turn.iter().filter(|what| **what == frame(link, "x")).count();
-            assert!(by(flooding) <= held::FRAMES_PER_TURN, "{} in one turn", by(flooding));
+            // Nobody else has spoken before the first turn; from then on another does.
+            let share = if turns == 1 { held::FRAMES_PER_TURN } else { held::FRAMES_BESIDE_OTHERS };
+            assert!(by(flooding) <= share, "{} in turn {turns}", by(flooding));
             heard += by(flooding);
             if turns % 10 == 1 {
                 let asked = frame(polite, "a polite question");
                 assert_eq!(of_turn.iter().filter(|what| **what == asked).count(), 1);
             }
-            assert!(turns < 3_000, "{heard} heard");
+            assert!(turns < 10_000, "{heard} heard");
         }
-        assert!(turns <= 2 * 3_000 / held::FRAMES_PER_TURN, "it is not held up either: {turns}");
+        let enough = 2 * 3_000 / held::FRAMES_BESIDE_OTHERS;
+        assert!(turns <= enough, "it is not held up either: {turns}");
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -231,9 +232,10 @@ fn set_up(
     (mut stream, mut input): (TcpStream, Vec<u8>),
     commands: Vec<String>,
 ) -> (TcpStream, Vec<u8>) {
-    let port = stream.local_addr().expect("a connected socket").port();
-    for (number, command) in commands.into_iter().enumerate() {
-        let id = format!(r#""id":"{SET_UP}{port}-{number}""#);
+    static SET_UPS: AtomicU64 = AtomicU64::new(0);
+    for command in commands {
+        let number = SET_UPS.fetch_add(1, Ordering::Relaxed);
+        let id = format!(r#""id":"{SET_UP}{number}""#);
         let frame = format!("{{{id},{command}}}");
         let length = u8::try_from(frame.len()).expect("a short frame");
         stream.write_all(&[0x81, 0x80 | length, 0, 0, 0, 0]).expect("a command is sent");
