@@ -48,9 +48,13 @@ fn w63_the_door_is_closed_to_web_pages_other_hosts_and_whoever_has_no_token() {
     let bearer = format!("Authorization: Bearer {}", token(&daemon));
     assert_eq!(knock(&daemon, "/", &[&bearer]), 101);
     assert_eq!(knock(&daemon, "/", &[]), 401);
-    assert_eq!(knock(&daemon, "/", &[&bearer, "Origin: https://evil.example"]), 403);
-    assert_eq!(knock(&daemon, "/", &[&bearer, "Origin: null"]), 403);
-    assert_eq!(knock(&daemon, "/", &[&bearer, "Origin: http://localhost:5173"]), 101);
+    // What a web page can send, and what only a program can.
+    let query = format!("/?token={}", token(&daemon));
+    for origin in ["Origin: https://evil.example", "Origin: null"] {
+        assert_eq!(knock(&daemon, &query, &[origin]), 403);
+        assert_eq!(knock(&daemon, "/", &[&bearer, origin]), 101);
+    }
+    assert_eq!(knock(&daemon, &query, &["Origin: http://localhost:5173"]), 101);
     // Names that somebody else had point at this machine, and those that are this machine.
     for host in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example:80", "", "::1"] {
         assert_eq!(knock(&daemon, "/", &[&bearer, &format!("Host: {host}")]), 421, "{host}");
