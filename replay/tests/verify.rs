@@ -362,12 +362,12 @@ fn a_cut_file_is_damage_and_a_cut_of_what_was_never_synced_is_a_torn_tail() {
 }
 
 #[test]
-fn without_its_key_a_journal_still_replays() {
+fn without_its_key_a_journal_still_replays_and_a_wrong_one_is_damage() {
     let dir = written();
     let key = dir.path().join("journal.key");
     std::fs::write(&key, [1; 32]).unwrap();
     let (code, json) = verify(dir.path());
-    assert_eq!((code, &json["key"]), (0, &"foreign".into()), "{json:#}");
+    assert_eq!((code, &json["key"]), (3, &"foreign".into()), "{json:#}");
     std::fs::remove_file(&key).unwrap();
     let (code, json) = verify(dir.path());
     assert_eq!((code, &json["key"]), (0, &"missing".into()), "{json:#}");

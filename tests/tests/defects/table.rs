@@ -92,7 +92,7 @@ const TABLE: [Defect; 87] = [
         15,
         &[
             "w15_an_id_that_is_not_stored_any_more_has_its_answer_and_does_not_run_again",
-            "core/tests/scripts/44-parked-ids.txt",
+            "core/tests/scripts/45-parked-ids.txt",
         ],
     ),
     shown(16, &["w16_outcomes_are_forgotten_in_the_order_in_which_commands_ended"]),
