@@ -76,8 +76,10 @@ impl Status {
     /// Whose fault it is that a file of a journal cannot be read.
     pub fn of_reading(error: &io::Error) -> Status {
         match error.kind() {
-            // It ends before it should, or has bytes that make no sense.
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => Status::Damaged,
+            // It ends before it should, has bytes that make no sense, or is no regular file.
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidData
+            | io::ErrorKind::InvalidInput => Status::Damaged,
             _ => Status::Unread,
         }
     }

@@ -71,7 +71,8 @@ fn exports(daemon: &Daemon, out: &Path, args: &[&str]) -> BTreeMap<&'static str,
         replay_ends(0, &all.concat());
         let text = std::fs::read_to_string(&path).expect("an export");
         std::fs::remove_file(path).expect("removed");
-        (format, text)
+        // What means something in Markdown is escaped there.
+        (format, if format == "md" { text.replace('\\', "") } else { text })
     };
     FORMATS.into_iter().map(export).collect()
 }
