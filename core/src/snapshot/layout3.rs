@@ -1,5 +1,5 @@
 //! Layout 3, written before release 0.1.0: the state in memory as it then was. It is read only, and
-//! converted to [`layout4`].
+//! converted to `layout4`.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! A snapshot outlives the build that wrote it: retention drops the segments before it. So its layout
 //! is not that of the state in memory, which may change with every build. The state is converted to
-//! and from [`layout4`] in `state/image.rs`; older layouts are converted to it here. A layout is frozen
+//! and from `layout4` in `state/image.rs`; older layouts are converted to it here. A layout is frozen
 //! when a release has written it, and docs/journal-format.md describes it. A change of the state that
 //! has to survive makes a new layout.
 //!

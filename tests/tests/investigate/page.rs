@@ -137,7 +137,9 @@ const USE_LONG: &str = r"
     written.push({ text, px: Math.round(px), py: Math.round(py),
       right: Math.round(px + pen.measureText(text).width), below: Math.round(py + 11) }); };
   const read = () => { written = []; paint();
-    return { axis: written.filter(it => it.py === AXIS / 2), lanes: written.filter(it => it.px === 8),
+    /* The date and clock stand left of the axis, above the names of the lanes. */
+    return { axis: written.filter(it => it.py === AXIS / 2 && it.px > 8),
+      lanes: written.filter(it => it.px === 8 && it.py !== AXIS / 2),
       all: written.map(it => it.text), drawn: Number(document.body.dataset.drawn) }; };
   const one = id => document.getElementById(id);
   timed('everything', showAll); found.everything = read();
