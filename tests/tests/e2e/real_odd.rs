@@ -9,17 +9,12 @@ use serde_json::{Value, json};
 use crate::prompt;
 use crate::real_pi::{Stage, with_each_pi};
 
-/// Names the session through the middle of a character, takes what begins with `take:` itself, and
-/// ends its pi.
+/// Names the session through the middle of a character, and takes what begins with `take:` itself.
 const ODD: &str = r#"
 export default function (pi) {
 	pi.registerCommand("name-me", {
 		description: "Names the session",
 		handler: async () => pi.setSessionName("Fix the bug \u{1f600}".slice(0, 13)),
-	});
-	pi.registerCommand("leave", {
-		description: "Ends",
-		handler: async (_, context) => context.shutdown(),
 	});
 	pi.on("input", async (event) => {
 		if (event.text.startsWith("take:")) return { action: "handled" };
@@ -49,6 +44,7 @@ fn a_name_that_ends_in_half_a_character_costs_no_conversation() {
         assert!(file.is_string(), "{before}");
         assert_eq!(name, "Fix the bug \u{fffd}", "{before}");
         for round in 0..2 {
+            assert!(stage.daemon.stop().success());
             stage.daemon.restart();
             let mut client = stage.daemon.websocket();
             let id = format!("q{round}");
@@ -71,22 +67,6 @@ fn a_prompt_that_an_extension_takes_is_answered_at_once() {
         assert_eq!(taken["success"], true, "{taken}");
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
         assert_eq!(answer(&mut client, "p", "[say:and on]")["success"], true);
-    });
-}
-
-#[test]
-fn a_prompt_right_behind_an_agent_that_ends_by_itself_is_answered() {
-    with_each_pi(|stage| {
-        let mut client = odd(stage);
-        assert_eq!(answer(&mut client, "p", "[say:hello]")["success"], true);
-        for round in 0..3 {
-            client.send(&prompt(&format!("l{round}"), "s", "/leave"));
-            client.send(&prompt(&format!("q{round}"), "s", "[say:after]"));
-            let left = client.response(&format!("l{round}"));
-            assert_eq!(left["success"], true, "{left}");
-            let after = client.response(&format!("q{round}"));
-            assert_eq!(after["success"], true, "{after}");
-        }
     });
 }
 
