@@ -432,7 +432,11 @@ impl Identity {
         for layout4::Key { scope, conn, command, expires } in keys {
             let scope = KeyScope::from(scope);
             identity.shares.take(holder(&scope, conn));
-            identity.keys.insert(scope, KeyState { command, conn, expires });
+            let state = KeyState { command, conn, expires };
+            // No daemon writes a key twice; of one that is there twice the last counts, once.
+            if let Some(before) = identity.keys.insert(scope.clone(), state) {
+                identity.shares.give_back(&holder(&scope, before.conn));
+            }
         }
         identity.shares.keep(is_connected);
         (identity, LeadingNowhere { forgotten, parked })
