@@ -147,6 +147,14 @@ impl Identity {
         self.shares.leave_all();
     }
 
+    /// Makes a key lead to a command, and counts it for its holder: once, should it be there already.
+    fn hold_key(&mut self, scope: KeyScope, state: KeyState) {
+        self.shares.take(holder(&scope, state.conn));
+        if let Some(before) = self.keys.insert(scope.clone(), state) {
+            self.shares.give_back(&holder(&scope, before.conn));
+        }
+    }
+
     /// Takes note of a command that has been admitted.
     pub(super) fn admit(
         &mut self,
@@ -160,11 +168,7 @@ impl Identity {
         }
         if let Some(scope) = key {
             let conn = scope.client.is_empty().then_some(conn);
-            self.shares.take(holder(&scope, conn));
-            let state = KeyState { command: number, conn, expires: None };
-            if let Some(before) = self.keys.insert(scope.clone(), state) {
-                self.shares.give_back(&holder(&scope, before.conn));
-            }
+            self.hold_key(scope, KeyState { command: number, conn, expires: None });
         }
     }
 
@@ -431,12 +435,7 @@ impl Identity {
         }
         for layout4::Key { scope, conn, command, expires } in keys {
             let scope = KeyScope::from(scope);
-            identity.shares.take(holder(&scope, conn));
-            let state = KeyState { command, conn, expires };
-            // No daemon writes a key twice; of one that is there twice the last counts, once.
-            if let Some(before) = identity.keys.insert(scope.clone(), state) {
-                identity.shares.give_back(&holder(&scope, before.conn));
-            }
+            identity.hold_key(scope, KeyState { command, conn, expires });
         }
         identity.shares.keep(is_connected);
         (identity, LeadingNowhere { forgotten, parked })
