@@ -150,9 +150,10 @@ impl Identity {
     /// Makes a key lead to a command, and counts it for its holder: once, should it be there already.
     fn hold_key(&mut self, scope: KeyScope, state: KeyState) {
         self.shares.take(holder(&scope, state.conn));
-        if let Some(before) = self.keys.insert(scope.clone(), state) {
+        if let Some(before) = self.keys.get(&scope) {
             self.shares.give_back(&holder(&scope, before.conn));
         }
+        self.keys.insert(scope, state);
     }
 
     /// Takes note of a command that has been admitted.
