@@ -126,7 +126,7 @@ mutants() {
 
 for part in "${parts[@]}"; do
     case $part in
-    model | sim | fuzz | concurrency | crashes | kills | agents | planted | mutants) ;;
+    model | sim | fuzz | concurrency | ids | crashes | kills | agents | planted | mutants) ;;
     *) printf 'no such part: %s\n' "$part" >&2; exit 2 ;;
     esac
 done

@@ -142,7 +142,7 @@ fn a_bound_that_cannot_be_kept_is_said_at_the_start_with_what_can() {
 }
 
 #[test]
-fn a_start_that_cannot_use_the_newest_snapshot_says_so_and_goes_on() {
+fn a_start_that_cannot_use_the_newest_snapshot_says_so_goes_on_and_makes_it_again() {
     let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
     let mut client = daemon.websocket();
     session(&mut client, "s");
@@ -154,21 +154,26 @@ fn a_start_that_cannot_use_the_newest_snapshot_says_so_and_goes_on() {
     wait_until("a snapshot is written", || newest_snapshot(&daemon).is_some());
     daemon.kill9();
     let newest = newest_snapshot(&daemon).expect("a snapshot");
-    let mut bytes = std::fs::read(&newest).expect("a snapshot");
+    let good = std::fs::read(&newest).expect("a snapshot");
+    let mut bytes = good.clone();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&newest, bytes).expect("written");
-    daemon.restart();
-    assert!(daemon.log().contains("cannot be used: its digest is wrong"), "{}", daemon.log());
-    let mut client = daemon.websocket();
-    client.send(&prompt("p0", "s", "[words:120] [delay:0]"));
-    assert_eq!(client.response("p0")["replayed"], true);
-    // Whoever verifies is told of the damage as well, and that nothing else is wrong.
+    // Whoever verifies is told of the damage, and that nothing else is wrong.
     let output = daemon.replay(&["verify"]);
     let said = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(3), "{said}");
     assert!(said.contains(".snap: its digest is wrong"), "{said}");
     assert!(!said.contains("diverge"), "{said}");
+    daemon.restart();
+    assert!(daemon.log().contains("cannot be used: its digest is wrong"), "{}", daemon.log());
+    let mut client = daemon.websocket();
+    client.send(&prompt("p0", "s", "[words:120] [delay:0]"));
+    assert_eq!(client.response("p0")["replayed"], true);
+    wait_until("the snapshot is made again", || {
+        std::fs::read(&newest).is_ok_and(|bytes| bytes == good)
+    });
+    verified(&daemon);
 }
 
 #[test]
