@@ -109,7 +109,7 @@ impl Audiences {
     }
 
     /// Returns true if the connection gets the lifecycle frames of its own commands.
-    pub fn wants_own(&self, conn: ConnId) -> bool {
+    fn wants_own(&self, conn: ConnId) -> bool {
         match self.interest(conn) {
             Some(Interest::All | Interest::Related | Interest::Own) => true,
             Some(Interest::Nothing) | None => false,

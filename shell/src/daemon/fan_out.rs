@@ -31,11 +31,11 @@ impl FanOut {
         add(&mut self.announcements, net.broadcast(seq, json));
     }
 
-    /// Sends a lifecycle frame of a command that `owner` has sent.
+    /// Sends a lifecycle frame. `owner` is the connection that has sent the command, with what it wants.
     pub(super) fn lifecycle(
         &mut self,
         (seq, json): (Seq, &[u8]),
-        owner: Option<ConnId>,
+        owner: Option<(ConnId, Interest)>,
         session: Option<&Text>,
         (audiences, links, net): (&Audiences, &Links, &mut Net),
     ) {
@@ -48,14 +48,15 @@ impl FanOut {
                 None => drop(self.sessions.insert(session.clone(), vec![entry])),
             }
         }
-        let Some(owner) = owner.filter(|conn| audiences.wants_own(*conn)) else { return };
+        let Some((owner, interest)) = owner else { return };
+        let comes_anyway = match interest {
+            Interest::All => true,
+            Interest::Related => session.is_some_and(|id| audiences.is_subscribed(owner, id)),
+            Interest::Own => false,
+            Interest::Nothing => return,
+        };
         let Some(link) = links.link(owner) else { return };
         net.own(link, entry);
-        let comes_anyway = match audiences.interest(owner) {
-            Some(Interest::All) => true,
-            Some(Interest::Related) => session.is_some_and(|id| audiences.is_subscribed(owner, id)),
-            Some(Interest::Own | Interest::Nothing) | None => false,
-        };
         if !comes_anyway {
             net.give(link, &[entry]);
         }

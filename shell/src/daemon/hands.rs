@@ -151,8 +151,9 @@ impl Hands {
 
     fn lifecycle(&mut self, seq: Seq, owner: Option<ConnId>, frame: &Frame, journal: &Journal) {
         let session = frame.session();
+        let owner = owner.and_then(|conn| Some((conn, self.audiences.interest(conn)?)));
         let is_wanted = self.audiences.has_all()
-            || owner.is_some_and(|conn| self.audiences.wants_own(conn))
+            || owner.is_some_and(|(_, interest)| interest != Interest::Nothing)
             || session.is_some_and(|id| self.audiences.related(id).next().is_some());
         if is_wanted {
             self.render(frame, journal);

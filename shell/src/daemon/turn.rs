@@ -87,15 +87,15 @@ impl Daemon {
         if net.has_backlog() || agents.has_backlog() || queries.has_backlog() || *behind {
             return Some(Duration::ZERO);
         }
-        let now = self.time.now();
-        let until = |deadline: Instant| deadline.saturating_duration_since(now);
         let ticks = self
             .machine
             .patience()
             .map(|patience| if self.turn.ticked { patience.max(TICK_PAUSE) } else { patience });
         let ids = self.ids.deadline();
         let others = [net.deadline(), agents.deadline(), queries.deadline(), ids];
-        others.into_iter().flatten().map(until).chain(ticks).min()
+        let first = others.into_iter().flatten().min();
+        let wait = first.map(|first| first.saturating_duration_since(self.time.now()));
+        wait.into_iter().chain(ticks).min()
     }
 
     /// Takes in what no event announces: what is due, and what is left of earlier turns.
@@ -115,7 +115,7 @@ impl Daemon {
         self.hands.stats.keeper = self.keeper.report();
         self.take_indexed()?;
         let writable = self.machine.journal().writable();
-        self.tell_trouble();
+        self.tell_trouble(writable);
         if writable != self.turn.writable {
             self.turn.writable = writable;
             self.take(InputKind::Storage { writable }, &[])?;
@@ -152,11 +152,11 @@ impl Daemon {
 
     /// Says whether storage is in trouble: at once, and again as long as it lasts; and to whoever asks
     /// for health.
-    fn tell_trouble(&mut self) {
-        let trouble = self.machine.journal().trouble();
-        if trouble.is_none() && self.turn.told.is_none() {
+    fn tell_trouble(&mut self, writable: bool) {
+        if writable && self.turn.told.is_none() {
             return;
         }
+        let trouble = self.machine.journal().trouble();
         self.hands.net.set_trouble(trouble.as_deref());
         let now = self.time.now();
         match (trouble, self.turn.told) {

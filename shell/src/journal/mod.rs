@@ -283,7 +283,7 @@ impl Journal {
     /// Whether there is no next segment and only the last quarter of this one is left: what is in
     /// flight, and the stop, need that.
     pub fn is_nearly_full(&self) -> bool {
-        !self.writable() && self.offset > self.active.bytes().len() / 4 * 3
+        self.offset > self.active.bytes().len() / 4 * 3 && !self.writable()
     }
 
     /// The last input.

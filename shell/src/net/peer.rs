@@ -21,6 +21,9 @@ use super::{Happened, Link, http};
 
 /// Slices written in one call.
 const SLICES_MAX: usize = 64;
+/// Slices for which room is made at first: most turns need no more, and room for all costs as much as
+/// the rest of the call.
+const SLICES_FEW: usize = 8;
 /// Bytes that are read at first, and from a client that says much in few bytes.
 const READ_BYTES_MIN: usize = 4 << 10;
 
@@ -331,13 +334,19 @@ impl Peer {
         if self.is_blocked || self.is_hung_up {
             return Fate::Stays;
         }
-        loop {
-            let mut slices = [IoSlice::new(&[]); SLICES_MAX];
-            let count = self.outbox.gather(scene.log, &mut slices);
-            if count == 0 {
-                break;
-            }
-            match self.socket.write(&slices[..count]) {
+        // Asked before room for the slices is made, which costs more than the question.
+        while !self.outbox.is_empty(scene.log) {
+            let mut few = [IoSlice::new(&[]); SLICES_FEW];
+            let written = match self.outbox.gather(scene.log, &mut few) {
+                0 => break,
+                SLICES_FEW => {
+                    let mut slices = [IoSlice::new(&[]); SLICES_MAX];
+                    let count = self.outbox.gather(scene.log, &mut slices);
+                    self.socket.write(&slices[..count])
+                }
+                count => self.socket.write(&few[..count]),
+            };
+            match written {
                 Ok(written) => self.outbox.wrote(scene.log, written),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.is_blocked = true;

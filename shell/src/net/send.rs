@@ -46,13 +46,15 @@ impl Net {
     pub fn broadcast(&mut self, seq: Seq, json: &[u8]) -> Entry {
         self.has_broadcast = true;
         let (logs, members) = (&mut self.logs, &self.members);
-        let spans = FRAMINGS.map(|framing| {
+        let mut spans = [Span { start: 0, end: 0 }; FRAMINGS.len()];
+        for framing in FRAMINGS {
             let log = &mut logs[framing.index()];
-            if members[framing.index()] == 0 {
-                return Span { start: log.end(), end: log.end() };
-            }
-            log.push(seq, |bytes| framing.put(json, bytes))
-        });
+            spans[framing.index()] = if members[framing.index()] == 0 {
+                Span { start: log.end(), end: log.end() }
+            } else {
+                log.push(seq, |bytes| framing.put(json, bytes))
+            };
+        }
         Entry { spans }
     }
 

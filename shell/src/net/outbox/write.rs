@@ -8,6 +8,12 @@ use super::{Bytes, ITEMS_KEPT, Item, Kind, Outbox};
 use crate::net::log::{Log, Span};
 
 impl Outbox {
+    /// Whether there is nothing to be written, and nothing that waits for something else.
+    pub(in crate::net) fn is_empty(&self, log: &Log) -> bool {
+        let is_idle = self.partial.is_none() && self.control.is_empty() && self.items.is_empty();
+        is_idle && self.unread.first(log).is_none()
+    }
+
     /// Fills `slices` with what is to be written next, in order; answers how many it filled.
     pub(in crate::net) fn gather<'a>(&'a self, log: &'a Log, slices: &mut [IoSlice<'a>]) -> usize {
         let mut slots = slices.iter_mut();
