@@ -186,7 +186,7 @@ impl Encode for Boot {
         (agent, default_cwd, journal_path, journal).encode(encoder)?;
         match rules {
             RuleSet::V1 => Ok(()),
-            RuleSet::V2 => wall.encode(encoder),
+            RuleSet::V2 | RuleSet::V3 => wall.encode(encoder),
         }
     }
 }
@@ -207,7 +207,7 @@ impl<C> Decode<C> for Boot {
             journal: JournalFacts::decode(decoder)?,
             wall: match rules {
                 RuleSet::V1 => WallOffset(0),
-                RuleSet::V2 => WallOffset::decode(decoder)?,
+                RuleSet::V2 | RuleSet::V3 => WallOffset::decode(decoder)?,
             },
         })
     }
@@ -228,15 +228,19 @@ pub struct JournalFacts {
     pub format: u32,
 }
 
-/// A numbered behaviour. A change of behaviour adds one, so that old journals replay as they ran.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+/// A numbered behaviour. A change of behaviour adds one, so that old journals replay as they ran. A
+/// later set has all of an earlier one but what it changes, so rules ask for the set that brought them
+/// with `>=`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum RuleSet {
     /// The rules before release 0.1.0.
     V1,
     /// The rules of release 0.1.0: ids of commands that change something are remembered as long as the
     /// journal is, and journal time is time that has passed.
-    #[default]
     V2,
+    /// The rules since release 0.1.0, not frozen before the next one.
+    #[default]
+    V3,
 }
 
 /// What becomes of commands that were accepted but had not reached an agent when the daemon died.

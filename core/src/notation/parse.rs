@@ -231,7 +231,13 @@ fn parse_malformed(words: &mut Words) -> Parsed<Malformed> {
 
 fn parse_boot(words: &mut Words) -> Parsed<InputKind> {
     let mut limits = Limits::default();
-    let rules = if words.take("rules=1") { RuleSet::V1 } else { RuleSet::V2 };
+    let rules = if words.take("rules=1") {
+        RuleSet::V1
+    } else if words.take("rules=2") {
+        RuleSet::V2
+    } else {
+        RuleSet::default()
+    };
     let clean = words.take("clean");
     let fail = words.take("recovery=fail");
     let pi = words.take("pi");

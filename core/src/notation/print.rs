@@ -118,7 +118,8 @@ fn write_boot(f: &mut Formatter<'_>, boot: &Boot) -> fmt::Result {
     f.write_str("boot")?;
     match boot.rules {
         RuleSet::V1 => f.write_str(" rules=1")?,
-        RuleSet::V2 => {}
+        RuleSet::V2 => f.write_str(" rules=2")?,
+        RuleSet::V3 => {}
     }
     if boot.clean {
         f.write_str(" clean")?;

@@ -131,7 +131,7 @@ impl State {
             let Request { client, conn, .. } = request;
             self.identity.check_key_room(self.rules, &self.limits, client, *conn)?;
         }
-        if self.rules == RuleSet::V2 && row.class != Class::Read && request.id.is_some() {
+        if self.rules >= RuleSet::V2 && row.class != Class::Read && request.id.is_some() {
             self.identity.check_unindexed_room(&self.limits)?;
         }
         Ok(Verdict::Admit { unmet, lane })
@@ -140,7 +140,7 @@ impl State {
     /// Whether the shell should have looked for the id of a request.
     fn is_parked(&self, request: &Request<'_>) -> bool {
         let is_parked = |hash| self.identity.by_hash(hash) == Found::Parked;
-        self.rules == RuleSet::V2 && request.id.is_some_and(is_parked)
+        self.rules >= RuleSet::V2 && request.id.is_some_and(is_parked)
     }
 
     /// A drain waits for what is in flight, so what helps that to its end is taken.
@@ -175,9 +175,11 @@ impl State {
             },
             Found::Parked => match (self.rules, request.earlier) {
                 (RuleSet::V1, _) => Err(Failure::OutcomeExpired { id: id.clone() }),
-                (RuleSet::V2, Some(earlier)) => answer_of(earlier, envelope, id).map(Some),
+                (RuleSet::V2 | RuleSet::V3, Some(earlier)) => {
+                    answer_of(earlier, envelope, id).map(Some)
+                }
                 // The shell has not looked for it. It must not run, and may be asked for again.
-                (RuleSet::V2, None) => Err(Failure::Busy),
+                (RuleSet::V2 | RuleSet::V3, None) => Err(Failure::Busy),
             },
             Found::Forgotten => Err(Failure::OutcomeExpired { id: id.clone() }),
             Found::Command(number) => self.same(request, number, |before| Failure::IdConflict {

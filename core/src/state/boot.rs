@@ -27,7 +27,7 @@ impl State {
         self.entropy = boot.entropy;
         match boot.rules {
             RuleSet::V1 => {}
-            RuleSet::V2 => {
+            RuleSet::V2 | RuleSet::V3 => {
                 self.walls.started(self.now, boot.wall, self.boots == 1);
                 self.lives.begin(super::lives::Life::new(self.boots, &boot.entropy, self.seq));
             }

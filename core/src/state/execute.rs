@@ -291,7 +291,7 @@ impl State {
         };
         self.finish_done(number, data, outputs);
         if let Some(conn) = conn.filter(|conn| self.conns.contains_key(conn)) {
-            if let (RuleSet::V2, Some(place)) = (self.rules, after)
+            if let Some(place) = after.filter(|_| self.rules >= RuleSet::V2)
                 && let Some(fork) = self.lives.fork(place, epoch.as_deref(), self.seq)
             {
                 let from = Seq(fork.after.0.saturating_add(1));

@@ -132,7 +132,7 @@ impl Identity {
         let free = max.saturating_sub(count(self.keys.len()));
         let has_room = match rules {
             RuleSet::V1 => free > 0,
-            RuleSet::V2 => self.shares.has_room(&Holder::of(client, conn), free),
+            RuleSet::V2 | RuleSet::V3 => self.shares.has_room(&Holder::of(client, conn), free),
         };
         if has_room { Ok(()) } else { Err(Failure::TooManyKeys { max }) }
     }
@@ -179,7 +179,7 @@ impl Identity {
         let Identity { outcomes, stored_order, read_order, ids, .. } = self;
         match rules {
             RuleSet::V1 => stored_order.append(read_order),
-            RuleSet::V2 => {
+            RuleSet::V2 | RuleSet::V3 => {
                 ids.park_forgotten(seq);
                 let is_read =
                     |number: &CommandNo| outcomes.get(number).is_some_and(Stored::is_read);
@@ -212,7 +212,7 @@ impl Identity {
         }
         let is_apart = match rules {
             RuleSet::V1 => false,
-            RuleSet::V2 => {
+            RuleSet::V2 | RuleSet::V3 => {
                 stored.ended = seq;
                 stored.is_read()
             }
@@ -233,8 +233,8 @@ impl Identity {
             let Some((hash, ended)) = self.unlink_id(number) else { continue };
             match rules {
                 RuleSet::V1 => self.ids.forget(hash, limits.forgotten_max),
-                RuleSet::V2 if ended <= self.indexed => self.ids.drop_id(hash),
-                RuleSet::V2 => self.ids.park(hash, ended),
+                RuleSet::V2 | RuleSet::V3 if ended <= self.indexed => self.ids.drop_id(hash),
+                RuleSet::V2 | RuleSet::V3 => self.ids.park(hash, ended),
             }
         }
         while count(self.read_order.len()) > limits.read_outcomes_max {

@@ -335,7 +335,7 @@ impl State {
     pub fn epoch(&self) -> Option<Text> {
         match self.rules {
             RuleSet::V1 => None,
-            RuleSet::V2 => self.lives.current().map(lives::Life::epoch),
+            RuleSet::V2 | RuleSet::V3 => self.lives.current().map(lives::Life::epoch),
         }
     }
 

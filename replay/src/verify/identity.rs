@@ -49,7 +49,7 @@ impl Identity {
             && outputs.iter().any(|output| is_admission(output, CommandNo(input.seq.0)));
         let Some(client) = state.client_of(conn).filter(|_| is_new) else { return };
         let is_first = self.known.insert(state.id_hash(client, id));
-        if !is_first && state.rules() == RuleSet::V2 && self.again.is_none() {
+        if !is_first && state.rules() >= RuleSet::V2 && self.again.is_none() {
             self.again = Some(RanAgain { seq: input.seq, id: id.to_string() });
         }
     }

@@ -49,7 +49,7 @@ macro_rules! vocabulary {
 vocabulary! {
     InputKind as input_kind: Boot Opened Closed Command Malformed Agent Answered Storage Tick Drain Stop Wall Repeated Indexed;
     Earlier as earlier: Answer Expired Unavailable;
-    RuleSet as rule_set: V1 V2;
+    RuleSet as rule_set: V1 V2 V3;
     RecoveryPolicy as recovery_policy: Resume Fail;
     AgentKind as agent_kind: Demo Pi;
     Transport as transport: WebSocket Unix Stdio;

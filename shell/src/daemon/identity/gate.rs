@@ -224,7 +224,7 @@ impl Daemon {
         let state = self.machine.state();
         // Without room it is told later; until then the state knows more than it needs to.
         let has_room = !self.machine.journal().is_nearly_full();
-        if state.rules() == RuleSet::V2 && state.indexed() < seq && has_room {
+        if state.rules() >= RuleSet::V2 && state.indexed() < seq && has_room {
             self.take(InputKind::Indexed { seq }, &[])?;
         }
         Ok(())

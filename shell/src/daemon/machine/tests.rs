@@ -9,7 +9,7 @@ use crate::journal::{Durability, Options};
 
 fn boot() -> InputKind {
     InputKind::Boot(Box::new(Boot {
-        rules: pi_server_core::input::RuleSet::V2,
+        rules: pi_server_core::input::RuleSet::default(),
         server_version: "0".into(),
         limits: Limits::default(),
         entropy: [7; 16],

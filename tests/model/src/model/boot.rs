@@ -19,7 +19,7 @@ impl Model {
         self.alive = true;
         self.boots += 1;
         self.rules = boot.rules;
-        if boot.rules == RuleSet::V2 {
+        if boot.rules >= RuleSet::V2 {
             self.wall = boot.wall;
             self.lives.push((self.boots, epoch_of(self.boots, &boot.entropy), self.seq));
         }

@@ -138,7 +138,7 @@ impl Model {
         let Some(owner) = command.owner else { return };
         let mut after = cursor;
         if let Some(to) = cursor
-            && self.rules == RuleSet::V2
+            && self.rules >= RuleSet::V2
             && self.conns.iter().any(|c| c.no == owner)
             && let Some((from, exact)) = self.parts(to, epoch.as_ref())
         {
@@ -151,7 +151,7 @@ impl Model {
 
     /// The epoch of cursors.
     pub(super) fn epoch(&self) -> Option<Text> {
-        let (_, epoch, _) = self.lives.last().filter(|_| self.rules == RuleSet::V2)?;
+        let (_, epoch, _) = self.lives.last().filter(|_| self.rules >= RuleSet::V2)?;
         Some(epoch.clone())
     }
 

@@ -418,7 +418,7 @@ impl<'a> World<'a> {
         self.boots += 1;
         let fail = self.entropy.once_in(6);
         InputKind::Boot(Box::new(Boot {
-            rules: RuleSet::V2,
+            rules: RuleSet::default(),
             server_version: Text::from("0.0.0"),
             limits: self.swarm.limits.clone(),
             entropy: [7; 16],

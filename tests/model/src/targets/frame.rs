@@ -76,7 +76,7 @@ fn is_object(bytes: &[u8]) -> bool {
 /// A daemon with one client.
 fn booted(limits: Limits) -> State {
     let boot = Boot {
-        rules: RuleSet::V2,
+        rules: RuleSet::default(),
         server_version: Text::from("0.0.0"),
         limits,
         entropy: [7; 16],
