@@ -274,7 +274,7 @@ impl State {
         let Some(id) = session else { return };
         let max = self.limits.subscriptions_per_connection_max;
         let Some(open) = self.sessions.get_mut(id) else { return };
-        let (info, cursor) = (open.view(), open.last_event);
+        let (info, cursor, begins) = (open.view(), open.last_event, open.begins);
         let known = conn.and_then(|conn| self.conns.get_mut(&conn));
         if let Some(known) = known {
             let held = super::admission::count(known.subscriptions.len());
@@ -299,6 +299,10 @@ impl State {
                 let lost = Frame::Lost { session, from, to: place, exact };
                 outputs.deliver(Audience::Conn(conn), lost);
                 after = Some(fork.after);
+            }
+            // Another session that had this name before is none of the client's business.
+            if self.rules >= RuleSet::V3 {
+                after = after.map(|place| begins.map_or(place, |begins| place.max(begins)));
             }
             outputs.push(Output::Subscribe { conn, session: id.clone(), after });
             self.offer_dialogs(conn, id, after, outputs);
@@ -486,6 +490,9 @@ impl State {
         session.info.name = name;
         if file.is_some() {
             session.kept = Kept::InFile;
+        }
+        if self.rules >= RuleSet::V3 {
+            session.begins = Some(self.seq);
         }
         self.sessions.insert(id.clone(), session);
         self.wanted.insert(number, id);

@@ -1,4 +1,4 @@
-//! The state to and from a snapshot: [`crate::snapshot::layout4`]. What follows from other facts is
+//! The state to and from a snapshot: [`crate::snapshot::layout5`]. What follows from other facts is
 //! derived here.
 
 use alloc::boxed::Box;
@@ -14,7 +14,7 @@ use super::lives::{Life as Past, Lives};
 use super::session::{Agent, Run};
 use super::{Charge, Command, Conn, Counters, Dirty, Life, Stage, State, Waiter};
 use crate::ids::CommandNo;
-use crate::snapshot::{self, SnapshotError, layout4, outcome};
+use crate::snapshot::{self, SnapshotError, layout4, layout5, outcome};
 use crate::walls::Walls;
 
 impl State {
@@ -32,7 +32,14 @@ impl State {
         State::restore(snapshot::read(layout, bytes)?)
     }
 
-    fn image(&self) -> layout4::State {
+    fn image(&self) -> layout5::State {
+        let begins = self.sessions.values();
+        let begins = begins.filter_map(|it| Some((it.id.clone(), it.begins?))).collect();
+        layout5::State { before: self.image_before(), begins }
+    }
+
+    /// What layout 4 knows of the state.
+    fn image_before(&self) -> layout4::State {
         layout4::State {
             rules: self.rules,
             life: match self.life {
@@ -72,7 +79,17 @@ impl State {
         }
     }
 
-    fn restore(image: layout4::State) -> Result<State, SnapshotError> {
+    fn restore(image: layout5::State) -> Result<State, SnapshotError> {
+        let layout5::State { before, begins } = image;
+        let mut state = State::restore_before(before)?;
+        for (id, begins) in begins {
+            state.sessions.get_mut(&id).ok_or(SnapshotError)?.begins = Some(begins);
+        }
+        Ok(state)
+    }
+
+    /// The state of which layout 4 knows everything.
+    fn restore_before(image: layout4::State) -> Result<State, SnapshotError> {
         let is_connected = |conn| image.conns.iter().any(|known| known.number == conn);
         let (mut identity, forgotten) = Identity::restore(image.identity, is_connected);
         let commands = image.commands.into_iter();

@@ -38,6 +38,9 @@ pub(super) struct Session {
     pub(super) dialogs: BTreeMap<Text, Dialog>,
     /// Place of the newest event.
     pub(super) last_event: Seq,
+    /// The input in whose step its creation began: what happened before it in a session of that name
+    /// happened in another. `None` for a session that was created before rule set 3.
+    pub(super) begins: Option<Seq>,
     pub(super) bucket: TokenBucket,
     pub(super) dialog_bucket: TokenBucket,
     pub(super) bash: Breaker,
@@ -132,6 +135,7 @@ impl Session {
             asked: BTreeSet::new(),
             dialogs: BTreeMap::new(),
             last_event: Seq(0),
+            begins: None,
             bucket: TokenBucket::default(),
             dialog_bucket: TokenBucket::default(),
             bash: Breaker::default(),
@@ -375,6 +379,7 @@ impl From<layout4::Session> for Session {
             asked: image.asked.into_iter().collect(),
             dialogs: image.dialogs.into_iter().map(|(id, dialog)| (id, dialog.into())).collect(),
             last_event: image.last_event,
+            begins: None,
             bucket: image.bucket.into(),
             dialog_bucket: image.dialog_bucket.into(),
             bash: image.bash.into(),

@@ -297,3 +297,59 @@ fn a_pi_that_never_says_its_version_fails_creations_and_goes_with_the_daemon() {
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert!(!runs(&pid()), "it outlives the daemon");
 }
+
+/// The deleted conversation of a session and, of another session of the same name, its own: what a
+/// client gets that names a place from before both.
+fn conversation(daemon: &Daemon, name: &str) -> String {
+    let mut client = daemon.websocket_as(name);
+    client.ok(json!({ "type": "switch_session", "sessionId": "work", "cursor": 0 }));
+    client.ok(json!({ "type": "get_state", "sessionId": "work" }));
+    let events = client.seen().iter().filter(|frame| frame["type"] == "event");
+    events.map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_session_never_brings_the_events_of_a_deleted_one_of_its_name_also_after_a_restart() {
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
+    let mut first = daemon.websocket_as("first");
+    session(&mut first, "work");
+    first.send(&prompt("p", "work", "[say:elephant] [delay:0]"));
+    first.response("p");
+    assert!(conversation(&daemon, "witness").contains("elephant"), "there is something to bring");
+    first.ok(json!({ "type": "delete_session", "sessionId": "work" }));
+    let mut second = daemon.websocket_as("second");
+    session(&mut second, "work");
+    // The agent of the second says that it is new, which is all that there is.
+    let begun = conversation(&daemon, "third");
+    assert!(begun.contains("starts empty") && !begun.contains("elephant"), "{begun}");
+    assert_eq!(begun.matches("starts empty").count(), 1, "{begun}");
+    second.send(&prompt("p", "work", "[say:giraffe] [delay:0]"));
+    second.response("p");
+    let whole = conversation(&daemon, "fourth");
+    assert!(whole.contains("giraffe") && !whole.contains("elephant"), "{whole}");
+    daemon.kill9();
+    daemon.restart();
+    assert_eq!(conversation(&daemon, "fifth"), whole);
+    // From a snapshot, too, of which the segments that it covers are not read.
+    let mut client = daemon.websocket_as("second");
+    session(&mut client, "filler");
+    for number in 0..6 {
+        let id = format!("f{number}");
+        client.send(&prompt(&id, "filler", "[words:120] [delay:0]"));
+        client.response(&id);
+    }
+    let snapshots = daemon.dir().join("snapshots");
+    let is_there = || fs::read_dir(&snapshots).is_ok_and(|mut entries| entries.next().is_some());
+    let until = Instant::now() + PATIENCE;
+    while !is_there() {
+        assert!(Instant::now() < until, "no snapshot is written");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    daemon.kill9();
+    daemon.restart();
+    // Each of the 720 words was an input.
+    assert!(daemon.stepped() < 720, "{}", daemon.log());
+    assert_eq!(conversation(&daemon, "sixth"), whole);
+    daemon.kill9();
+    daemon.verify();
+}

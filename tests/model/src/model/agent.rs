@@ -76,6 +76,7 @@ impl Model {
             created_wall: home.wall,
             info,
             kept: home.kept,
+            not_before: home.not_before,
             newest_event: self
                 .agent_of(&command.session.clone().expect("it has one"))
                 .map_or(Seq(0), |agent| agent.newest_event),

@@ -112,6 +112,11 @@ impl Model {
         }
     }
 
+    /// Section 8.5: where a session begins whose creation begins now. Before rule set 3 nobody asked.
+    pub(super) fn beginning(&self) -> Seq {
+        if self.rules >= RuleSet::V3 { self.seq } else { Seq(0) }
+    }
+
     /// Section 8.5.
     fn switch(
         &mut self,
@@ -145,6 +150,9 @@ impl Model {
             let lost = Frame::Lost { session: session.id.clone(), from, to, exact };
             self.seen.frame(owner, &lost);
             after = Some(Seq(from.0 - 1));
+        }
+        if self.rules >= RuleSet::V3 {
+            after = after.map(|place| place.max(session.not_before));
         }
         self.subscribe(owner, session, after);
     }

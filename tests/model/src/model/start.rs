@@ -132,7 +132,8 @@ impl Model {
             (CommandKind::CreateSession, Answer::Directory { cwd }) => {
                 let (since, kept) = (self.now, Kept::NothingHappened);
                 let wall = self.wall.wall(since);
-                let home = Home { cwd: cwd.clone(), file: None, since, wall, kept };
+                let (cwd, not_before) = (cwd.clone(), self.beginning());
+                let home = Home { cwd, file: None, since, wall, not_before, kept };
                 self.make_home(no, home);
             }
             (
@@ -144,7 +145,9 @@ impl Model {
                 }
                 let (since, kept) = (self.now, Kept::InTheFile);
                 let wall = self.wall.wall(since);
-                let home = Home { cwd: cwd.clone(), file: Some(path.clone()), since, wall, kept };
+                let (cwd, file) = (cwd.clone(), Some(path.clone()));
+                let not_before = self.beginning();
+                let home = Home { cwd, file, since, wall, not_before, kept };
                 if command.creates() {
                     self.make_home(no, home);
                 } else {

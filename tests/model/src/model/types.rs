@@ -36,6 +36,8 @@ pub(super) struct Session {
     pub(super) created_wall: Micros,
     pub(super) info: AgentInfo,
     pub(super) newest_event: Seq,
+    /// Nothing up to here is of this session, whatever name it has: section 8.5.
+    pub(super) not_before: Seq,
     pub(super) kept: Kept,
     pub(super) data: Bucket,
     pub(super) dialog: Bucket,
@@ -186,6 +188,8 @@ pub(super) struct Home {
     pub(super) since: Micros,
     /// The same on the wall.
     pub(super) wall: Micros,
+    /// Nothing up to here is of the session that comes to live there: section 8.5.
+    pub(super) not_before: Seq,
     pub(super) kept: Kept,
 }
 
