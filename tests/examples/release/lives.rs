@@ -69,8 +69,9 @@ fn looks() -> Vec<Value> {
     all
 }
 
-/// The commands whose outcomes are forgotten, but not their ids, as `bob` sent them.
-pub(crate) fn forgotten() -> Vec<Value> {
+/// The commands whose outcomes have left the window of stored ones, as `bob` sent them. Retention drops
+/// their segment first.
+pub(crate) fn early() -> Vec<Value> {
     (0..5).map(|number| rename(&format!("early {number}"), "s", "Early")).collect()
 }
 
@@ -108,7 +109,7 @@ fn busy(daemon: &mut Daemon) {
         session(&mut ann, id);
         ann.ok(json!({ "type": "switch_session", "sessionId": id, "cursor": 0 }));
     }
-    for frame in forgotten() {
+    for frame in early() {
         bob.send(&frame);
         bob.response(frame["id"].as_str().expect("an id"));
     }

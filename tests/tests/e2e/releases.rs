@@ -22,12 +22,26 @@ use crate::prompt;
 /// The members that every family has.
 const MEMBERS: [&str; 6] = ["cold", "compressed", "trimmed", "trimmed-compressed", "warm", "whole"];
 
+/// The answers that are expected of the journals of a release: of all alike, or of trimmed ones and
+/// others.
+struct Expected(Value);
+
+impl Expected {
+    /// Of a member of the family.
+    fn of(&self, dir: &Path) -> &[Value] {
+        let is_trimmed = name(dir).starts_with("trimmed");
+        let kind = if is_trimmed { "trimmed" } else { "untrimmed" };
+        let list = self.0.as_array().or_else(|| self.0[kind].as_array()).map(Vec::as_slice);
+        list.filter(|list| !list.is_empty()).expect("a list of answers")
+    }
+}
+
 /// Every release with the answers that are expected of its journals.
-fn families() -> Vec<(Release, Vec<Value>)> {
+fn families() -> Vec<(Release, Expected)> {
     let expected = |release: Release| {
         let path = release.folder.join("expected.json");
         let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        (release, serde_json::from_str(&text).expect("a list of answers"))
+        (release, Expected(serde_json::from_str(&text).expect("JSON")))
     };
     let families: Vec<_> = releases().into_iter().map(expected).collect();
     assert!(!families.is_empty(), "there is a family");
@@ -62,6 +76,11 @@ fn answers_again(daemon: &Daemon, expected: &[Value]) {
         let (frame, answer) = (&expected["frame"], &expected["answer"]);
         client.send(frame);
         let response = client.response(frame["id"].as_str().expect("an id"));
+        if answer["success"] == true && answer["replayed"] != true {
+            // Retention has dropped it, so it ran once more for whoever made the family.
+            assert_eq!(response["success"], true, "{frame}: {response}");
+            continue;
+        }
         if answer["errorCode"] == "outcome_expired" {
             // A later build may remember more.
             let expired = response["errorCode"] == "outcome_expired";
@@ -105,13 +124,15 @@ fn a_family_has_every_kind_of_journal_that_its_release_wrote() {
     for (release, expected) in families() {
         let names: Vec<_> = release.members.iter().map(|path| name(path)).collect();
         assert_eq!(names, MEMBERS, "{}", release.name);
-        let answers = |key: &str, value: &Value| {
-            expected.iter().filter(|expected| expected["answer"][key] == *value).count()
-        };
-        assert!(answers("errorCode", &json!("outcome_expired")) > 0, "forgotten ids");
-        assert!(answers("errorCode", &json!("outcome_unknown")) > 0, "commands that were cut");
-        assert!(answers("success", &json!(true)) > 5, "stored answers");
         for dir in &release.members {
+            let answers = |key: &str, value: &Value| {
+                let expected = expected.of(dir).iter();
+                expected.filter(|expected| expected["answer"][key] == *value).count()
+            };
+            let early = |expected: &&Value| expected["client"] == "bob";
+            assert!(expected.of(dir).iter().filter(early).count() > 0, "early ids");
+            assert!(answers("errorCode", &json!("outcome_unknown")) > 0, "commands that were cut");
+            assert!(answers("success", &json!(true)) > 5, "stored answers");
             let report = replay(dir, &["verify", "--json"]);
             let first = segments(dir).first().expect("a segment").0;
             let is_compressed =
@@ -164,7 +185,7 @@ fn a_daemon_goes_on_with_the_journal_of_every_release() {
             let inputs = replay(&dir, &["verify", "--json"])["inputs"].as_u64();
             assert!(Some(daemon.stepped()) < inputs, "{}: from a snapshot", dir.display());
             for life in 0..2 {
-                answers_again(&daemon, &expected);
+                answers_again(&daemon, expected.of(&dir));
                 let mut client = daemon.websocket_as("ann");
                 let id = format!("new {life}");
                 client.send(&prompt(&id, "s", "[say:hello] [delay:0]"));
@@ -173,7 +194,7 @@ fn a_daemon_goes_on_with_the_journal_of_every_release() {
                 daemon.kill9();
                 daemon.restart();
             }
-            answers_again(&daemon, &expected);
+            answers_again(&daemon, expected.of(&dir));
             assert!(daemon.stop().success());
             daemon.verify();
         }
