@@ -67,17 +67,26 @@ impl Clock {
         Duration::from_micros(deadline.0.saturating_sub(now.0))
     }
 
+    /// Whether `deadline` has passed at `now`.
+    pub(super) fn has_passed(&self, deadline: Micros, now: Instant) -> bool {
+        self.reading(now) >= deadline
+    }
+
     /// What has to be added to the time of inputs to get the time on the wall, by now.
     pub(super) fn offset(&self) -> WallOffset {
-        let (now, wall) = (self.reading(self.time.now()).0, micros(self.time.wall()));
+        self.offset_at(self.time.now())
+    }
+
+    fn offset_at(&self, now: Instant) -> WallOffset {
+        let (now, wall) = (self.reading(now).0, micros(self.time.wall()));
         let apart = i64::try_from(wall.abs_diff(now)).unwrap_or(i64::MAX);
         WallOffset(if wall < now { -apart } else { apart })
     }
 
     /// The offset, if the one in force is off by a second or more: the clock on the wall was set, or
     /// the machine was suspended.
-    pub(super) fn moved(&self, in_force: WallOffset) -> Option<WallOffset> {
-        let offset = self.offset();
+    pub(super) fn moved(&self, now: Instant, in_force: WallOffset) -> Option<WallOffset> {
+        let offset = self.offset_at(now);
         let off = Duration::from_micros(offset.0.abs_diff(in_force.0));
         (off >= OFF).then_some(offset)
     }

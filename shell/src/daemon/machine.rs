@@ -2,6 +2,7 @@
 //! written, and no output leaves before its input is durable (laws 1, 2 and 8).
 
 use std::rc::Rc;
+use std::time::Instant;
 
 use pi_server_core::command::Class;
 use pi_server_core::input::{AgentSaid, Boot, InputKind};
@@ -79,11 +80,11 @@ impl Machine {
 
     /// Where the clock on the wall is, if it is not where the core was told last and the journal has
     /// room to say so.
-    pub(super) fn moved(&self) -> Option<WallOffset> {
+    pub(super) fn moved(&self, now: Instant) -> Option<WallOffset> {
         if self.journal.is_nearly_full() {
             return None;
         }
-        self.clock.moved(self.state.walls().offset())
+        self.clock.moved(now, self.state.walls().offset())
     }
 
     /// Writes an input to the journal, steps it, and holds what it puts out.
@@ -169,6 +170,11 @@ impl Machine {
     /// How long the state can be left alone; `None` for ever.
     pub(super) fn patience(&self) -> Option<std::time::Duration> {
         self.state.deadline().map(|deadline| self.clock.until(deadline))
+    }
+
+    /// Whether something is due at `now`.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.state.deadline().is_some_and(|deadline| self.clock.has_passed(deadline, now))
     }
 
     pub(super) fn journal(&self) -> &Journal {

@@ -124,7 +124,7 @@ pub(super) fn start(options: &Options) -> Result<EventLoop, Error> {
             ids,
             hands: Hands::new(net, agents, queries),
             only_stdio: options.stdio && options.listen.is_none() && options.unix.is_none(),
-            turn: Turn::new(),
+            turn: Turn::new(std::time::Instant::now()),
             time: Rc::new(SystemClocks),
         },
     })

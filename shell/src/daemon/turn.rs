@@ -46,6 +46,9 @@ pub(super) struct Daemon {
 #[derive(Debug)]
 pub(super) struct Turn {
     pub(super) happened: Vec<Happened>,
+    /// When the turn began, which is what it takes for the time where a reading of the clock would tell
+    /// no more: reading it costs as much as a frame.
+    begun: Instant,
     pub(super) heard: Vec<Heard>,
     /// Signals to stop that have come.
     pub(super) signals: usize,
@@ -61,9 +64,11 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    pub(super) fn new() -> Turn {
+    /// A turn that begins at `now`.
+    pub(super) fn new(now: Instant) -> Turn {
         Turn {
             happened: Vec::new(),
+            begun: now,
             heard: Vec::new(),
             signals: 0,
             writable: true,
@@ -100,6 +105,7 @@ impl Daemon {
 
     /// Takes in what no event announces: what is due, and what is left of earlier turns.
     pub(super) fn tick(&mut self, now: Instant) {
+        self.turn.begun = now;
         self.hands.net.tick(now, &mut self.turn.happened);
         self.hands.agents.tick(now, &mut self.turn.heard);
         self.hands.queries.tick(now);
@@ -120,10 +126,10 @@ impl Daemon {
             self.turn.writable = writable;
             self.take(InputKind::Storage { writable }, &[])?;
         }
-        if let Some(offset) = self.machine.moved() {
+        if let Some(offset) = self.machine.moved(self.turn.begun) {
             self.take(InputKind::Wall { offset }, &[])?;
         }
-        self.turn.ticked = self.machine.patience().is_some_and(|wait| wait.is_zero());
+        self.turn.ticked = self.machine.is_due(self.turn.begun);
         if self.turn.ticked {
             self.take(InputKind::Tick, &[])?;
         }
@@ -348,8 +354,7 @@ impl Daemon {
     }
 
     fn release(&mut self) {
-        let durable = self.machine.journal().durable();
-        let now = self.time.now();
+        let (durable, now) = (self.machine.journal().durable(), self.turn.begun);
         while let Some((seq, output)) = self.machine.release(durable) {
             self.hands.perform(seq, &output, &self.machine, now);
         }

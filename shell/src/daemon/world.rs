@@ -133,7 +133,7 @@ impl Daemon {
         let hands = Hands::new(net, agents, queries);
         let archive = machine.journal().archive();
         let ids = Ids::new(Search::stepped(archive.clone()), archive);
-        let turn = Turn::new();
+        let turn = Turn::new(time.now());
         let turns = Turns { machine, hands, keeper, ids, only_stdio: false, turn, time };
         Ok(Daemon { turns, facts })
     }
