@@ -203,6 +203,11 @@ pub enum Failure {
     },
     /// The daemon died before it ran, and a part of its text was not kept.
     Redacted,
+    /// The session is another agent's than the daemon has.
+    AgentUnavailable {
+        /// What is missing and what to do.
+        why: Text,
+    },
 }
 
 /// Whose rate-limit bucket is empty.
@@ -301,6 +306,8 @@ codes! {
     OutcomeUnknown "outcome_unknown";
     /// Not run again after a crash.
     NotRecovered "not_recovered";
+    /// The session is another agent's than the daemon has.
+    AgentUnavailable "agent_unavailable";
 }
 
 impl Failure {
@@ -344,6 +351,7 @@ impl Failure {
             Failure::AgentExited { .. }
             | Failure::AgentNotReady { .. }
             | Failure::RunNotStarted { .. } => ErrorCode::AgentExited,
+            Failure::AgentUnavailable { .. } => ErrorCode::AgentUnavailable,
             Failure::Unsupported => ErrorCode::Unsupported,
             Failure::Unavailable(_) => ErrorCode::Unavailable,
             Failure::CircuitOpen { .. } => ErrorCode::CircuitOpen,

@@ -603,6 +603,12 @@ pub enum AgentSaid {
     },
     /// It is gone. Nothing more comes from this [`AgentNo`].
     Exited(Exit),
+    /// It cannot be brought up at all, since the session is another agent's than this daemon has. Nothing
+    /// more comes from this [`AgentNo`].
+    Unavailable {
+        /// What is missing and what to do, in words for the client.
+        why: Text,
+    },
 }
 
 /// An agent that is up.

@@ -109,7 +109,10 @@ impl Attribution {
                     self.ended.push(Ended::Command(number));
                 }
             }
-            InputKind::Agent { agent, said: AgentSaid::Exited(_) } => {
+            InputKind::Agent {
+                agent,
+                said: AgentSaid::Exited(_) | AgentSaid::Unavailable { .. },
+            } => {
                 self.ended.push(Ended::Agent(*agent));
             }
             InputKind::Agent { .. }

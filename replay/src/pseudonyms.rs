@@ -107,7 +107,8 @@ impl Pseudonyms {
                 AgentSaid::Event(_)
                 | AgentSaid::Replied { .. }
                 | AgentSaid::Noise { .. }
-                | AgentSaid::Exited(_) => {}
+                | AgentSaid::Exited(_)
+                | AgentSaid::Unavailable { .. } => {}
             },
             InputKind::Answered { answer, .. } => match answer {
                 Answer::Directory { cwd } => self.path(cwd),

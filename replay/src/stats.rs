@@ -139,6 +139,7 @@ fn kind_name(kind: &InputKind) -> String {
             AgentSaid::Info(_) => "agent info".into(),
             AgentSaid::Noise { .. } => "agent noise".into(),
             AgentSaid::Exited(_) => "agent exited".into(),
+            AgentSaid::Unavailable { .. } => "agent unavailable".into(),
         },
         InputKind::Answered { .. } => "answered".into(),
         InputKind::Storage { .. } => "storage".into(),

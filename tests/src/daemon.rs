@@ -21,6 +21,7 @@ pub struct Setup {
     /// The real agent's program, and the user's agent folder that it is to have.
     pi: Option<(PathBuf, PathBuf)>,
     programs: Option<PathBuf>,
+    agent: &'static str,
     tcp: bool,
     unix: bool,
     stdio: bool,
@@ -33,6 +34,7 @@ impl Default for Setup {
             env: Vec::new(),
             pi: None,
             programs: None,
+            agent: "demo",
             tcp: true,
             unix: true,
             stdio: false,
@@ -64,6 +66,13 @@ impl Setup {
     #[must_use]
     pub fn pi(mut self, program: &Path, folder: &Path) -> Setup {
         self.pi = Some((program.to_owned(), folder.to_owned()));
+        self
+    }
+
+    /// Another value of `--agent` than `demo`.
+    #[must_use]
+    pub fn agent(mut self, agent: &'static str) -> Setup {
+        self.agent = agent;
         self
     }
 
@@ -116,7 +125,7 @@ impl Setup {
                 command.env("PI_CODING_AGENT_DIR", folder).env("PI_OFFLINE", "1");
             }
             None => {
-                command.args(["--agent", "demo"]);
+                command.args(["--agent", self.agent]);
             }
         }
         command.args(["--set", "limits.rate=off", "--data-dir"]);
@@ -285,6 +294,12 @@ impl Daemon {
     /// Starts it again with one more argument.
     pub fn restart_with(&mut self, args: &[&str]) {
         self.setup.args.extend(args.iter().map(OsString::from));
+        self.restart();
+    }
+
+    /// Starts it again in another way.
+    pub fn restart_as(&mut self, setup: Setup) {
+        self.setup = setup;
         self.restart();
     }
 

@@ -425,7 +425,11 @@ fn parse_said(words: &mut Words) -> Parsed<AgentSaid> {
             let stderr = words.quoted().unwrap_or_else(text);
             Ok(AgentSaid::Exited(Exit { status, stderr }))
         }
-        _ => Err("ready, replied, event, info, noise or exited"),
+        "unavailable" => {
+            let why = words.quoted().unwrap_or_else(|| Text::from(""));
+            Ok(AgentSaid::Unavailable { why })
+        }
+        _ => Err("ready, replied, event, info, noise, exited or unavailable"),
     }
 }
 

@@ -230,6 +230,7 @@ fn write_said(f: &mut Formatter<'_>, said: &AgentSaid) -> fmt::Result {
         AgentSaid::Exited(exit) => {
             write!(f, "exited {} {}", Quoted(&exit.status), Quoted(&exit.stderr))
         }
+        AgentSaid::Unavailable { why } => write!(f, "unavailable {}", Quoted(why)),
     }
 }
 

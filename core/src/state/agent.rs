@@ -45,7 +45,14 @@ impl State {
                 let lines = u64::from(*lines);
                 self.counters.agent_noise = self.counters.agent_noise.saturating_add(lines);
             }
-            AgentSaid::Exited(exit) => self.agent_exited(&id, agent, exit, outputs),
+            AgentSaid::Exited(Exit { status, stderr }) => {
+                let (status, stderr) = (status.clone(), stderr.clone());
+                self.agent_gone(&id, agent, Failure::AgentExited { status, stderr }, outputs);
+            }
+            AgentSaid::Unavailable { why } => {
+                let failure = Failure::AgentUnavailable { why: why.clone() };
+                self.agent_gone(&id, agent, failure, outputs);
+            }
         }
     }
 
@@ -192,7 +199,8 @@ impl State {
         }
     }
 
-    fn agent_exited(&mut self, id: &Text, agent: AgentNo, exit: &Exit, outputs: &mut Outputs) {
+    /// An agent is gone, or never came, which is how what it had ends.
+    fn agent_gone(&mut self, id: &Text, agent: AgentNo, failure: Failure, outputs: &mut Outputs) {
         self.agents.remove(&agent);
         self.idle_over(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
@@ -211,8 +219,6 @@ impl State {
             session.run = Run::Idle;
         }
         self.withdraw_dialogs(id, false, outputs);
-        let failure =
-            Failure::AgentExited { status: exit.status.clone(), stderr: exit.stderr.clone() };
         for number in asked {
             self.finish_failed(number, failure.clone(), outputs);
         }

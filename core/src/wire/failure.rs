@@ -95,6 +95,7 @@ pub fn write_failure(
         Failure::AgentExited { status, stderr } => {
             write!(out, "The agent ended: {status}; it said: {stderr}")
         }
+        Failure::AgentUnavailable { why } => out.write_str(why),
         Failure::AgentNotReady { ms } => write!(out, "The agent was not ready within {ms}ms"),
         Failure::RunNotStarted { ms } => {
             write!(out, "The agent accepted the prompt but started no run within {ms}ms")

@@ -255,7 +255,10 @@ impl Builder {
                         let session = session.unwrap_or_default();
                         self.chart.events.push(Event { step, session, body, bytes });
                     }
-                    AgentSaid::Ready(_) | AgentSaid::Exited(_) | AgentSaid::Noise { .. } => {
+                    AgentSaid::Ready(_)
+                    | AgentSaid::Exited(_)
+                    | AgentSaid::Unavailable { .. }
+                    | AgentSaid::Noise { .. } => {
                         self.note("agent", session, input, step);
                     }
                     AgentSaid::Replied { reply: Reply::Failed(_), .. } | AgentSaid::Info(_) => {}

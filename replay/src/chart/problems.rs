@@ -130,6 +130,9 @@ impl Watch {
                     }
                     (ProblemKind::AgentDied, format!("a{agent}: {}", exit.status))
                 }
+                AgentSaid::Unavailable { why } => {
+                    (ProblemKind::AgentDied, format!("a{agent}: {why}"))
+                }
                 AgentSaid::Event(AgentEvent::RunEnded { failed: true, will_retry }) => {
                     let more = if *will_retry { ", and tries again" } else { "" };
                     let words = format!("a{agent}: the run ended with the provider's error{more}");

@@ -15,9 +15,13 @@ use pi_server_core::input::{AgentInfo, AgentKind, AgentSaid};
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
 
+use owners::Owners;
+use voice::Voice;
+
 mod child_main;
 mod demo;
 mod fields;
+mod owners;
 mod pi;
 #[cfg(test)]
 mod testkit;
@@ -54,6 +58,9 @@ pub struct Config {
     /// The program whose subcommand [`CHILD_COMMAND`] calls [`child_main`]: the daemon's own, so
     /// that agents end when it is killed. Without it an agent only notices that its input ends.
     pub wrapper: Option<PathBuf>,
+    /// Where pi was looked for and not found, or why it was not, for clients whose sessions are pi's;
+    /// empty where there is one.
+    pub no_pi: String,
     /// The daemon's data directory: extension, agent folders and the mark of its children are
     /// derived from it.
     pub data_dir: PathBuf,
@@ -62,6 +69,7 @@ pub struct Config {
 /// All agents of this daemon life.
 pub struct Agents {
     host: Host,
+    owners: Owners,
     /// What was heard outside of [`Agents::poll`] and [`Agents::tick`].
     backlog: Vec<Heard>,
 }
@@ -92,26 +100,29 @@ pub trait Troupe {
 impl Agents {
     /// No agents yet. `registry` is where pipes are registered, under tokens out of `tokens` only.
     pub fn new(config: Config, registry: mio::Registry, tokens: Range<usize>) -> Agents {
+        let (kind, no_pi) = (config.kind, config.no_pi.clone());
         let host = match config.kind {
             AgentKind::Demo => Host::Demo(demo::Demo::new()),
             AgentKind::Pi => Host::Pi(Box::new(pi::Pi::new(config, registry, tokens))),
         };
-        Agents { host, backlog: Vec::new() }
+        Agents { host, owners: Owners::of(kind, no_pi), backlog: Vec::new() }
     }
 
     /// Agents of the caller's.
     pub fn of_troupe(troupe: Box<dyn Troupe>) -> Agents {
-        Agents { host: Host::Other(troupe), backlog: Vec::new() }
+        Agents { host: Host::Other(troupe), owners: Owners::anybody(), backlog: Vec::new() }
     }
 
     /// Demo agents whose time begins at `now`, which is so long after the Unix epoch.
     pub fn demo_at(now: Instant, since_epoch: Duration) -> Agents {
-        Agents { host: Host::Demo(demo::Demo::at(now, since_epoch)), backlog: Vec::new() }
+        let host = Host::Demo(demo::Demo::at(now, since_epoch));
+        Agents { host, owners: Owners::anybody(), backlog: Vec::new() }
     }
 
     /// Takes note of what is known of the session of an agent that is about to be asked for with
     /// [`Ask::Spawn`]: where the agent itself says nothing that can be read, that stays.
     pub fn remember(&mut self, agent: AgentNo, info: AgentInfo) {
+        self.owners.remember(agent, &info);
         match &mut self.host {
             Host::Demo(_) => {}
             Host::Pi(pi) => pi.remember(agent, info),
@@ -123,6 +134,12 @@ impl Agents {
     /// [`Agents::tick`] or [`Agents::poll`]. What is asked of an agent that is gone is dropped:
     /// its `Exited` is on its way.
     pub fn ask(&mut self, ask: &Ask, bodies: &dyn Bodies, now: Instant) {
+        if let Ask::Spawn { agent, .. } = ask
+            && let Some(why) = self.owners.refuse(*agent)
+        {
+            Voice::new(*agent, &mut self.backlog).unavailable(&why);
+            return;
+        }
         match &mut self.host {
             Host::Demo(demo) => demo.ask(ask, bodies, now, &mut self.backlog),
             Host::Pi(pi) => pi.ask(ask, bodies, now, &mut self.backlog),

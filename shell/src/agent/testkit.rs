@@ -59,6 +59,7 @@ pub(super) fn word(heard: &Heard) -> String {
         AgentSaid::Info(_) => "info".to_owned(),
         AgentSaid::Noise { lines } => format!("noise {lines}"),
         AgentSaid::Exited(exit) => format!("exited {}", exit.status),
+        AgentSaid::Unavailable { why } => format!("unavailable {why}"),
     }
 }
 

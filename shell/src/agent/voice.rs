@@ -58,6 +58,11 @@ impl<'a> Voice<'a> {
         self.say(AgentSaid::Info(Box::new(info)), Vec::new());
     }
 
+    /// It does not come, since the session is another agent's.
+    pub(super) fn unavailable(&mut self, why: &str) {
+        self.say(AgentSaid::Unavailable { why: cut(why) }, Vec::new());
+    }
+
     /// It is gone.
     pub(super) fn exited(&mut self, status: &str, stderr: &str) {
         let exit = Exit { status: cut(status), stderr: end_of(stderr, WORDS_BYTES_MAX).into() };

@@ -16,6 +16,8 @@ pub(super) struct Program {
     /// What to run for [`AgentKind::Pi`].
     pub(super) command: PathBuf,
     pub(super) why: String,
+    /// Why there is no pi for sessions that are pi's, and what to do; empty where there is one.
+    pub(super) no_pi: String,
 }
 
 /// Chooses the agent program.
@@ -25,24 +27,42 @@ pub(super) struct Program {
 pub(super) fn choose(choice: AgentChoice, command: &str) -> Result<Program, Error> {
     let found = find(command, env::var_os("PATH").as_deref());
     match (choice, found) {
-        (AgentChoice::Demo, _) => Ok(demo("as asked; scripted, needs nothing")),
+        (AgentChoice::Demo, _) => {
+            let no_pi = "the daemon was started with --agent demo; start it with --agent pi";
+            Ok(demo("as asked; scripted, needs nothing", no_pi.to_owned()))
+        }
         (AgentChoice::Pi, Some(path)) => {
             let why = path.display().to_string();
-            Ok(Program { kind: AgentKind::Pi, command: path, why })
+            Ok(pi(path, why))
         }
         (AgentChoice::Pi, None) => Err(Error::NoPi { command: command.to_owned() }),
         (AgentChoice::Auto, Some(path)) => {
             let why = format!("found at {}", path.display());
-            Ok(Program { kind: AgentKind::Pi, command: path, why })
+            Ok(pi(path, why))
         }
         (AgentChoice::Auto, None) => {
-            Ok(demo(&format!("scripted, since there is no `{command}` on PATH")))
+            let why = format!("scripted, since there is no `{command}` on PATH");
+            Ok(demo(&why, absent(command, env::var_os("PATH").as_deref())))
         }
     }
 }
 
-fn demo(why: &str) -> Program {
-    Program { kind: AgentKind::Demo, command: PathBuf::new(), why: why.to_owned() }
+fn pi(command: PathBuf, why: String) -> Program {
+    Program { kind: AgentKind::Pi, command, why, no_pi: String::new() }
+}
+
+fn demo(why: &str, no_pi: String) -> Program {
+    Program { kind: AgentKind::Demo, command: PathBuf::new(), why: why.to_owned(), no_pi }
+}
+
+/// Where a program was looked for, and what to do.
+fn absent(command: &str, path: Option<&std::ffi::OsStr>) -> String {
+    let place = match path {
+        _ if command.contains('/') => format!("`{command}` is no program that can be run"),
+        Some(path) => format!("`{command}` is not on the daemon's PATH ({})", path.display()),
+        None => format!("`{command}` is not on the daemon's PATH, which is empty"),
+    };
+    format!("{place}; install it, or start the daemon with --pi-command and the path of it")
 }
 
 /// The program that a shell would run for `command`.
@@ -82,6 +102,9 @@ mod tests {
         let program = choose(AgentChoice::Auto, "no-such-program-anywhere").expect("chosen");
         assert_eq!(program.kind, AgentKind::Demo);
         assert!(program.why.contains("no-such-program-anywhere"));
+        let path = env::var("PATH").expect("a path");
+        assert!(program.no_pi.contains(&path), "{}", program.no_pi);
+        assert!(program.no_pi.contains("--pi-command"), "{}", program.no_pi);
         let refused = choose(AgentChoice::Pi, "no-such-program-anywhere");
         assert!(matches!(refused, Err(Error::NoPi { .. })));
     }

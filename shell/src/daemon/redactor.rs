@@ -52,6 +52,10 @@ impl Redactor {
                 self.text(&mut exit.stderr);
                 keep(&mut exit.stderr, end_of);
             }
+            InputKind::Agent { said: AgentSaid::Unavailable { why }, .. } => {
+                self.text(why);
+                keep(why, start_of);
+            }
             InputKind::Command { envelope, .. } | InputKind::Repeated { envelope, .. } => {
                 if let Details::Reconcile { note: Some(_), .. } = &envelope.details
                     && let Details::Reconcile { note: Some(note), .. } =
@@ -103,7 +107,8 @@ impl Redactor {
                     | AgentSaid::Event(_)
                     | AgentSaid::Info(_)
                     | AgentSaid::Noise { .. }
-                    | AgentSaid::Exited(_) => What::Event,
+                    | AgentSaid::Exited(_)
+                    | AgentSaid::Unavailable { .. } => What::Event,
                 };
                 (what, authors.serves(*agent))
             }

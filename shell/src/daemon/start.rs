@@ -238,6 +238,7 @@ fn agents(options: &Options, program: &Program, registry: &mio::Registry) -> Res
         pi_command: program.command.clone(),
         pi_args: Vec::new(),
         pi_folder: None,
+        no_pi: program.no_pi.clone(),
         wrapper: env::current_exe().ok(),
         data_dir: options.data_dir.clone(),
     };

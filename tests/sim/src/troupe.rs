@@ -120,7 +120,8 @@ impl Stage {
             AgentSaid::Ready(_)
             | AgentSaid::Info(_)
             | AgentSaid::Noise { .. }
-            | AgentSaid::Exited(_) => Vec::new(),
+            | AgentSaid::Exited(_)
+            | AgentSaid::Unavailable { .. } => Vec::new(),
         };
         Heard { agent, said, body }
     }

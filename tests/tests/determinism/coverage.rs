@@ -53,7 +53,7 @@ vocabulary! {
     RecoveryPolicy as recovery_policy: Resume Fail;
     AgentKind as agent_kind: Demo Pi;
     Transport as transport: WebSocket Unix Stdio;
-    AgentSaid as agent_said: Ready Replied Event Info Noise Exited;
+    AgentSaid as agent_said: Ready Replied Event Info Noise Exited Unavailable;
     Reply as reply: Done Failed;
     Disposition as disposition: Unspecified Started Queued Handled;
     AgentEvent as agent_event: RunStarted RunEnded RunSettled CompactionStarted CompactionEnded RetryScheduled RetryEnded DialogOpened Other;
@@ -76,7 +76,7 @@ vocabulary! {
     DialogEnd as dialog_end: Answered Dismissed TimedOut Withdrawn;
     HealthIssue as health_issue: Sessions Connections ProviderCircuit BashCircuit StorageFull UnknownOutcomes;
     Fate as fate: NotStarted Read Unknown NotRecovered Redacted;
-    Failure as failure: Malformed ShuttingDown StorageFull TooManyPending IdConflict KeyConflict OutcomeExpired TooManyWaiters RateLimited Busy LaneFull TooManyKeys DependencySelf DependencyUnknown DependencyFailed DependencyTimeout VersionMismatch SessionNotFound SessionExists SessionLimit FileInUse Timeout Cancelled SessionDeleted Agent AgentExited AgentNotReady RunNotStarted Unsupported Unavailable CircuitOpen DialogNotFound DialogMismatch DialogMethod TooManySubscriptions CommandNotFound CommandEnded NothingToReconcile OutcomeUnknown NotRecovered ReconciledFailed Redacted;
+    Failure as failure: Malformed ShuttingDown StorageFull TooManyPending IdConflict KeyConflict OutcomeExpired TooManyWaiters RateLimited Busy LaneFull TooManyKeys DependencySelf DependencyUnknown DependencyFailed DependencyTimeout VersionMismatch SessionNotFound SessionExists SessionLimit FileInUse Timeout Cancelled SessionDeleted Agent AgentExited AgentNotReady RunNotStarted Unsupported Unavailable CircuitOpen DialogNotFound DialogMismatch DialogMethod TooManySubscriptions CommandNotFound CommandEnded NothingToReconcile OutcomeUnknown NotRecovered ReconciledFailed Redacted AgentUnavailable;
     Bucket as bucket: Session Connection Control Dialog;
 }
 
@@ -152,7 +152,8 @@ impl Seen {
             AgentSaid::Ready(_)
             | AgentSaid::Info(_)
             | AgentSaid::Noise { .. }
-            | AgentSaid::Exited(_) => {}
+            | AgentSaid::Exited(_)
+            | AgentSaid::Unavailable { .. } => {}
         }
     }
 

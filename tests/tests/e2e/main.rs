@@ -16,6 +16,7 @@ mod large_reads;
 mod looking;
 mod many;
 mod operator;
+mod owners;
 mod pitfalls;
 mod pool;
 #[cfg(feature = "strace")]

@@ -92,6 +92,7 @@ fn cases() -> Vec<(Failure, &'static str)> {
             F::AgentExited { status: text("signal 9"), stderr: text("out of memory") },
             "The agent ended: signal 9; it said: out of memory",
         ),
+        (F::AgentUnavailable { why: text("There is no pi") }, "There is no pi"),
         (F::AgentNotReady { ms: 60_000 }, "The agent was not ready within 60000ms"),
         (
             F::RunNotStarted { ms: 30_000 },

@@ -18,7 +18,7 @@ use crate::agent::voice::Voice;
 /// The models it pretends to have.
 pub(super) const MODELS: [(&str, &str); 2] = [("demo-1", "Demo One"), ("demo-2", "Demo Two")];
 /// The provider of its models.
-pub(super) const PROVIDER: &str = "demo";
+pub(in crate::agent) const PROVIDER: &str = "demo";
 /// The thinking levels, in order.
 pub(super) const LEVELS: [&str; 7] = ["off", "minimal", "low", "medium", "high", "xhigh", "max"];
 /// Size of its models' context window, in words.

@@ -17,6 +17,7 @@ use serde_json::json;
 use super::voice::Voice;
 use super::{Heard, fields};
 use agent::DemoAgent;
+pub(super) use agent::PROVIDER;
 use time::Calendar;
 
 mod agent;

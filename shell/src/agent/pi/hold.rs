@@ -128,7 +128,8 @@ impl Hold {
             | AgentSaid::Replied { .. }
             | AgentSaid::Info(_)
             | AgentSaid::Noise { .. }
-            | AgentSaid::Exited(_) => None,
+            | AgentSaid::Exited(_)
+            | AgentSaid::Unavailable { .. } => None,
         });
         if let Some(held) = end {
             held.set("willRetry", "true".to_owned());

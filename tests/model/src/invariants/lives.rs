@@ -36,7 +36,7 @@ pub(super) fn note_input(ledger: &mut Ledger, input: &Input) {
             let Some(known) = ledger.agents.get_mut(agent) else { return };
             match said {
                 AgentSaid::Ready(_) if *known == Agent::Spawned => *known = Agent::Up,
-                AgentSaid::Exited(_) => *known = Agent::Gone,
+                AgentSaid::Exited(_) | AgentSaid::Unavailable { .. } => *known = Agent::Gone,
                 AgentSaid::Ready(_)
                 | AgentSaid::Replied { .. }
                 | AgentSaid::Event(_)

@@ -41,7 +41,15 @@ impl Model {
             AgentSaid::Event(event) => self.agent_event(&agent, event),
             AgentSaid::Info(info) => self.agent_info(&agent.session, info),
             AgentSaid::Noise { .. } => {}
-            AgentSaid::Exited(exit) => self.agent_exited(&agent.session, exit),
+            AgentSaid::Exited(Exit { status, stderr }) => {
+                let (status, stderr) = (status.clone(), stderr.clone());
+                self.agent_gone(&agent.session, &Failure::AgentExited { status, stderr });
+            }
+            // Section 7.6: nobody comes, for a reason that the client is told.
+            AgentSaid::Unavailable { why } => {
+                let why = why.clone();
+                self.agent_gone(&agent.session, &Failure::AgentUnavailable { why });
+            }
         }
     }
 
@@ -359,13 +367,11 @@ impl Model {
         self.stopping.retain(|s| s.session != *session);
     }
 
-    fn agent_exited(&mut self, session: &Text, exit: &Exit) {
+    fn agent_gone(&mut self, session: &Text, failure: &Failure) {
         let ending = self.agent_of(session).is_some_and(|agent| agent.ending);
         self.agents.retain(|agent| agent.session != *session);
         self.stopping.retain(|s| s.session != *session);
         self.withdraw_dialogs(session, false);
-        let failure =
-            Failure::AgentExited { status: exit.status.clone(), stderr: exit.stderr.clone() };
         let mut had: Vec<&Command> = self
             .commands
             .iter()
@@ -378,7 +384,7 @@ impl Model {
         }
         // Who waited while it was going was waiting for the next one.
         if !ending {
-            self.nobody_came(session, &failure);
+            self.nobody_came(session, failure);
         }
     }
 

@@ -122,7 +122,7 @@ impl Agents {
     }
 
     fn forget_if_gone(&mut self, no: AgentNo, said: &AgentSaid) {
-        if let AgentSaid::Exited(_) = said {
+        if let AgentSaid::Exited(_) | AgentSaid::Unavailable { .. } = said {
             self.list.remove(&no);
         }
     }
@@ -146,6 +146,7 @@ impl Agents {
         };
         let said = match entropy.weighted(&[12, 1, 1]) {
             0 => vec![VecDeque::from([AgentSaid::Ready(Box::new(ready))])],
+            1 if settles => vec![VecDeque::from([unavailable()])],
             1 => vec![VecDeque::from([exit("no such program")])],
             // It stalls.
             _ => Vec::new(),
@@ -268,7 +269,8 @@ impl Agent {
             | AgentSaid::Replied { .. }
             | AgentSaid::Info(_)
             | AgentSaid::Noise { .. }
-            | AgentSaid::Exited(_) => {}
+            | AgentSaid::Exited(_)
+            | AgentSaid::Unavailable { .. } => {}
         }
     }
 }
@@ -297,6 +299,7 @@ pub fn lie(agents: u64, calls: &[CommandNo], entropy: &mut Entropy<'_>) -> (Agen
             absent: Vec::new(),
             info: info(entropy),
         })),
+        _ if retry => unavailable(),
         _ => exit("exit status 2"),
     };
     (no, said)
@@ -308,6 +311,10 @@ fn event(event: AgentEvent) -> AgentSaid {
 
 fn exit(status: &str) -> AgentSaid {
     AgentSaid::Exited(Exit { status: Text::from(status), stderr: Text::from("") })
+}
+
+fn unavailable() -> AgentSaid {
+    AgentSaid::Unavailable { why: Text::from("this session is another agent's") }
 }
 
 fn info(entropy: &mut Entropy<'_>) -> AgentInfo {

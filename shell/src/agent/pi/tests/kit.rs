@@ -42,6 +42,7 @@ impl Host {
             pi_command: command.to_owned(),
             pi_args: arguments.iter().map(OsString::from).collect(),
             pi_folder: Some(dir.path().join("user")),
+            no_pi: String::new(),
             wrapper: None,
             data_dir: dir.path().join("data"),
         };

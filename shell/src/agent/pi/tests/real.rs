@@ -95,7 +95,8 @@ fn facts(host: &Host) -> pi_server_core::input::AgentInfo {
         AgentSaid::Replied { .. }
         | AgentSaid::Event(_)
         | AgentSaid::Noise { .. }
-        | AgentSaid::Exited(_) => None,
+        | AgentSaid::Exited(_)
+        | AgentSaid::Unavailable { .. } => None,
     });
     info.expect("facts were told")
 }
