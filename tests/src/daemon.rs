@@ -249,6 +249,11 @@ impl Daemon {
         self.child.wait().expect("a killed daemon ends");
     }
 
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Asks it to stop, as an operator would, and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal("TERM");
