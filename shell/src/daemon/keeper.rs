@@ -116,13 +116,18 @@ pub(super) struct Keeper {
 #[derive(Default)]
 struct Shared {
     report: Mutex<Report>,
+    /// The thread has touched the report since the loop looked last. Set while the lock is held, so that
+    /// whoever sees it waits for the change.
+    has_news: AtomicBool,
     stop: AtomicBool,
 }
 
 impl Shared {
     /// Nobody panics while holding the lock, so that a poisoned one holds good values.
     fn report(&self) -> MutexGuard<'_, Report> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+        let report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_news.store(true, Ordering::Release);
+        report
     }
 }
 
@@ -261,6 +266,14 @@ impl Keeper {
     /// What the thread has done.
     pub(super) fn report(&self) -> Report {
         *self.shared.report()
+    }
+
+    /// What the thread has done, if it may have done something since this was asked last.
+    pub(super) fn news(&self) -> Option<Report> {
+        // Locking costs more than a look.
+        let has_news = self.shared.has_news.load(Ordering::Relaxed)
+            && self.shared.has_news.swap(false, Ordering::AcqRel);
+        has_news.then(|| *self.shared.report.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn tell(&self, told: Told) {

@@ -118,7 +118,9 @@ impl Daemon {
     pub(super) fn take_in(&mut self) -> Result<(), Error> {
         self.turn.inputs = 0;
         self.machine.journal_mut().poll()?;
-        self.hands.stats.keeper = self.keeper.report();
+        if let Some(report) = self.keeper.news() {
+            self.hands.stats.keeper = report;
+        }
         self.take_indexed()?;
         let writable = self.machine.journal().writable();
         self.tell_trouble(writable);

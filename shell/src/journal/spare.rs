@@ -5,9 +5,10 @@
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use pi_server_core::record::SegmentHeader;
+use rustix::io::Errno;
 
 use super::error::Full;
 use super::options::{Settings, Waker};
@@ -15,6 +16,11 @@ use super::storage::{Disk, Segment, SyncFile};
 
 /// How long to wait before a segment that could not be built is tried again.
 const RETRY: Duration = Duration::from_secs(1);
+/// How long the loop waits for a segment that it needs at once and that could not be built for a reason
+/// that passes. Work in flight has to be written down; without a segment the daemon would have to stop.
+const PASSING_WITHIN: Duration = Duration::from_secs(5);
+/// How long to wait before such a segment is tried again.
+const PASSING_RETRY: Duration = Duration::from_millis(20);
 const STACK_BYTES: usize = 128 * 1024;
 
 struct Shared {
@@ -119,8 +125,26 @@ impl Spare {
         self.shared.lock().failed.clone()
     }
 
-    /// Returns the segment when it is there, or when an attempt to build it has failed.
+    /// Returns the segment when it is there, or when an attempt to build it has failed: at once if the
+    /// disk is full or broken, and after [`PASSING_WITHIN`] if the machine has no descriptor or no memory
+    /// to spare.
     pub(super) fn take(&self, header: &SegmentHeader) -> Result<OpenSegment, Full> {
+        let until = Instant::now() + PASSING_WITHIN;
+        loop {
+            match self.take_once(header) {
+                Err(full) if passes(&full.source) && self.thread.is_some() => {
+                    if Instant::now() >= until {
+                        return Err(full);
+                    }
+                    std::thread::sleep(PASSING_RETRY);
+                    self.shared.retry(header);
+                }
+                taken => return taken,
+            }
+        }
+    }
+
+    fn take_once(&self, header: &SegmentHeader) -> Result<OpenSegment, Full> {
         let mut state = self.shared.lock();
         loop {
             if state.built >= header.number {
@@ -180,7 +204,25 @@ impl Drop for Spare {
     }
 }
 
+/// Whether an error says that the machine lacks something that others hold, and not that the disk is full
+/// or broken.
+fn passes(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    errno.is_some_and(|errno| {
+        [Errno::MFILE, Errno::NFILE, Errno::NOMEM, Errno::AGAIN, Errno::INTR].contains(&errno)
+    })
+}
+
 impl Shared {
+    /// Has a segment that could not be built tried again at once.
+    fn retry(&self, header: &SegmentHeader) {
+        let mut state = self.lock();
+        if state.failed.is_some() && !state.building {
+            state.wanted = Some(*header);
+            drop(self.attempt(state, header));
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
