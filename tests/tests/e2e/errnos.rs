@@ -83,7 +83,16 @@ const STARTING: &[(&str, &[&str])] = &[
 
 /// The errors of a call that are tried.
 fn chosen<'a>(errnos: &'a [&'a str]) -> &'a [&'a str] {
-    if std::env::var("ERRNOS").is_ok_and(|what| what == "all") { errnos } else { &errnos[..1] }
+    if is_all() { errnos } else { &errnos[..1] }
+}
+
+fn is_all() -> bool {
+    std::env::var("ERRNOS").is_ok_and(|what| what == "all")
+}
+
+/// Which calls of a kind fail. The first ones of a process are those of the loader.
+fn places() -> Vec<usize> {
+    if is_all() { (1..=24).collect() } else { vec![1, 2, 4, 6, 8, 11, 15] }
 }
 
 /// A client that lives with connections that end.
@@ -315,8 +324,7 @@ fn an_error_of_a_call_of_the_start_is_said_and_the_next_start_is_whole() {
     for (call, errnos) in STARTING {
         for errno in chosen(errnos) {
             let mut outcomes = Vec::new();
-            // The first calls of a process are those of the loader.
-            for nth in [1, 2, 4, 6, 8, 11, 15] {
+            for nth in places() {
                 let (status, said) = start_with(before.dir(), call, errno, nth);
                 let code = status.code();
                 let is_told = code == Some(0)
