@@ -343,7 +343,7 @@ impl Daemon {
         self.roll_for_ids()?;
         let held = self.machine.first_held();
         let damaged = self.hands.queries.damaged().chain(self.ids.damaged());
-        self.keeper.attend(self.machine.journal_mut(), held, damaged);
+        self.keeper.attend(self.machine.journal_mut(), held, damaged, self.time.now());
         Ok(())
     }
 
