@@ -25,8 +25,10 @@ mod voice;
 
 pub use child_main::{CHILD_COMMAND, child_main};
 pub use pi::{Script, Scripted, pi_line, rendered_frame};
-pub(crate) use pi::{SessionHeader, header_of, session_folders, session_header, user_folder};
-pub(crate) use voice::{end_of, start_of};
+pub(crate) use pi::{
+    SessionHeader, header_of, plain_name, session_folders, session_header, user_folder,
+};
+pub(crate) use voice::{end_of, first_units, start_of};
 
 /// Something an agent said, in the order in which it said it.
 #[derive(Clone, Debug, PartialEq, Eq)]

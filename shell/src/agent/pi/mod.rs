@@ -20,6 +20,7 @@ use pi_server_system::file::read_regular;
 
 use super::voice::Voice;
 use super::{Config, Heard, fields};
+pub(crate) use facts::plain_name;
 pub(crate) use files::{SessionHeader, header_of, session_header};
 pub(crate) use home::{session_folders, user_folder};
 pub use rendered::rendered_frame;
