@@ -440,7 +440,7 @@ fn what_serve_refuses_verify_refuses_and_the_reverse() {
         std::thread::sleep(Duration::from_millis(10));
     }
     assert!(daemon.stop().success());
-    let mut wrong = String::new();
+    let mut wrong = Vec::new();
     for (what, accident, is_damage) in ACCIDENTS {
         let dir = copied(daemon.dir());
         accident(dir.path());
@@ -458,8 +458,8 @@ fn what_serve_refuses_verify_refuses_and_the_reverse() {
         let serve = serve.wait().expect("it ends").code();
         let expected = Some(if is_damage { 3 } else { 0 });
         if (verify, serve) != (expected, expected) {
-            wrong += &format!("{what}: verify {verify:?}, serve {serve:?}, not {expected:?}\n");
+            wrong.push(format!("{what}: verify {verify:?}, serve {serve:?}, not {expected:?}"));
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
