@@ -15,3 +15,6 @@ mod parse;
 mod print;
 
 pub use parse::{ParseError, Script, ScriptStep, parse_script};
+
+#[cfg(test)]
+mod tests;

@@ -508,6 +508,31 @@ fn parse_answer(words: &mut Words) -> Parsed<Answer> {
 }
 
 /// The words of a line; quoted text is one word that keeps its opening quote as a mark.
+/// Reads the rest of a text in quotes, up to the closing one.
+fn quoted(chars: &mut impl Iterator<Item = char>, word: &mut String) -> Parsed<()> {
+    loop {
+        match chars.next().ok_or("a closing quote")? {
+            '"' => return Ok(()),
+            '\\' => match chars.next().ok_or("a character after the backslash")? {
+                'n' => word.push('\n'),
+                'u' => word.push(numbered(chars)?),
+                other => word.push(other),
+            },
+            other => word.push(other),
+        }
+    }
+}
+
+/// Reads the rest of a character that is written as its number: `{1b}`.
+fn numbered(chars: &mut impl Iterator<Item = char>) -> Parsed<char> {
+    let expected = "the number of a character, such as \\u{1b}";
+    if chars.next() != Some('{') {
+        return Err(expected);
+    }
+    let digits: String = chars.take_while(|c| *c != '}').collect();
+    u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).ok_or(expected)
+}
+
 struct Words {
     list: alloc::collections::VecDeque<String>,
 }
@@ -522,19 +547,14 @@ impl Words {
             }
             let mut word = String::from(c);
             if c == '"' {
-                loop {
-                    match chars.next().ok_or("a closing quote")? {
-                        '"' => break,
-                        '\\' => match chars.next().ok_or("a character after the backslash")? {
-                            'n' => word.push('\n'),
-                            other => word.push(other),
-                        },
-                        other => word.push(other),
-                    }
-                }
+                quoted(&mut chars, &mut word)?;
             } else {
                 while let Some(c) = chars.next_if(|c| !c.is_whitespace()) {
-                    word.push(c);
+                    if c == '"' && word == "s:" {
+                        quoted(&mut chars, &mut word)?;
+                    } else {
+                        word.push(c);
+                    }
                 }
             }
             list.push_back(word);

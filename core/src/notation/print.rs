@@ -11,6 +11,7 @@ use crate::input::{
 };
 use crate::limits::Limits;
 use crate::output::{Ask, Audience, Output, Query};
+use crate::wire::text::is_control;
 
 impl Display for Input {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
@@ -300,11 +301,13 @@ impl Display for Output {
             Output::Admit { conn } => write!(f, "admit c{conn}"),
             Output::Leave { conn } => write!(f, "leave c{conn}"),
             Output::Subscribe { conn, session, after } => {
-                write!(f, "subscribe c{conn} s:{session}")?;
+                write!(f, "subscribe c{conn} {}", Session(session))?;
                 after.map_or(Ok(()), |cursor| write!(f, " after {cursor}"))
             }
-            Output::Unsubscribe { conn, session } => write!(f, "unsubscribe c{conn} s:{session}"),
-            Output::Unlist { session } => write!(f, "unlist s:{session}"),
+            Output::Unsubscribe { conn, session } => {
+                write!(f, "unsubscribe c{conn} {}", Session(session))
+            }
+            Output::Unlist { session } => write!(f, "unlist {}", Session(session)),
             Output::SetInterest { conn, interest } => {
                 write!(f, "interest c{conn} {}", interest.name())
             }
@@ -330,7 +333,7 @@ impl Display for Output {
 fn write_ask(f: &mut Formatter<'_>, ask: &Ask) -> fmt::Result {
     match ask {
         Ask::Spawn { agent, session, cwd, resume } => {
-            write!(f, "spawn a{agent} s:{session} {}", Quoted(cwd))?;
+            write!(f, "spawn a{agent} {} {}", Session(session), Quoted(cwd))?;
             optional(f, "resume", resume.as_ref())
         }
         Ask::Call { agent, call, kind, frame: _ } => {
@@ -352,7 +355,7 @@ fn write_audience(f: &mut Formatter<'_>, audience: &Audience, frame: &Frame) -> 
     match audience {
         Audience::Conn(conn) => write!(f, "c{conn}"),
         Audience::Everyone => f.write_str("everyone"),
-        Audience::Subscribers(id) => write!(f, "subscribers s:{id}"),
+        Audience::Subscribers(id) => write!(f, "subscribers {}", Session(id)),
         Audience::Lifecycle { owner } => {
             f.write_str("lifecycle")?;
             match owner {
@@ -367,16 +370,20 @@ fn write_audience(f: &mut Formatter<'_>, audience: &Audience, frame: &Frame) -> 
 fn write_frame(f: &mut Formatter<'_>, frame: &Frame) -> fmt::Result {
     match frame {
         Frame::ServerReady { .. } | Frame::ServerReadyIn { .. } => f.write_str("server_ready"),
-        Frame::Lost { session, from, to, exact: _ } => write!(f, "lost s:{session} {from}..{to}"),
+        Frame::Lost { session, from, to, exact: _ } => {
+            write!(f, "lost {} {from}..{to}", Session(session))
+        }
         Frame::RecoverySummary(report) => write!(
             f,
             "startup_recovery_summary boot {} recoverable {} failed {}",
             report.boot, report.recoverable, report.failed
         ),
         Frame::ServerShutdown { timeout_ms } => write!(f, "server_shutdown {timeout_ms}"),
-        Frame::SessionCreated(info) => write!(f, "session_created s:{}", info.id),
-        Frame::SessionDeleted { session } => write!(f, "session_deleted s:{session}"),
-        Frame::Event { session, cursor, event: _ } => write!(f, "event s:{session} @{cursor}"),
+        Frame::SessionCreated(info) => write!(f, "session_created {}", Session(&info.id)),
+        Frame::SessionDeleted { session } => write!(f, "session_deleted {}", Session(session)),
+        Frame::Event { session, cursor, event: _ } => {
+            write!(f, "event {} @{cursor}", Session(session))
+        }
         Frame::DialogClosed { session, request, how } => {
             let how = match how {
                 DialogEnd::Answered => "answered",
@@ -384,7 +391,7 @@ fn write_frame(f: &mut Formatter<'_>, frame: &Frame) -> fmt::Result {
                 DialogEnd::TimedOut => "timed-out",
                 DialogEnd::Withdrawn => "withdrawn",
             };
-            write!(f, "dialog-closed s:{session} {} {how}", Quoted(request))
+            write!(f, "dialog-closed {} {} {how}", Session(session), Quoted(request))
         }
         Frame::Lifecycle { command, envelope, session: _, lane_sequence, phase } => {
             write_lifecycle(f, *command, envelope, *lane_sequence, phase)
@@ -441,15 +448,15 @@ fn write_data(f: &mut Formatter<'_>, data: &Data) -> fmt::Result {
         Data::Body(body) => write!(f, " data@{}", body.seq),
         Data::Sessions(list) => {
             f.write_str(" sessions")?;
-            list.iter().try_for_each(|info| write!(f, " s:{}", info.id))
+            list.iter().try_for_each(|info| write!(f, " {}", Session(&info.id)))
         }
-        Data::Created(info) => write!(f, " created s:{}", info.id),
+        Data::Created(info) => write!(f, " created {}", Session(&info.id)),
         Data::Deleted => f.write_str(" deleted"),
         Data::Switched { info, cursor } | Data::SwitchedIn { info, cursor, epoch: _ } => {
-            write!(f, " switched s:{} @{cursor}", info.id)
+            write!(f, " switched {} @{cursor}", Session(&info.id))
         }
         Data::State(info) => {
-            write!(f, " state s:{} version {}", info.id, info.version)?;
+            write!(f, " state {} version {}", Session(&info.id), info.version)?;
             f.write_str(if info.streaming { " streaming" } else { "" })?;
             f.write_str(if info.compacting { " compacting" } else { "" })
         }
@@ -474,11 +481,25 @@ fn write_data(f: &mut Formatter<'_>, data: &Data) -> fmt::Result {
 }
 
 fn session(f: &mut Formatter<'_>, id: Option<&Text>) -> fmt::Result {
-    id.map_or(Ok(()), |id| write!(f, " s:{id}"))
+    id.map_or(Ok(()), |id| write!(f, " {}", Session(id)))
 }
 
 fn optional(f: &mut Formatter<'_>, word: &str, text: Option<&Text>) -> fmt::Result {
     text.map_or(Ok(()), |text| write!(f, " {word} {}", Quoted(text)))
+}
+
+/// A session, in quotes where its id is not one that a session can be created with.
+struct Session<'a>(&'a str);
+
+impl Display for Session<'_> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        if !self.0.is_empty() && self.0.bytes().all(is_plain) {
+            write!(f, "s:{}", self.0)
+        } else {
+            write!(f, "s:{}", Quoted(self.0))
+        }
+    }
 }
 
 /// Text in quotes, on one line.
@@ -491,7 +512,7 @@ impl Display for Quoted<'_> {
             match c {
                 '"' | '\\' => write!(f, "\\{c}")?,
                 '\n' => f.write_str("\\n")?,
-                c if c.is_control() => write!(f, "\\u{{{:x}}}", u32::from(c))?,
+                c if is_control(c) => write!(f, "\\u{{{:x}}}", u32::from(c))?,
                 c => f.write_char(c)?,
             }
         }

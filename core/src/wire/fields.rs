@@ -6,7 +6,7 @@ use alloc::format;
 use super::decode::Problems;
 use super::json::{Object, Value};
 use super::number::{Decimal, Integer};
-use super::text::{is_blank, is_longer};
+use super::text::{is_blank, is_control, is_longer};
 use crate::command::CommandKind;
 use crate::input::{DialogMethod, Interest, OneOf, Rule};
 use crate::limits::{
@@ -323,11 +323,11 @@ fn check_value(check: Check, required: bool, value: Option<&Value<'_>>) -> Resul
         }
         Check::Name => {
             let name = text(value, required, string_rule, ID_CHARS_MAX)?;
-            holds(!name.bytes().any(|byte| byte.is_ascii_control()), Rule::ControlCharacters)
+            holds(!name.chars().any(is_control), Rule::ControlCharacters)
         }
         Check::RequestId => {
             let request = text(value, required, string_rule, ID_CHARS_MAX)?;
-            holds(!request.chars().any(char::is_control), Rule::RequestIdCharacters)
+            holds(!request.chars().any(is_control), Rule::RequestIdCharacters)
         }
         Check::Path => {
             let path = text(value, required, string_rule, PATH_CHARS_MAX)?;

@@ -40,6 +40,19 @@ fn first_byte(word: u64) -> usize {
     usize::try_from(word.trailing_zeros() / 8).unwrap_or_default()
 }
 
+/// Returns true if a character controls whoever shows it: a control character (C0, DEL, C1), a line or
+/// paragraph separator, or one that changes the direction of writing. PROTOCOL.md section 1.
+pub fn is_control(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
+}
+
 /// Appends a JSON string with its quotes.
 pub fn push_string(json: &mut Vec<u8>, text: &str) {
     json.push(b'"');

@@ -8,6 +8,7 @@ use pi_server_core::{CommandNo, Micros, Seq, State};
 use serde_json::{Value, json};
 
 use crate::play::{Ending, PlayError, look_at};
+use crate::shown::Shown;
 use crate::source::Source;
 use crate::start::Start;
 use crate::times::Iso;
@@ -250,7 +251,8 @@ impl fmt::Display for Picture {
 
 fn write_session(f: &mut fmt::Formatter<'_>, view: &SessionView) -> fmt::Result {
     let SessionView { info, creating, asked } = view;
-    write!(f, "  s:{} version {} in {}", info.id, info.version, info.cwd)?;
+    let (id, cwd) = (Shown(&info.id), Shown(&info.cwd));
+    write!(f, "  s:{id} version {} in {cwd}", info.version)?;
     info.name.as_ref().map_or(Ok(()), |name| write!(f, " name {name:?}"))?;
     f.write_str(if *creating { " creating" } else { "" })?;
     f.write_str(if info.streaming { " streaming" } else { "" })?;

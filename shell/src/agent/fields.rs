@@ -23,7 +23,10 @@ pub(super) struct Fields {
     pub(super) name: String,
     pub(super) output_path: Option<String>,
     pub(super) parent_session: Option<String>,
-    pub(super) session_path: String,
+    /// Where a look-up has found the session file of `sessionPath`. What the client has written is not
+    /// looked at here.
+    #[serde(skip)]
+    pub(super) session_file: Option<String>,
     pub(super) entry_id: String,
     pub(super) target_id: String,
     pub(super) options: Option<Navigation>,

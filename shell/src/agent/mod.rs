@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use mio::Token;
-use pi_server_core::AgentNo;
 use pi_server_core::input::{AgentInfo, AgentKind, AgentSaid};
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
+use pi_server_core::{AgentNo, CommandNo, Text};
 
 use owners::Owners;
 use voice::Voice;
@@ -29,8 +29,10 @@ mod voice;
 
 pub use child_main::{CHILD_COMMAND, child_main};
 pub use pi::{Script, Scripted, pi_line, rendered_frame};
-pub(crate) use pi::{SessionHeader, header_of, session_folders, session_header, user_folder};
-pub(crate) use voice::{end_of, start_of};
+pub(crate) use pi::{
+    SessionHeader, header_of, plain_name, session_folders, session_header, user_folder,
+};
+pub(crate) use voice::{end_of, first_units, start_of};
 
 /// Something an agent said, in the order in which it said it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,6 +92,11 @@ pub trait Troupe {
         let _ = (agent, info);
     }
 
+    /// A session file was looked up for a call; `is_wanted` says which calls may still come.
+    fn found(&mut self, call: CommandNo, file: Text, is_wanted: &dyn Fn(CommandNo) -> bool) {
+        let _ = (call, file, is_wanted);
+    }
+
     /// When [`Troupe::tick`] is wanted next.
     fn deadline(&self) -> Option<Instant>;
 
@@ -127,6 +134,18 @@ impl Agents {
             Host::Demo(_) => {}
             Host::Pi(pi) => pi.remember(agent, info),
             Host::Other(troupe) => troupe.remember(agent, info),
+        }
+    }
+
+    /// Takes note of the session file that was looked up for a call, which is asked for later with
+    /// [`Ask::Call`]: nothing here follows a path that a client has given, since that may take for ever.
+    /// `is_wanted` says which calls may still come; what was found for others is forgotten.
+    pub fn found(&mut self, call: CommandNo, file: Text, is_wanted: &dyn Fn(CommandNo) -> bool) {
+        match &mut self.host {
+            // Its sessions have no files.
+            Host::Demo(_) => {}
+            Host::Pi(pi) => pi.found(call, file, is_wanted),
+            Host::Other(troupe) => troupe.found(call, file, is_wanted),
         }
     }
 

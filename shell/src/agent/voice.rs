@@ -89,6 +89,17 @@ pub(crate) fn start_of(text: &str, most: usize) -> &str {
     &text[..end]
 }
 
+/// The beginning of a text in at most so many characters as the protocol counts them: UTF-16 code
+/// units. No pair is cut in two.
+pub(crate) fn first_units(text: &str, most: usize) -> &str {
+    let mut units = 0;
+    let end = text.char_indices().find(|(_, letter)| {
+        units += letter.len_utf16();
+        units > most
+    });
+    end.map_or(text, |(end, _)| &text[..end])
+}
+
 /// The end of a text in at most so many bytes.
 pub(crate) fn end_of(text: &str, most: usize) -> &str {
     let mut from = text.len().saturating_sub(most);
@@ -96,4 +107,25 @@ pub(crate) fn end_of(text: &str, most: usize) -> &str {
         from += 1;
     }
     &text[from..]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::first_units;
+
+    #[test]
+    fn characters_are_counted_as_the_protocol_does_and_no_pair_is_cut() {
+        for (text, most, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "abc"),
+            ("🦀🦀", 4, "🦀🦀"),
+            ("🦀🦀", 3, "🦀"),
+            ("a🦀🦀", 4, "a🦀"),
+            ("名前", 1, "名"),
+            ("", 0, ""),
+            ("a", 0, ""),
+        ] {
+            assert_eq!(first_units(text, most), expected, "{text} {most}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! `pi-server call`: frames out, responses in. A client like any other; it shares no code with the
 //! daemon's side of the wire.
 
+use std::fmt::{self, Write as _};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use pi_server_system::text::is_unsafe;
 use serde_json::value::RawValue;
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::handshake::HandshakeError;
@@ -98,7 +100,7 @@ impl Call {
                 answered += 1;
                 succeeded &= success;
             }
-            if (is_response || self.all) && writeln!(output, "{text}").is_err() {
+            if (is_response || self.all) && writeln!(output, "{}", Harmless(&text)).is_err() {
                 // Nobody reads any more.
                 return Ok(Status::Failed);
             }
@@ -337,9 +339,46 @@ fn into_io(error: tungstenite::Error) -> io::Error {
     }
 }
 
+/// Displays JSON with escapes in the place of what a terminal would act on, which stands in strings
+/// only: whoever reads it as JSON reads the same.
+struct Harmless<'a>(&'a str);
+
+impl fmt::Display for Harmless<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for letter in self.0.chars() {
+            if is_unsafe(letter) && !letter.is_ascii_whitespace() {
+                write!(f, "\\u{:04x}", u32::from(letter))?;
+            } else {
+                f.write_char(letter)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::judge;
+    use super::{Harmless, judge};
+    use pi_server_system::text::is_unsafe;
+
+    #[test]
+    fn a_response_can_do_nothing_to_a_terminal_and_says_the_same() {
+        let said = "\u{9b}31m\u{202e}e\u{2066}f\u{7f}\u{2028}\u{200f}\u{61c} naïve 名前";
+        let frame = format!("{{\"type\":\"response\",\n\"error\":\"{said}\"}}");
+        let shown = Harmless(&frame).to_string();
+        let is_left = |letter: char| is_unsafe(letter) && letter != '\n';
+        assert!(!shown.chars().any(is_left), "{shown:?}");
+        let read: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+        assert_eq!(read["error"], said);
+        assert!(shown.contains("naïve 名前"), "{shown}");
+    }
+
+    #[test]
+    fn what_the_protocol_calls_a_control_character_is_what_no_terminal_gets() {
+        let core = pi_server_core::wire::text::is_control;
+        let differs = ('\0'..=char::MAX).find(|letter| core(*letter) != is_unsafe(*letter));
+        assert_eq!(differs, None);
+    }
 
     #[test]
     fn a_response_that_cannot_be_read_is_one_all_the_same() {

@@ -68,7 +68,13 @@ impl Error {
                 | OpenError::MissingKey { .. }
                 | OpenError::WrongKey { .. } => Status::JournalDamaged,
                 OpenError::UnsafeFileSystem { .. } => Status::Usage,
-                OpenError::Io { source, .. } => by_kind(source),
+                OpenError::Io { source, .. } => match source.kind() {
+                    // What is there is not what was written.
+                    io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+                        Status::JournalDamaged
+                    }
+                    _ => by_kind(source),
+                },
             },
             Error::Read(_) | Error::Erase(_) | Error::Diverged { .. } => Status::JournalDamaged,
             Error::Token(TokenError::Io { source, .. }) => by_kind(source),

@@ -45,6 +45,10 @@ use times::Times;
 const STACK_BYTES: usize = 2 << 20;
 /// How much the thread steps back behind the loop where both want a processor.
 const NICE: i32 = 10;
+/// Settled segments for which nothing was done yet, of a keeper that is behind.
+const BEHIND: u64 = 4;
+/// How long a keeper is behind before that is said.
+const BEHIND_FOR: Duration = Duration::from_secs(60);
 /// How often a worker without clocks is told the time, in milliseconds.
 const STEPPED_CLOCK_MS: u64 = 60_000;
 
@@ -71,6 +75,10 @@ pub(super) struct Report {
     pub(super) kept_by_doubt: u64,
     /// The least room that the journal can do with, in bytes, if that is more than is to be kept.
     pub(super) floor: Option<u64>,
+    /// All that there was to do for the segments before this one was done.
+    done: u64,
+    /// Settled segments for which there is something left to do.
+    pub(super) behind: u64,
 }
 
 /// What the loop tells the thread.
@@ -97,6 +105,34 @@ enum Asked {
     Reopen(u64),
 }
 
+/// Since when the keeper is behind, and whether that was said.
+#[derive(Debug, Default)]
+struct Lag {
+    since: Option<Instant>,
+    said: bool,
+}
+
+impl Lag {
+    /// Looks at how many settled segments the keeper has left; what is to be said of it, once when it
+    /// has been behind for a while and once when it has caught up.
+    fn look(&mut self, behind: u64, now: Instant) -> Option<String> {
+        if behind < BEHIND {
+            self.since = None;
+            let said = std::mem::take(&mut self.said);
+            return said.then(|| "the keeper has caught up with the journal".to_owned());
+        }
+        let since = *self.since.get_or_insert(now);
+        if self.said || now.saturating_duration_since(since) < BEHIND_FOR {
+            return None;
+        }
+        self.said = true;
+        Some(format!(
+            "the keeper is {behind} segments behind the journal: they are not verified, compressed or \
+             dropped yet, and a bound on the journal's room may be exceeded meanwhile"
+        ))
+    }
+}
+
 /// The loop's side.
 pub(super) struct Keeper {
     /// `None` at the end.
@@ -107,6 +143,7 @@ pub(super) struct Keeper {
     /// What would be the thread's, if there is none.
     aside: Option<(Worker, Receiver<Told>)>,
     settled: u64,
+    lag: Lag,
     /// The newest offset of the clock on the wall that the thread knows.
     known: Option<Change>,
     /// When it was told the time last.
@@ -191,6 +228,7 @@ impl Keeper {
             thread: None,
             aside,
             settled: 0,
+            lag: Lag::default(),
             known: None,
             told_at: Micros(0),
         }
@@ -212,6 +250,7 @@ impl Keeper {
         journal: &mut Journal,
         held: Option<Seq>,
         damaged: impl Iterator<Item = u64>,
+        now: Instant,
     ) {
         damaged.for_each(|segment| self.tell(Told::Damaged(segment)));
         let settled = journal.settled();
@@ -220,6 +259,9 @@ impl Keeper {
         if settled > self.settled && has_left {
             self.settled = settled;
             self.tell(Told::Settled(settled));
+        }
+        if let Some(words) = self.lag.look(self.report().behind, now) {
+            pi_server_system::report!("pi-server: {words}");
         }
         while let Ok(asked) = self.asked.try_recv() {
             match asked {
@@ -265,7 +307,10 @@ impl Keeper {
 
     /// What the thread has done.
     pub(super) fn report(&self) -> Report {
-        *self.shared.report()
+        let mut report = *self.shared.report();
+        // Before the first segment there is none.
+        report.behind = self.settled.saturating_sub(report.done.max(1));
+        report
     }
 
     /// What the thread has done, if it may have done something since this was asked last.
@@ -374,6 +419,9 @@ impl Worker {
             let kept = kept.and_then(|()| self.mend_ids(last));
             let kept = kept.and_then(|()| self.age());
             let kept = kept.and_then(|()| self.compress());
+            if kept.is_ok() {
+                self.shared.report().done = last + 1;
+            }
             kept.unwrap_or_else(|trouble| self.complain(&trouble));
             self.doubt();
             (self.wake)();

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{CommandName, Frame, Outcome};
-use pi_server_core::input::{InputKind, Malformed, Opened};
+use pi_server_core::input::{Answer, InputKind, Malformed, Opened};
 use pi_server_core::wire::{decode, render};
 use pi_server_core::{ConnId, Text};
 use pi_server_system::report;
@@ -144,6 +144,10 @@ impl Daemon {
         let answers: Vec<_> = self.hands.queries.drain().collect();
         for answered in answers {
             let (kind, body) = answered.into_input();
+            if let InputKind::Answered { query, answer: Answer::SessionFile { path, .. } } = &kind {
+                let state = self.machine.state();
+                self.hands.agents.found(*query, path.clone(), &|call| state.is_in_flight(call));
+            }
             self.take(kind, &body)?;
         }
         self.resume()?;
@@ -351,7 +355,7 @@ impl Daemon {
         self.roll_for_ids()?;
         let held = self.machine.first_held();
         let damaged = self.hands.queries.damaged().chain(self.ids.damaged());
-        self.keeper.attend(self.machine.journal_mut(), held, damaged);
+        self.keeper.attend(self.machine.journal_mut(), held, damaged, self.time.now());
         Ok(())
     }
 

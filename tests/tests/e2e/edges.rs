@@ -353,3 +353,113 @@ fn a_session_never_brings_the_events_of_a_deleted_one_of_its_name_also_after_a_r
     daemon.kill9();
     daemon.verify();
 }
+
+/// What somebody does to a data directory while no daemon runs, and whether that is damage.
+type Accident = (&'static str, fn(&Path), bool);
+
+const ACCIDENTS: [Accident; 11] = [
+    ("nothing", |_| {}, false),
+    (
+        "directories named like unfinished files",
+        |dir| {
+            for name in ["journal/00000002.seg.tmp", "journal/tmp", "snapshots/00000001.snap.tmp"] {
+                fs::create_dir_all(dir.join(name)).expect("a directory");
+            }
+        },
+        false,
+    ),
+    ("no snapshots", |dir| remove(&dir.join("snapshots")), false),
+    ("no bodies, of which none was needed", |dir| remove(&dir.join("bodies")), false),
+    (
+        "an empty last segment of a far number",
+        |dir| fs::write(dir.join("journal/99999999.seg"), "").expect("a file"),
+        true,
+    ),
+    (
+        "a directory in the place of a segment",
+        |dir| fs::create_dir(dir.join("journal/99999999.seg")).expect("a directory"),
+        true,
+    ),
+    (
+        // Of what is before the snapshot there are no bodies then.
+        "no first segment beside a snapshot, and no bodies",
+        |dir| {
+            remove(&dir.join("bodies"));
+            fs::remove_file(dir.join("journal/00000001.seg")).expect("it was there");
+        },
+        true,
+    ),
+    (
+        "no first segment and no snapshots",
+        |dir| {
+            remove(&dir.join("snapshots"));
+            fs::remove_file(dir.join("journal/00000001.seg")).expect("it was there");
+        },
+        true,
+    ),
+    (
+        "no segment in the middle",
+        |dir| fs::remove_file(dir.join("journal/00000003.seg")).expect("it was there"),
+        true,
+    ),
+    ("a short key", |dir| fs::write(dir.join("journal.key"), "short").expect("a file"), true),
+    ("no head", |dir| fs::remove_file(dir.join("HEAD")).expect("it was there"), true),
+];
+
+/// Removes a directory that may be there.
+fn remove(dir: &Path) {
+    if let Err(error) = fs::remove_dir_all(dir) {
+        assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}");
+    }
+}
+
+/// Copies a directory of directories of files.
+fn copied(from: &Path) -> TempDir {
+    let to = tempfile::tempdir().expect("a directory");
+    let status = Command::new("cp").arg("-a").arg(from.join(".")).arg(to.path()).status();
+    assert!(status.expect("`cp` runs").success());
+    to
+}
+
+#[test]
+fn what_serve_refuses_verify_refuses_and_the_reverse() {
+    let mut daemon = Setup::new().arg("--segment-bytes").arg("65536").start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    for number in 0..8 {
+        let id = format!("p{number}");
+        client.send(&prompt(&id, "s", "[words:120] [delay:0]"));
+        client.response(&id);
+    }
+    let until = Instant::now() + PATIENCE;
+    let there = |name: &str| {
+        fs::read_dir(daemon.dir().join(name)).is_ok_and(|mut list| list.next().is_some())
+    };
+    while !there("snapshots") {
+        assert!(Instant::now() < until, "no snapshot is written");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(daemon.stop().success());
+    let mut wrong = Vec::new();
+    for (what, accident, is_damage) in ACCIDENTS {
+        let dir = copied(daemon.dir());
+        accident(dir.path());
+        let verify = Command::new(program("pi-replay")).arg("verify").arg(dir.path()).output();
+        let verify = verify.expect("pi-replay runs").status.code();
+        // Told to stop before it begins, it ends well or says what is wrong.
+        let mut serve = Command::new(program("pi-server"))
+            .args(["serve", "--agent", "demo", "--no-listen", "--stdio", "--data-dir"])
+            .arg(dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("pi-server runs");
+        let serve = serve.wait().expect("it ends").code();
+        let expected = Some(if is_damage { 3 } else { 0 });
+        if (verify, serve) != (expected, expected) {
+            wrong.push(format!("{what}: verify {verify:?}, serve {serve:?}, not {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -138,6 +138,23 @@ fn a_bound_that_cannot_be_kept_is_said_at_the_start_with_what_can() {
     let log = daemon.log();
     assert!(log.contains("--retain-bytes 2097152 cannot be kept"), "{log}");
     assert!(log.contains("the journal cannot do with less than 6291456 bytes"), "{log}");
+    // As soon as there is something to drop it can be asked for, too.
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let mut floor = None;
+    for number in 0..200 {
+        let id = format!("p{number}");
+        client.send(&prompt(&id, "s", "[words:120] [delay:0]"));
+        client.response(&id);
+        let metrics = client.ok(json!({ "type": "get_metrics" }));
+        floor = metrics["data"]["stores"]["journal"]["retainFloorBytes"].as_u64();
+        if floor.is_some() {
+            break;
+        }
+    }
+    assert!(floor > Some(2 << 20), "{floor:?}");
+    let health = client.ok(json!({ "type": "health_check" }));
+    assert_eq!(health["data"]["healthy"], true);
     assert!(daemon.stop().success());
 }
 

@@ -227,6 +227,14 @@ fn commands_about_the_daemon_are_checked() {
     }
     check_all(&[
         (r#""type":"switch_session","cursor":"1""#, "cursor: Must be a non-negative integer"),
+        (
+            r#""type":"set_session_name","name":"a\u009b31m""#,
+            "name: Must not contain control characters",
+        ),
+        (
+            r#""type":"set_session_name","name":"a\u202eb""#,
+            "name: Must not contain control characters",
+        ),
         (r#""type":"set_interest""#, "lifecycle: Must be one of: all, related, own, none"),
         (r#""type":"cancel_command""#, "commandId: Required non-empty string"),
         (r#""type":"cancel_command","commandId":" ""#, "commandId: Required non-empty string"),

@@ -3,11 +3,13 @@
 
 use serde_json::{Value, json};
 
+use crate::agent::first_units;
+
 /// Entries kept; beyond them the oldest are forgotten.
 const ENTRIES_MAX: usize = 4_096;
 /// Bytes of messages kept; beyond them the oldest are forgotten.
 const BYTES_MAX: usize = 16 << 20;
-/// Longest text of a node in the tree, in characters.
+/// Longest text of a node in the tree, in characters as the protocol counts them.
 const PREVIEW_CHARS: usize = 400;
 
 /// One conversation.
@@ -342,7 +344,8 @@ pub(super) fn text_of(message: &Value) -> String {
 /// One line of a text, cut.
 fn preview(text: &str) -> String {
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if let Some((end, _)) = line.char_indices().nth(PREVIEW_CHARS) {
+    let end = first_units(&line, PREVIEW_CHARS).len();
+    if end < line.len() {
         line.truncate(end);
         line.push('…');
     }
@@ -352,4 +355,15 @@ fn preview(text: &str) -> String {
 /// What the demo agent calls the tokens of a text: its words.
 pub(super) fn tokens(text: &str) -> u64 {
     text.split_whitespace().count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_text_in_the_tree_is_cut_as_the_protocol_counts_characters() {
+        assert_eq!(super::preview(&"🦀".repeat(200)), "🦀".repeat(200));
+        let cut = super::preview(&format!("a{}", "🦀".repeat(200)));
+        assert_eq!(cut, format!("a{}…", "🦀".repeat(199)));
+        assert_eq!(super::preview(&"x".repeat(401)), "x".repeat(400) + "…");
+    }
 }

@@ -64,8 +64,10 @@ function textOfEntry(entry: any): string {
 function preview(entry: any, role: string | null): string {
 	const line = String(textOfEntry(entry)).replace(/\s+/g, " ").trim();
 	if (!line) return `[${role ?? entry.type ?? "unknown"}]`;
-	const letters = Array.from(line);
-	return letters.length > TEXT_MAX ? `${letters.slice(0, TEXT_MAX).join("")}…` : line;
+	if (line.length <= TEXT_MAX) return line;
+	// Lengths are UTF-16 code units, and no pair of them is cut in two.
+	const last = line.charCodeAt(TEXT_MAX - 1);
+	return `${line.slice(0, last >= 0xd800 && last <= 0xdbff ? TEXT_MAX - 1 : TEXT_MAX)}…`;
 }
 
 // All entries in pre-order, children in the order of the file; a flat list, since a nested one

@@ -5,12 +5,14 @@ use pi_server_core::Text;
 use pi_server_core::input::AgentInfo;
 use pi_server_core::limits::{ID_CHARS_MAX, PATH_CHARS_MAX};
 use pi_server_core::wire::number::{Decimal, Integer};
+use pi_server_system::text::is_unsafe;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::noise::Noise;
 use super::object::Object;
 use super::replies::without_secrets;
+use crate::agent::first_units;
 
 /// Largest model object that the core is given, in bytes.
 const MODEL_BYTES_MAX: usize = 8 << 10;
@@ -145,17 +147,17 @@ pub(super) fn count(raw: &RawValue) -> Option<u64> {
     }
 }
 
+/// A text as the name that a client could have given: what must not reach a terminal becomes a space,
+/// and what is too long is cut.
+pub(crate) fn plain_name(text: &str) -> String {
+    let plain = |letter| if is_unsafe(letter) { ' ' } else { letter };
+    first_units(text, ID_CHARS_MAX).chars().map(plain).collect()
+}
+
 /// The name of a session, as a client could have given it: longer ones are cut, and what controls a
 /// terminal becomes a space.
 pub(super) fn name(raw: &RawValue) -> Option<Text> {
-    let mut units = 0;
-    let fits = |letter: &char| {
-        units += letter.len_utf16();
-        units <= ID_CHARS_MAX
-    };
-    let text = text(raw)?;
-    let plain = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
-    Some(plain.take_while(fits).collect::<String>().into())
+    Some(plain_name(&text(raw)?).into())
 }
 
 /// The name of a thinking level: one of those that there are, or a word like them.
@@ -165,15 +167,20 @@ pub(super) fn level(raw: &RawValue) -> Option<Text> {
     (is_word && (1..=LEVEL_CHARS_MAX).contains(&level.len())).then(|| level.into())
 }
 
+/// How long a text is as the protocol counts it.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
 /// The path of a session file.
 fn file(raw: &RawValue) -> Option<Text> {
     let path = text(raw)?;
-    let can_be = path.starts_with('/') && !path.contains('\0') && path.len() <= PATH_CHARS_MAX;
+    let can_be = path.starts_with('/') && !path.contains('\0') && units(&path) <= PATH_CHARS_MAX;
     can_be.then(|| path.into())
 }
 
 fn id(raw: &RawValue) -> Option<String> {
-    text(raw).filter(|id| !id.is_empty() && id.encode_utf16().count() <= ID_CHARS_MAX)
+    text(raw).filter(|id| !id.is_empty() && units(id) <= ID_CHARS_MAX)
 }
 
 /// A model object without credentials.
@@ -185,7 +192,7 @@ pub(super) fn model(raw: &RawValue) -> Option<Value> {
 /// Who serves a model.
 fn provider(model: &Value) -> Option<Text> {
     let provider = model["provider"].as_str()?;
-    (!provider.is_empty() && provider.len() <= ID_CHARS_MAX).then(|| provider.into())
+    (!provider.is_empty() && units(provider) <= ID_CHARS_MAX).then(|| provider.into())
 }
 
 /// A model object as the core keeps it.
@@ -197,7 +204,7 @@ fn model_text(model: &Value) -> Text {
     let mut short = json!({});
     for key in ["id", "provider", "name"] {
         if let Some(text) = model[key].as_str() {
-            short[key] = text.chars().take(ID_CHARS_MAX).collect::<String>().into();
+            short[key] = first_units(text, ID_CHARS_MAX).into();
         }
     }
     short.to_string().into()

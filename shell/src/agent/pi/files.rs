@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pi_server_system::file::{open_regular, open_regular_with};
 use serde_json::Value;
@@ -32,37 +32,6 @@ pub(crate) fn header_of(value: &Value) -> Option<SessionHeader> {
     let is_session = value["type"] == "session" && value["id"].is_string();
     let cwd = value["cwd"].as_str().filter(|cwd| !cwd.is_empty()).map(str::to_owned);
     is_session.then_some(SessionHeader { cwd })
-}
-
-/// Checks a path that a client gave: symbolic links are resolved first, then it must lie in one of
-/// the directories for session files and begin with a session's header. pi itself would take
-/// whatever it is given, and some versions overwrite it.
-///
-/// # Errors
-/// Words for the client.
-pub(super) fn check(path: &str, roots: &[PathBuf]) -> Result<String, String> {
-    let given = Path::new(path);
-    if !given.is_absolute() {
-        return Err("sessionPath must be an absolute path".to_owned());
-    }
-    let missing = || "sessionPath must point to an existing session file".to_owned();
-    let real = given.canonicalize().map_err(|_| missing())?;
-    let extension = real.extension().and_then(|extension| extension.to_str());
-    if !matches!(extension, Some("jsonl" | "json")) {
-        return Err("sessionPath must point to a .jsonl or .json session file".to_owned());
-    }
-    let allowed = roots.iter().filter_map(|root| root.canonicalize().ok());
-    if !allowed.into_iter().any(|root| real.starts_with(root)) {
-        return Err(
-            "sessionPath must be under an allowed session directory for this server (e.g. \
-                    ~/.pi/agent/sessions/ or this project's .pi/sessions/)"
-                .to_owned(),
-        );
-    }
-    if !is_session(&real) {
-        return Err(missing());
-    }
-    real.into_os_string().into_string().map_err(|_| missing())
 }
 
 /// Whether a file begins with the header of a session.

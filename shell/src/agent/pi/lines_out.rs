@@ -26,8 +26,6 @@ pub(super) enum Plan {
     AbortCompaction,
     /// Go to the model before the one in use.
     PreviousModel,
-    /// Go on from another file, if it may be.
-    SwitchFile(String),
     /// It cannot be done; words for the client.
     Refuse(String),
 }
@@ -53,7 +51,14 @@ pub(super) fn plan(kind: CommandKind, fields: &Fields, version: Version) -> Plan
             let parent = fields.parent_session.as_deref();
             Plan::Line(with("new_session", "parentSession", parent), Shape::Replaced)
         }
-        CommandKind::SwitchSessionFile => Plan::SwitchFile(fields.session_path.clone()),
+        CommandKind::SwitchSessionFile => match &fields.session_file {
+            Some(path) => {
+                let line = json!({ "type": "switch_session", "sessionPath": path });
+                Plan::Line(line, Shape::Replaced)
+            }
+            // The core looks it up before it asks an agent.
+            None => Plan::Refuse("the session file was not looked up".to_owned()),
+        },
         CommandKind::Fork => {
             Plan::Line(json!({ "type": "fork", "entryId": fields.entry_id }), Shape::Fork)
         }

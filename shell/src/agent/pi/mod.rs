@@ -15,11 +15,12 @@ use mio::{Registry, Token};
 use pi_server_core::input::AgentInfo;
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
-use pi_server_core::{AgentNo, Text};
+use pi_server_core::{AgentNo, CommandNo, Text};
 use pi_server_system::file::read_regular;
 
 use super::voice::Voice;
 use super::{Config, Heard, fields};
+pub(crate) use facts::plain_name;
 pub(crate) use files::{SessionHeader, header_of, session_header};
 pub(crate) use home::{session_folders, user_folder};
 pub use rendered::rendered_frame;
@@ -81,6 +82,8 @@ pub(super) struct Pi {
     spawned: BTreeMap<AgentNo, (Text, Text)>,
     /// What is known of the sessions of agents that are about to be asked for.
     remembered: BTreeMap<AgentNo, AgentInfo>,
+    /// The session files that were looked up for calls that are about to come.
+    found: BTreeMap<CommandNo, Text>,
     /// By session, the names of what could not be read of its agents, which were logged.
     named: BTreeMap<Text, BTreeSet<String>>,
 }
@@ -124,6 +127,7 @@ impl Pi {
             waiting: VecDeque::new(),
             spawned: BTreeMap::new(),
             remembered: BTreeMap::new(),
+            found: BTreeMap::new(),
             named: BTreeMap::new(),
         };
         // If it cannot even be asked, the first spawn tries again and says why.
@@ -134,6 +138,17 @@ impl Pi {
     /// Takes note of what is known of the session of an agent that is about to be asked for.
     pub(super) fn remember(&mut self, agent: AgentNo, info: AgentInfo) {
         self.remembered.insert(agent, info);
+    }
+
+    /// A session file was looked up for a call; `is_wanted` says which calls may still come.
+    pub(super) fn found(
+        &mut self,
+        call: CommandNo,
+        file: Text,
+        is_wanted: &dyn Fn(CommandNo) -> bool,
+    ) {
+        self.found.retain(|call, _| is_wanted(*call));
+        self.found.insert(call, file);
     }
 
     fn ask_version(&mut self) -> io::Result<()> {
@@ -175,10 +190,14 @@ impl Pi {
                 self.start_waiting(heard);
             }
             Ask::Call { agent, call, kind, frame } => {
+                let found = self.found.remove(call);
                 if let Some(child) = self.children.get_mut(agent) {
                     let voice = &mut Voice::new(*agent, heard);
                     match fields::of_frame(*frame, bodies) {
-                        Ok(fields) => child.session.call(*call, *kind, &fields, now, voice),
+                        Ok(mut fields) => {
+                            fields.session_file = found.map(|file| file.to_string());
+                            child.session.call(*call, *kind, &fields, now, voice);
+                        }
                         Err(words) => voice.failed(*call, &words),
                     }
                     child.write(now);
@@ -385,16 +404,13 @@ impl Pi {
             None => None,
         };
         let command = self.command_line(&bridge, sessions.as_deref(), resume.as_deref());
-        let mut roots = vec![user.join("sessions"), self.config.data_dir.join("sessions")];
-        roots.extend(home::session_folders(&user, Path::new(&*spawn.cwd)));
-        roots.extend(Path::new(&*spawn.cwd).ancestors().map(|it| it.join(".pi").join("sessions")));
         let known = Known {
             session: spawn.session.to_string(),
             info: AgentInfo { file: spawn.resume.clone(), ..spawn.info.clone() },
             named: self.named.get(&spawn.session).cloned().unwrap_or_default(),
             is_fresh: !resume.as_ref().is_some_and(|file| file.exists()),
         };
-        let session = Session::new(version, PathBuf::from(&*spawn.cwd), roots, known);
+        let session = Session::new(version, PathBuf::from(&*spawn.cwd), known);
         // The sweep behind the one before must not meet this one.
         let which = if instead.is_some() { "again:" } else { "" };
         let session = match instead {

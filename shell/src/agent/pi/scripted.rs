@@ -8,7 +8,7 @@ use std::time::Instant;
 use pi_server_core::input::AgentInfo;
 use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
-use pi_server_core::{AgentNo, Text};
+use pi_server_core::{AgentNo, CommandNo, Text};
 
 use super::session::{Known, Session};
 use super::version::Version;
@@ -30,6 +30,7 @@ pub struct Scripted<S> {
     script: S,
     agents: BTreeMap<AgentNo, (Text, Session)>,
     remembered: BTreeMap<AgentNo, AgentInfo>,
+    found: BTreeMap<CommandNo, Text>,
 }
 
 impl<S: Script> Scripted<S> {
@@ -39,7 +40,8 @@ impl<S: Script> Scripted<S> {
     /// It is no version.
     pub fn new(version: &str, script: S) -> Scripted<S> {
         let version = Version::parse(version).expect("a version");
-        Scripted { version, script, agents: BTreeMap::new(), remembered: BTreeMap::new() }
+        let (agents, remembered, found) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Scripted { version, script, agents, remembered, found }
     }
 
     /// Lets the script read and write until it has nothing more to say.
@@ -72,15 +74,19 @@ impl<S: Script> Troupe for Scripted<S> {
                     ..Known::default()
                 };
                 self.script.started(session, resume.as_deref());
-                let pi = Session::new(self.version, PathBuf::from(&**cwd), Vec::new(), known);
+                let pi = Session::new(self.version, PathBuf::from(&**cwd), known);
                 self.agents.insert(*agent, (session.clone(), pi));
                 *agent
             }
             Ask::Call { agent, call, kind, frame } => {
+                let found = self.found.remove(call);
                 if let Some((_, session)) = self.agents.get_mut(agent) {
                     let voice = &mut Voice::new(*agent, heard);
                     match fields::of_frame(*frame, bodies) {
-                        Ok(fields) => session.call(*call, *kind, &fields, now, voice),
+                        Ok(mut fields) => {
+                            fields.session_file = found.map(|file| file.to_string());
+                            session.call(*call, *kind, &fields, now, voice);
+                        }
                         Err(words) => voice.failed(*call, &words),
                     }
                 }
@@ -112,6 +118,11 @@ impl<S: Script> Troupe for Scripted<S> {
 
     fn remember(&mut self, agent: AgentNo, info: AgentInfo) {
         self.remembered.insert(agent, info);
+    }
+
+    fn found(&mut self, call: CommandNo, file: Text, is_wanted: &dyn Fn(CommandNo) -> bool) {
+        self.found.retain(|call, _| is_wanted(*call));
+        self.found.insert(call, file);
     }
 
     fn deadline(&self) -> Option<Instant> {

@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::facts::Facts;
-use super::files;
 use super::halves::Halves;
 use super::hold::{Hold, Kind};
 use super::lines_in::{self, Line};
@@ -40,8 +39,6 @@ const HOLD_MAX: Duration = Duration::from_secs(5);
 pub(super) struct Session {
     version: Version,
     cwd: PathBuf,
-    /// Directories that a session file may be in.
-    roots: Vec<PathBuf>,
     phase: Phase,
     /// Whether pi has loaded the bridge, once it has said so.
     bridge: Option<bool>,
@@ -144,16 +141,10 @@ enum Pending {
 
 impl Session {
     /// The protocol with a pi that was just started: asks it for signs of life.
-    pub(super) fn new(
-        version: Version,
-        cwd: PathBuf,
-        roots: Vec<PathBuf>,
-        known: Known,
-    ) -> Session {
+    pub(super) fn new(version: Version, cwd: PathBuf, known: Known) -> Session {
         let mut session = Session {
             version,
             cwd,
-            roots,
             phase: Phase::Starting,
             bridge: None,
             is_fresh: known.is_fresh,
@@ -277,13 +268,6 @@ impl Session {
                 let line = json!({ "type": "get_available_models" });
                 self.write(line, Pending::Models { call });
             }
-            Plan::SwitchFile(path) => match files::check(&path, &self.roots) {
-                Ok(path) => {
-                    let line = json!({ "type": "switch_session", "sessionPath": path });
-                    self.write(line, Pending::Call { call, shape: Shape::Replaced });
-                }
-                Err(words) => self.fail(call, &words, voice),
-            },
             Plan::Refuse(words) => self.fail(call, &words, voice),
         }
     }

@@ -21,7 +21,7 @@ pub fn pi_line(bytes: &[u8]) {
     let (choice, lines) = bytes.split_first().map_or((0, bytes), |(first, rest)| (*first, rest));
     let version = ["0.73.1", "0.87.1", "1.6.0"][usize::from(choice % 3)];
     let version = Version::parse(version).expect("a version");
-    let mut session = Session::new(version, "/project".into(), Vec::new(), Known::default());
+    let mut session = Session::new(version, "/project".into(), Known::default());
     let mut heard = Vec::new();
     let mut now = Instant::now();
     for line in lines.split(|byte| *byte == b'\n') {

@@ -5,6 +5,7 @@ mod faults;
 #[path = "../../../../tests/sim/src/faulty.rs"]
 #[expect(unreachable_pub, reason = "it is part of the simulator as well")]
 mod faulty;
+mod found;
 mod kit;
 #[cfg(feature = "real-pi")]
 #[path = "../../../../tests/src/provider.rs"]

@@ -294,17 +294,58 @@ fn the_thread_does_it_by_itself_and_ends_with_its_owner() {
         let _ = sender.send(());
     });
     let mut keeper = keeper.expect("a thread");
-    keeper.attend(world.journal(), None, std::iter::empty());
+    keeper.attend(world.journal(), None, std::iter::empty(), Instant::now());
     woken.recv_timeout(std::time::Duration::from_secs(60)).expect("woken");
     assert!(keeper.report().snapshot.is_some());
     assert_eq!(world.disk.kept_numbers(Shelf::Snapshots).last(), Some(&last));
     // It has asked the loop to let go of what is behind the second newest snapshot.
     let begin = world.first_behind(last - 1);
-    keeper.attend(world.journal(), None, std::iter::empty());
+    keeper.attend(world.journal(), None, std::iter::empty(), Instant::now());
     drop(keeper);
     assert_eq!(world.machine().journal().first_seq(), begin);
     world.check_answers();
     world.restart();
     world.check_answers();
     assert_eq!(Past::new().state, State::new());
+}
+
+#[test]
+fn what_a_keeper_has_not_done_yet_is_counted_and_said_once_it_lasts_and_once_it_is_over() {
+    let mut world = World::new();
+    world.work(300);
+    let last = world.settle();
+    assert!(last > BEHIND, "there is something to do");
+    let mut keeper = Keeper::stepped(world.machine().journal(), KEEP_ALL, Vec::new(), || {});
+    assert_eq!(keeper.report().behind, 0, "it was told of nothing");
+    let begin = Instant::now();
+    keeper.attend(world.journal(), None, std::iter::empty(), begin);
+    assert_eq!(keeper.report().behind, last);
+    let mut lag = std::mem::take(&mut keeper.lag);
+    assert!(!lag.said);
+    assert_eq!(lag.look(last, begin + BEHIND_FOR / 2), None, "a burst is no trouble");
+    let said = lag.look(last, begin + BEHIND_FOR).expect("it has lasted");
+    assert!(said.contains(&format!("{last} segments behind")), "{said}");
+    assert_eq!(lag.look(last + 1, begin + 2 * BEHIND_FOR), None, "it was said");
+    keeper.lag = lag;
+    assert!(keeper.step());
+    assert_eq!(keeper.report().behind, 0);
+    let said = keeper.lag.look(0, begin).expect("it is over");
+    assert!(said.contains("caught up"), "{said}");
+    assert_eq!(keeper.lag.look(0, begin), None);
+    // A burst that passes before anybody is told begins anew.
+    assert_eq!(keeper.lag.look(BEHIND, begin), None);
+    assert_eq!(keeper.lag.look(BEHIND - 1, begin + BEHIND_FOR / 2), None);
+    assert_eq!(keeper.lag.look(BEHIND, begin + BEHIND_FOR), None);
+}
+
+#[test]
+fn a_keeper_that_cannot_do_its_work_stays_behind() {
+    let mut world = World::new();
+    world.work(300);
+    let last = world.settle();
+    world.disk.damage(2, |bytes| bytes[30_000] ^= 1);
+    let mut keeper = Keeper::stepped(world.machine().journal(), KEEP_ALL, Vec::new(), || {});
+    keeper.attend(world.journal(), None, std::iter::empty(), Instant::now());
+    assert!(keeper.step());
+    assert_eq!(keeper.report().behind, last);
 }

@@ -124,5 +124,7 @@ fn journal(machine: &Machine, keeper: &Report, journal_path: &str) -> Value {
         "divergences": keeper.divergences,
         "keeperFailures": keeper.failures,
         "keptByDoubt": keeper.kept_by_doubt,
+        "keeperBehind": keeper.behind,
+        "retainFloorBytes": keeper.floor,
     })
 }

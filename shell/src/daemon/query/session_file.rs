@@ -9,12 +9,11 @@ use std::path::{Path, PathBuf};
 
 use pi_server_core::Text;
 use pi_server_core::input::Answer;
-use pi_server_core::limits::ID_CHARS_MAX;
 use pi_server_system::file::open_regular;
 use serde_json::Value;
 
 use super::places::Places;
-use crate::agent::{SessionHeader, header_of, session_header};
+use crate::agent::{SessionHeader, header_of, plain_name, session_header};
 
 /// Bytes of a file in which its header must be.
 const HEADER_BYTES_MAX: u64 = 64 << 10;
@@ -103,17 +102,7 @@ pub(super) fn name(path: &Path) -> Option<String> {
         }
         let Ok(value) = serde_json::from_slice::<Value>(&line) else { continue };
         if value["type"] == "session_info" {
-            name = value["name"].as_str().filter(|name| !name.trim().is_empty()).map(cut);
+            name = value["name"].as_str().filter(|name| !name.trim().is_empty()).map(plain_name);
         }
     }
-}
-
-/// The first characters of a name, as the protocol counts them: in UTF-16 code units.
-fn cut(name: &str) -> String {
-    let mut units = 0;
-    let fits = |character: &char| {
-        units += character.len_utf16();
-        units <= ID_CHARS_MAX
-    };
-    name.chars().take_while(fits).collect()
 }

@@ -64,7 +64,7 @@ impl Table {
     fn starting(version: &str, what: String) -> Table {
         let known = Known { info: known(), ..Known::default() };
         let version = Version::parse(version).expect("a version");
-        let session = Session::new(version, "/project".into(), Vec::new(), known);
+        let session = Session::new(version, "/project".into(), known);
         Table { session, now: Instant::now(), heard: Vec::new(), what }
     }
 

@@ -416,8 +416,9 @@ fn a_file_that_is_no_session_is_not_touched() {
         let file = host.user_folder().join("sessions/notes.jsonl");
         std::fs::write(&file, "my notes\n").expect("a file");
         let path = file.to_str().expect("a path");
+        // What is no session file is refused by the look-up, without which none is taken.
         let switched = host.get(C::SwitchSessionFile, &json!({ "sessionPath": path }));
-        assert_eq!(switched, Err("sessionPath must point to an existing session file".to_owned()));
+        assert_eq!(switched, Err("the session file was not looked up".to_owned()));
         host.spawn(2, "b", Some(path));
         let exit = host.until("exit", |heard| matches!(heard.said, AgentSaid::Exited(_)));
         assert!(word(&exit).ends_with("is not a session file"), "{}", word(&exit));
@@ -431,6 +432,7 @@ fn a_session_goes_on_from_another_file() {
         host.prompt("[say:in the old one]");
         let file = facts(host).file.expect("a file");
         host.get(C::NewSession, &json!({})).expect("a new one");
+        host.found(&file);
         let switch = json!({ "sessionPath": *file });
         let data = host.get(C::SwitchSessionFile, &switch).expect("switched");
         assert_eq!(data, json!({ "cancelled": false }));

@@ -28,7 +28,7 @@ impl Puppet {
     /// A pi that is up.
     fn new(version: &str) -> Puppet {
         let version = Version::parse(version).expect("a version");
-        let session = Session::new(version, "/project".into(), Vec::new(), Known::default());
+        let session = Session::new(version, "/project".into(), Known::default());
         let mut puppet = Puppet { session, now: Instant::now(), heard: Vec::new(), calls: 0 };
         assert_eq!(puppet.told(), ["get_state", "get_commands"]);
         puppet.answers(1, &facts(0));
@@ -357,7 +357,7 @@ fn what_was_set_before_the_first_message_is_set_again_when_the_agent_comes_back(
         }
         let known = Known { info: info.clone(), is_fresh, ..Known::default() };
         let version = Version::parse(NEW).expect("a version");
-        let session = Session::new(version, "/project".into(), Vec::new(), known);
+        let session = Session::new(version, "/project".into(), known);
         let mut puppet = Puppet { session, now: Instant::now(), heard: Vec::new(), calls: 0 };
         puppet.lines();
         puppet.answers(1, &facts(0));

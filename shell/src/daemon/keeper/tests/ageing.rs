@@ -313,10 +313,10 @@ fn nothing_happens_to_bodies_of_outputs_that_have_not_left() {
     let last = world.settle();
     let mut keeper = Keeper::stepped(world.machine().journal(), WARM, Vec::new(), || {});
     let before_end = Seq(world.first_of(last + 1).0 - 1);
-    keeper.attend(world.journal(), Some(before_end), std::iter::empty());
+    keeper.attend(world.journal(), Some(before_end), std::iter::empty(), Instant::now());
     assert!(!keeper.step(), "it was told nothing");
     let behind = world.first_of(last + 1);
-    keeper.attend(world.journal(), Some(behind), std::iter::empty());
+    keeper.attend(world.journal(), Some(behind), std::iter::empty(), Instant::now());
     tell_time(&mut keeper);
     assert!(keeper.step());
     assert_eq!(keeper.report().failures, 0);
@@ -334,7 +334,7 @@ fn an_alarm_keeps_all_bodies() {
     assert!(world.settle() > last + 1);
     let whole = left(&world, last);
     let mut keeper = Keeper::stepped(world.machine().journal(), COLD, Vec::new(), || {});
-    keeper.attend(world.journal(), None, std::iter::empty());
+    keeper.attend(world.journal(), None, std::iter::empty(), Instant::now());
     assert!(keeper.step());
     assert_eq!(keeper.report().divergences, 1);
     assert_eq!(left(&world, last), whole);
@@ -360,7 +360,7 @@ fn the_thread_erases_by_itself_when_nothing_happens_any_more() {
     let retention = Retention { tiers, ..KEEP_ALL };
     let keeper = Keeper::start(world.machine().journal(), retention, Vec::new(), || {});
     let mut keeper = keeper.expect("a thread");
-    keeper.attend(world.journal(), None, std::iter::empty());
+    keeper.attend(world.journal(), None, std::iter::empty(), Instant::now());
     tell_time(&mut keeper);
     let archive = world.machine().journal().archive();
     let until = std::time::Instant::now() + 60 * second;
@@ -368,7 +368,7 @@ fn the_thread_erases_by_itself_when_nothing_happens_any_more() {
         assert!(std::time::Instant::now() < until, "{:?}", archive.tiers());
         std::thread::sleep(second / 50);
     }
-    keeper.attend(world.journal(), None, std::iter::empty());
+    keeper.attend(world.journal(), None, std::iter::empty(), Instant::now());
     drop(keeper);
     assert_eq!(left(&world, last).deltas.0, 0);
 }

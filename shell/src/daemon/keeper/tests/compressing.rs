@@ -127,7 +127,7 @@ fn the_keeper_compresses_by_itself_and_not_after_an_alarm() {
     world.work(200);
     let last = world.settle();
     let mut keeper = Keeper::stepped(world.machine().journal(), COMPRESS, Vec::new(), || {});
-    keeper.attend(world.journal(), None, std::iter::empty());
+    keeper.attend(world.journal(), None, std::iter::empty(), Instant::now());
     assert!(keeper.step());
     assert_eq!(keeper.report().failures, 0);
     let (_, compressed) = restored(&world.disk.image());
@@ -135,7 +135,7 @@ fn the_keeper_compresses_by_itself_and_not_after_an_alarm() {
     world.record_otherwise(100);
     world.work(200);
     assert!(world.settle() > last + 1);
-    keeper.attend(world.journal(), None, std::iter::empty());
+    keeper.attend(world.journal(), None, std::iter::empty(), Instant::now());
     assert!(keeper.step());
     assert_eq!(keeper.report().divergences, 1);
     let (_, compressed) = restored(&world.disk.image());
