@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display, Formatter, Write as _};
 
-use crate::frame::{CommandName, Data, DialogEnd, Fate, Frame, Outcome, Phase};
+use crate::frame::{CommandName, Data, DialogEnd, Fate, Frame, Gone, MadeUp, Outcome, Phase};
 use crate::ids::{CommandNo, Text};
 use crate::input::{
     AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Details, Disposition,
@@ -376,6 +376,18 @@ fn write_frame(f: &mut Formatter<'_>, frame: &Frame) -> fmt::Result {
         Frame::SessionCreated(info) => write!(f, "session_created s:{}", info.id),
         Frame::SessionDeleted { session } => write!(f, "session_deleted s:{session}"),
         Frame::Event { session, cursor, event: _ } => write!(f, "event s:{session} @{cursor}"),
+        Frame::Interrupted { session, cursor, what, gone } => {
+            let what = match what {
+                MadeUp::CompactionEnd => "compaction",
+                MadeUp::AgentEnd => "run",
+                MadeUp::AgentSettled => "settled",
+            };
+            write!(f, "interrupted s:{session} @{cursor} {what} by ")?;
+            match gone {
+                Gone::Daemon => f.write_str("daemon"),
+                Gone::Agent { status } => write!(f, "agent {}", Quoted(status)),
+            }
+        }
         Frame::DialogClosed { session, request, how } => {
             let how = match how {
                 DialogEnd::Answered => "answered",

@@ -2,7 +2,7 @@
 //!
 //! A snapshot outlives the build that wrote it: retention drops the segments before it. So its layout
 //! is not that of the state in memory, which may change with every build. The state is converted to
-//! and from `layout4` in `state/image.rs`; older layouts are converted to it here. A layout is frozen
+//! and from `layout5` in `state/image.rs`; older layouts are converted to it here. A layout is frozen
 //! when a release has written it, and docs/journal-format.md describes it. A change of the state that
 //! has to survive makes a new layout.
 //!
@@ -12,6 +12,7 @@
 
 pub(crate) mod layout3;
 pub(crate) mod layout4;
+pub(crate) mod layout5;
 pub mod outcome;
 
 use bincode::Decode;
@@ -19,7 +20,7 @@ use bincode::Decode;
 /// The oldest layout that this build reads.
 pub const OLDEST_LAYOUT: u32 = 3;
 /// The layout that this build writes.
-pub const LAYOUT: u32 = 4;
+pub const LAYOUT: u32 = 5;
 
 /// Largest state that is decoded, in bytes. It bounds what arbitrary bytes can allocate.
 const STATE_BYTES_MAX: usize = 1 << 30;
@@ -32,10 +33,11 @@ pub struct SnapshotError;
 ///
 /// # Errors
 /// The layout is unknown, or the bytes are not one state in it.
-pub(crate) fn read(layout: u32, bytes: &[u8]) -> Result<layout4::State, SnapshotError> {
+pub(crate) fn read(layout: u32, bytes: &[u8]) -> Result<layout5::State, SnapshotError> {
     match layout {
-        3 => whole::<layout3::State>(bytes).map(Into::into),
-        4 => whole(bytes),
+        3 => whole::<layout3::State>(bytes).map(|old| layout4::State::from(old).into()),
+        4 => whole::<layout4::State>(bytes).map(Into::into),
+        5 => whole(bytes),
         _ => Err(SnapshotError),
     }
 }

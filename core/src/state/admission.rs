@@ -382,6 +382,7 @@ impl State {
             dependents: Vec::new(),
             waiters: Vec::new(),
             deadline: None,
+            paused_since: None,
             timeout_ms: 0,
             charge: Charge::None,
         };
@@ -464,6 +465,7 @@ pub(super) fn waiting_entry(number: CommandNo, envelope: &Envelope, ready: bool)
         class: if prompt { Class::Interrupt } else { row.class },
         ready,
         creates: row.target == Target::Creates,
+        stops: stops_something(row.kind) || row.kind == CommandKind::ExtensionUiResponse,
         prompt,
     }
 }

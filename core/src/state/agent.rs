@@ -10,9 +10,9 @@ use super::session::{Agent, Run};
 use super::{Stage, State, bump};
 use crate::command::{CommandKind, Target};
 use crate::failure::Failure;
-use crate::frame::{Data, Frame};
+use crate::frame::{Data, Frame, Gone, MadeUp};
 use crate::ids::{AgentNo, BodyRef, CommandNo, Seq, Text};
-use crate::input::{AgentEvent, AgentReady, AgentSaid, Disposition, Exit, Reply};
+use crate::input::{AgentEvent, AgentReady, AgentSaid, Disposition, Exit, Reply, RuleSet};
 use crate::output::{Audience, Outputs};
 
 impl State {
@@ -199,6 +199,9 @@ impl State {
         if let Agent::Starting { by, .. } = session.agent {
             self.due.clear(Some(by), Wake::AgentStart(id.clone()));
         }
+        let gone = Gone::Agent { status: exit.status.clone() };
+        self.interrupted(id, &gone, outputs);
+        let Some(session) = self.sessions.get_mut(id) else { return };
         // A command that waits for the next agent is not a victim of this one's end.
         let restart = matches!(session.agent, Agent::Ending { .. });
         session.agent = Agent::Down;
@@ -218,6 +221,27 @@ impl State {
         }
         self.stopped(id);
         self.after_exit(id, restart, failure, outputs);
+    }
+
+    /// Tells those who watch a session that what its agent was at is over, which nobody else can.
+    pub(super) fn interrupted(&mut self, id: &Text, gone: &Gone, outputs: &mut Outputs) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let (runs, compacts) = (session.is_running(), session.compacting);
+        if self.rules < RuleSet::V3 || !(runs || compacts) {
+            return;
+        }
+        let cursor = self.seq;
+        session.last_event = cursor;
+        let ends = [
+            (compacts, MadeUp::CompactionEnd),
+            (runs, MadeUp::AgentEnd),
+            (runs, MadeUp::AgentSettled),
+        ];
+        for (_, what) in ends.into_iter().filter(|(open, _)| *open) {
+            let (session, gone) = (id.clone(), gone.clone());
+            let frame = Frame::Interrupted { session, cursor, what, gone };
+            outputs.deliver(Audience::Subscribers(id.clone()), frame);
+        }
     }
 
     /// What becomes of the command that waits for an agent when the agent is gone.

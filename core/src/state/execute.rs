@@ -193,6 +193,7 @@ impl State {
     fn arm_timeout(&mut self, number: CommandNo) {
         let joins = self.joins_run(number);
         let Some(command) = self.commands.get_mut(&number) else { return };
+        let turn = command.envelope.kind.row().timeout == TimeoutClass::Turn && !joins;
         let default = match command.envelope.kind.row().timeout {
             TimeoutClass::Never => return,
             TimeoutClass::Turn if !joins => self.limits.turn_timeout_ms,
@@ -202,7 +203,12 @@ impl State {
         let at = self.now.plus_ms(ms);
         command.timeout_ms = ms;
         command.deadline = Some(at);
-        self.due.set(at, Wake::Command(number));
+        let session = command.session.as_ref().and_then(|id| self.sessions.get(id));
+        if turn && self.rules >= RuleSet::V3 && session.is_some_and(Session::asks) {
+            command.paused_since = Some(self.now);
+        } else {
+            self.due.set(at, Wake::Command(number));
+        }
     }
 
     /// Whether a command that starts is a prompt for the run that is going, and no turn itself.
@@ -531,6 +537,10 @@ impl State {
             CommandKind::Prompt if lane.slot == Slot::Free && session.run == Run::Idle => {
                 session.run = Run::Prompted(number);
                 session.run_failed = None;
+                if self.rules >= RuleSet::V3 {
+                    session.abort_came_early = false;
+                    lane.head_to_slot(number);
+                }
             }
             CommandKind::Compact
             | CommandKind::Bash
@@ -540,6 +550,9 @@ impl State {
             | CommandKind::NavigateTree => lane.head_to_slot(number),
             CommandKind::Abort => {
                 lane.head_to_aside(number);
+                if self.rules >= RuleSet::V3 && session.is_asked() {
+                    session.abort_came_early = true;
+                }
                 // An agent that waits for an answer does not hear the abort.
                 self.withdraw_dialogs(&id, true, outputs);
             }

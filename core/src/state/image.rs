@@ -1,4 +1,4 @@
-//! The state to and from a snapshot: [`crate::snapshot::layout4`]. What follows from other facts is
+//! The state to and from a snapshot: [`crate::snapshot::layout5`]. What follows from other facts is
 //! derived here.
 
 use alloc::boxed::Box;
@@ -14,7 +14,7 @@ use super::lives::{Life as Past, Lives};
 use super::session::{Agent, Run};
 use super::{Charge, Command, Conn, Counters, Dirty, Life, Stage, State, Waiter};
 use crate::ids::CommandNo;
-use crate::snapshot::{self, SnapshotError, layout4, outcome};
+use crate::snapshot::{self, SnapshotError, layout4, layout5, outcome};
 use crate::walls::Walls;
 
 impl State {
@@ -32,7 +32,20 @@ impl State {
         State::restore(snapshot::read(layout, bytes)?)
     }
 
-    fn image(&self) -> layout4::State {
+    fn image(&self) -> layout5::State {
+        let paused = self.commands.iter();
+        let paused = paused.filter_map(|(number, it)| Some((*number, it.paused_since?)));
+        let aborted = self.sessions.values().filter(|session| session.abort_came_early);
+        layout5::State {
+            first: self.first_image(),
+            turns: layout5::Turns {
+                paused: paused.collect(),
+                aborted_early: aborted.map(|session| session.id.clone()).collect(),
+            },
+        }
+    }
+
+    fn first_image(&self) -> layout4::State {
         layout4::State {
             rules: self.rules,
             life: match self.life {
@@ -72,7 +85,9 @@ impl State {
         }
     }
 
-    fn restore(image: layout4::State) -> Result<State, SnapshotError> {
+    fn restore(image: layout5::State) -> Result<State, SnapshotError> {
+        let layout5::State { first: image, turns } = image;
+        let layout5::Turns { paused, aborted_early } = turns;
         let is_connected = |conn| image.conns.iter().any(|known| known.number == conn);
         let (mut identity, forgotten) = Identity::restore(image.identity, is_connected);
         let commands = image.commands.into_iter();
@@ -81,6 +96,9 @@ impl State {
         let in_flight =
             commands.iter().filter_map(|(number, command)| Some((command.id_hash?, *number)));
         identity.restore_ids(forgotten, in_flight);
+        for (number, since) in paused {
+            commands.get_mut(&number).ok_or(SnapshotError)?.paused_since = Some(since);
+        }
         let waits: Vec<(CommandNo, CommandNo)> = commands
             .iter()
             .flat_map(|(number, command)| command.unmet.iter().map(|unmet| (*unmet, *number)))
@@ -136,6 +154,9 @@ impl State {
             dirty: Dirty::default(),
             doomed: VecDeque::new(),
         };
+        for id in aborted_early {
+            state.sessions.get_mut(&id).ok_or(SnapshotError)?.abort_came_early = true;
+        }
         state.derive_due(image.drain_by);
         Ok(state)
     }
@@ -147,7 +168,7 @@ impl State {
             due.set(by, Wake::Drain);
         }
         for (number, command) in &self.commands {
-            if let Some(at) = command.deadline {
+            if let Some(at) = command.deadline.filter(|_| command.paused_since.is_none()) {
                 due.set(at, Wake::Command(*number));
             }
         }
@@ -254,6 +275,7 @@ fn restore_command(image: layout4::Command, ids: &Identity) -> (CommandNo, Box<C
         dependents: Vec::new(),
         waiters: waiters.collect(),
         deadline: image.deadline,
+        paused_since: None,
         timeout_ms: image.timeout_ms,
         charge: match image.charge {
             layout4::Charge::None => Charge::None,

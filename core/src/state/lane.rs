@@ -45,6 +45,9 @@ pub(super) enum Hold {
     Turns,
     /// Prompts that would be added to a run would be lost, turns too.
     TurnsAndPrompts,
+    /// It has a prompt and has not begun its run: whatever changes something would come before what was
+    /// said before. Looking, answering and stopping would not.
+    AllThatChanges,
 }
 
 /// One lane.
@@ -70,6 +73,8 @@ pub(super) struct Waiting {
     pub(super) ready: bool,
     /// It brings the lane's session into being: nothing may pass it.
     pub(super) creates: bool,
+    /// It answers a dialog or stops what is going on.
+    pub(super) stops: bool,
     /// It is a prompt for the turn that is running: an interrupt to what it passes, a turn to
     /// reads that pass it.
     pub(super) prompt: bool,
@@ -142,9 +147,12 @@ impl Lane {
                     Class::Interrupt if waiting.prompt => match hold {
                         Hold::Nothing => self.slot == Slot::Free,
                         Hold::Turns => true,
-                        Hold::TurnsAndPrompts => false,
+                        Hold::TurnsAndPrompts | Hold::AllThatChanges => false,
                     },
-                    Class::Write | Class::Read | Class::Interrupt => true,
+                    Class::Write | Class::Interrupt => {
+                        hold != Hold::AllThatChanges || waiting.stops
+                    }
+                    Class::Read => true,
                 };
             // Whatever stands before this one cannot start, or the loop had ended there.
             let may_pass = match waiting.class {

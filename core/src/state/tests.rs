@@ -96,7 +96,9 @@ fn may_start(queue: &[Waiting], index: usize, slot: Slot, hold: Hold) -> bool {
         Class::Interrupt if waiting.prompt => {
             hold == Hold::Turns || (hold == Hold::Nothing && slot == Slot::Free)
         }
-        Class::Write | Class::Read | Class::Interrupt => true,
+        // Before the run that was asked for has begun, nothing else is changed.
+        Class::Write | Class::Interrupt => hold != Hold::AllThatChanges || waiting.stops,
+        Class::Read => true,
     };
     let may_pass = match waiting.class {
         Class::Turn | Class::Write => before.is_empty(),
@@ -112,14 +114,14 @@ fn every_queue_of_three_starts_what_the_rule_says() {
     for class in [Class::Turn, Class::Write, Class::Read, Class::Interrupt] {
         for ready in [false, true] {
             for creates in [false, true] {
-                for prompt in [false, true] {
+                for (prompt, stops) in [(false, false), (true, false), (false, true)] {
                     let fits = match class {
-                        Class::Write => !prompt,
+                        Class::Write => !prompt && !stops,
                         Class::Interrupt => !creates,
-                        Class::Turn | Class::Read => !creates && !prompt,
+                        Class::Turn | Class::Read => !creates && !prompt && !stops,
                     };
                     if fits {
-                        kinds.push((class, ready, creates, prompt));
+                        kinds.push((class, ready, creates, prompt, stops));
                     }
                 }
             }
@@ -131,7 +133,13 @@ fn every_queue_of_three_starts_what_the_rule_says() {
         for b in &kinds {
             for c in &kinds {
                 for slot in slots {
-                    for hold in [Hold::Nothing, Hold::Turns, Hold::TurnsAndPrompts] {
+                    let holds = [
+                        Hold::Nothing,
+                        Hold::Turns,
+                        Hold::TurnsAndPrompts,
+                        Hold::AllThatChanges,
+                    ];
+                    for hold in holds {
                         try_queue(&[*a, *b, *c], slot, hold);
                         queues += 1;
                     }
@@ -139,20 +147,21 @@ fn every_queue_of_three_starts_what_the_rule_says() {
             }
         }
     }
-    assert_eq!(queues, kinds.len().pow(3) * 9);
+    assert_eq!(queues, kinds.len().pow(3) * 12);
 }
 
-fn try_queue(kinds: &[(Class, bool, bool, bool); 3], slot: Slot, hold: Hold) {
+fn try_queue(kinds: &[(Class, bool, bool, bool, bool); 3], slot: Slot, hold: Hold) {
     let mut lane = Lane::new();
     lane.slot = slot;
     let queue: Vec<Waiting> = kinds
         .iter()
         .zip(1..)
-        .map(|((class, ready, creates, prompt), number)| Waiting {
+        .map(|((class, ready, creates, prompt, stops), number)| Waiting {
             command: CommandNo(number),
             class: *class,
             ready: *ready,
             creates: *creates,
+            stops: *stops,
             prompt: *prompt,
         })
         .collect();

@@ -101,11 +101,19 @@ impl State {
             Run::Idle | Run::Going | Run::Retrying | Run::Ended { .. } => None,
         };
         let agent = session.agent_up();
+        let stop = core::mem::take(&mut session.abort_came_early) && prompt.is_some();
         self.set_run(id, Run::Going);
         let Some(lane) = self.lanes.get_mut(&LaneKey::Session(id.clone())) else { return };
         match (lane.slot, prompt) {
             (Slot::Stopping(_, CommandKind::Prompt), _) => {
                 // It was given up before it began; a stop that came too early stops nothing.
+                if let Some(agent) = agent {
+                    let kind = CommandKind::Prompt;
+                    outputs.push(Output::Ask(Ask::Interrupt { agent, kind }));
+                }
+            }
+            // The abort stopped what was going on before the run, and not the run.
+            (Slot::Turn(_), Some(_)) if stop => {
                 if let Some(agent) = agent {
                     let kind = CommandKind::Prompt;
                     outputs.push(Output::Ask(Ask::Interrupt { agent, kind }));

@@ -2,9 +2,9 @@
 
 use pi_server_core::command::CommandKind;
 use pi_server_core::failure::Failure;
-use pi_server_core::frame::{Data, Frame};
+use pi_server_core::frame::{Data, Frame, Gone, MadeUp};
 use pi_server_core::input::{
-    AgentEvent, AgentInfo, AgentReady, AgentSaid, Disposition, Exit, Reply,
+    AgentEvent, AgentInfo, AgentReady, AgentSaid, Disposition, Exit, Reply, RuleSet,
 };
 use pi_server_core::output::Ask;
 use pi_server_core::{AgentNo, CommandNo, Micros, Seq, Text};
@@ -26,6 +26,7 @@ impl Model {
             compacting: false,
             newest_event: Seq(0),
             run_failed: None,
+            abort_came_early: false,
             idle_since: None,
         });
         self.seen.ask(&Ask::Spawn { agent, session: session.clone(), cwd, resume });
@@ -285,6 +286,13 @@ impl Model {
             if agent.up.is_some() && !agent.ending {
                 self.seen.ask(&Ask::Interrupt { agent: agent.no, kind: CommandKind::Prompt });
             }
+        } else if self.rules >= RuleSet::V3
+            && agent.run == Run::Asked
+            && agent.abort_came_early
+            && agent.up.is_some()
+            && !agent.ending
+        {
+            self.seen.ask(&Ask::Interrupt { agent: agent.no, kind: CommandKind::Prompt });
         }
     }
 
@@ -360,6 +368,10 @@ impl Model {
 
     fn agent_exited(&mut self, session: &Text, exit: &Exit) {
         let ending = self.agent_of(session).is_some_and(|agent| agent.ending);
+        let status = exit.status.clone();
+        if let Some(agent) = self.agent_of(session).cloned() {
+            self.cut_off(&agent, &Gone::Agent { status });
+        }
         self.agents.retain(|agent| agent.session != *session);
         self.stopping.retain(|s| s.session != *session);
         self.withdraw_dialogs(session, false);
@@ -378,6 +390,29 @@ impl Model {
         // Who waited while it was going was waiting for the next one.
         if !ending {
             self.nobody_came(session, &failure);
+        }
+    }
+
+    /// Section 8.5, "What is cut off": since rule set 3 somebody says what the agent cannot say.
+    pub(super) fn cut_off(&mut self, agent: &Agent, gone: &Gone) {
+        let ran = matches!(agent.run, Run::Running | Run::Between { .. });
+        let mut ends = Vec::new();
+        if agent.compacting {
+            ends.push(MadeUp::CompactionEnd);
+        }
+        if ran {
+            ends.extend([MadeUp::AgentEnd, MadeUp::AgentSettled]);
+        }
+        if self.rules < RuleSet::V3 || ends.is_empty() {
+            return;
+        }
+        let (id, seq) = (agent.session.clone(), self.seq);
+        if let Some(session) = self.session_mut(&id) {
+            session.newest_event = seq;
+        }
+        for what in ends {
+            let (session, gone) = (id.clone(), gone.clone());
+            self.tell_subscribers(&id, &Frame::Interrupted { session, cursor: seq, what, gone });
         }
     }
 

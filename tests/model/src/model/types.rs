@@ -65,6 +65,8 @@ pub(super) struct Agent {
     pub(super) newest_event: Seq,
     /// Whether the last run since a prompt was passed on ended with the provider's error.
     pub(super) run_failed: Option<bool>,
+    /// An abort was passed on before the run that was asked for had begun.
+    pub(super) abort_came_early: bool,
     /// Since when it has been idle: section 7.6.
     pub(super) idle_since: Option<Micros>,
 }
