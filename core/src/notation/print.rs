@@ -271,6 +271,10 @@ fn write_event(f: &mut Formatter<'_>, event: &AgentEvent) -> fmt::Result {
             f.write_str(if *will_retry { " will-retry" } else { "" })?;
             f.write_str(if *failed { " failed" } else { "" })
         }
+        AgentEvent::RunRefused { will_retry } => {
+            f.write_str("run-refused")?;
+            f.write_str(if *will_retry { " will-retry" } else { "" })
+        }
         AgentEvent::RunSettled => f.write_str("run-settled"),
         AgentEvent::CompactionStarted => f.write_str("compaction-started"),
         AgentEvent::CompactionEnded { will_retry } => {

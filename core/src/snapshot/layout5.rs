@@ -21,6 +21,8 @@ pub(crate) struct State {
 pub(crate) struct Turns {
     /// Commands whose timeouts stand still, ascending, and since when.
     pub(crate) paused: Vec<(CommandNo, Micros)>,
+    /// Commands that were put back because an agent ended without doing them, ascending.
+    pub(crate) asked_again: Vec<CommandNo>,
     /// Sessions in which an abort was passed on before the run that it meant had begun, ascending.
     pub(crate) aborted_early: Vec<Text>,
 }

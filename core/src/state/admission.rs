@@ -383,6 +383,7 @@ impl State {
             waiters: Vec::new(),
             deadline: None,
             paused_since: None,
+            asked_again: false,
             timeout_ms: 0,
             charge: Charge::None,
         };

@@ -8,11 +8,13 @@ use super::due::Wake;
 use super::lane::{LaneKey, Slot};
 use super::session::{Agent, Run};
 use super::{Stage, State, bump};
-use crate::command::{CommandKind, Target};
+use crate::command::{Class, CommandKind, Target};
 use crate::failure::Failure;
 use crate::frame::{Data, Frame, Gone, MadeUp};
 use crate::ids::{AgentNo, BodyRef, CommandNo, Seq, Text};
-use crate::input::{AgentEvent, AgentReady, AgentSaid, Disposition, Exit, Reply, RuleSet};
+use crate::input::{
+    AgentEvent, AgentReady, AgentSaid, Details, Disposition, Exit, Reply, RuleSet,
+};
 use crate::output::{Audience, Outputs};
 
 impl State {
@@ -201,6 +203,7 @@ impl State {
         }
         let gone = Gone::Agent { status: exit.status.clone() };
         self.interrupted(id, &gone, outputs);
+        let unread = self.unread_by(id, exit);
         let Some(session) = self.sessions.get_mut(id) else { return };
         // A command that waits for the next agent is not a victim of this one's end.
         let restart = matches!(session.agent, Agent::Ending { .. });
@@ -217,10 +220,35 @@ impl State {
         let failure =
             Failure::AgentExited { status: exit.status.clone(), stderr: exit.stderr.clone() };
         for number in asked {
-            self.finish_failed(number, failure.clone(), outputs);
+            if unread.contains(&number) {
+                self.ask_again(number);
+            } else {
+                self.finish_failed(number, failure.clone(), outputs);
+            }
         }
         self.stopped(id);
         self.after_exit(id, restart, failure, outputs);
+    }
+
+    /// What an agent that has ended as it wanted to was given and did not do: the next one is asked. It
+    /// had not begun the run of its prompt, and to look twice changes nothing. Once only, so that an
+    /// agent that ends at each prompt does not come up for ever.
+    fn unread_by(&self, id: &Text, exit: &Exit) -> Vec<CommandNo> {
+        let Some(session) = self.sessions.get(id) else { return Vec::new() };
+        let by_itself = session.agent_up().is_some() && &*exit.status == ENDED_WELL;
+        if self.rules < RuleSet::V3 || !by_itself {
+            return Vec::new();
+        }
+        let is_unread = |number: &CommandNo| {
+            let Some(command) = self.commands.get(number) else { return false };
+            let harmless = match command.envelope.details {
+                // An extension's command may have been what ended it.
+                Details::Prompt { slash, .. } => !slash && session.run == Run::Prompted(*number),
+                _ => command.envelope.kind.row().class == Class::Read,
+            };
+            harmless && !command.asked_again && !command.frame.redacted
+        };
+        session.asked.iter().copied().filter(is_unread).collect()
     }
 
     /// Tells those who watch a session that what its agent was at is over, which nobody else can.
@@ -269,6 +297,9 @@ impl State {
         self.after_exit(id, false, Failure::AgentNotReady { ms }, outputs);
     }
 }
+
+/// The status of an agent that has ended by itself, and not because something was wrong.
+const ENDED_WELL: &str = "exit status 0";
 
 /// Versions of agents that `get_capabilities` lists.
 const VERSIONS_MAX: u64 = 16;

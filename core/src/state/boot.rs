@@ -151,6 +151,7 @@ impl State {
         command.charge = Charge::None;
         command.deadline = None;
         command.paused_since = None;
+        command.asked_again = false;
         let entry = waiting_entry(number, &command.envelope, command.unmet.is_empty());
         let (lane, sequence) = (command.lane.clone(), command.lane_sequence);
         self.lanes.entry(lane).or_insert_with(super::lane::Lane::new).requeue(sequence, entry);

@@ -35,11 +35,13 @@ impl State {
     fn image(&self) -> layout5::State {
         let paused = self.commands.iter();
         let paused = paused.filter_map(|(number, it)| Some((*number, it.paused_since?)));
+        let again = self.commands.iter().filter(|(_, command)| command.asked_again);
         let aborted = self.sessions.values().filter(|session| session.abort_came_early);
         layout5::State {
             first: self.first_image(),
             turns: layout5::Turns {
                 paused: paused.collect(),
+                asked_again: again.map(|(number, _)| *number).collect(),
                 aborted_early: aborted.map(|session| session.id.clone()).collect(),
             },
         }
@@ -87,7 +89,7 @@ impl State {
 
     fn restore(image: layout5::State) -> Result<State, SnapshotError> {
         let layout5::State { first: image, turns } = image;
-        let layout5::Turns { paused, aborted_early } = turns;
+        let layout5::Turns { paused, asked_again, aborted_early } = turns;
         let is_connected = |conn| image.conns.iter().any(|known| known.number == conn);
         let (mut identity, forgotten) = Identity::restore(image.identity, is_connected);
         let commands = image.commands.into_iter();
@@ -98,6 +100,9 @@ impl State {
         identity.restore_ids(forgotten, in_flight);
         for (number, since) in paused {
             commands.get_mut(&number).ok_or(SnapshotError)?.paused_since = Some(since);
+        }
+        for number in asked_again {
+            commands.get_mut(&number).ok_or(SnapshotError)?.asked_again = true;
         }
         let waits: Vec<(CommandNo, CommandNo)> = commands
             .iter()
@@ -276,6 +281,7 @@ fn restore_command(image: layout4::Command, ids: &Identity) -> (CommandNo, Box<C
         waiters: waiters.collect(),
         deadline: image.deadline,
         paused_since: None,
+        asked_again: false,
         timeout_ms: image.timeout_ms,
         charge: match image.charge {
             layout4::Charge::None => Charge::None,

@@ -149,6 +149,8 @@ struct Command {
     deadline: Option<Micros>,
     /// Since when its time stands still, because the turn waits for the answer to a dialog.
     paused_since: Option<Micros>,
+    /// The agent that it was given first ended without doing it, and it was put back.
+    asked_again: bool,
     /// The timeout that the entry stands for, once it has started.
     timeout_ms: u64,
     /// The circuit that learns how it ends.

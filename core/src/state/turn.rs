@@ -17,21 +17,14 @@ impl State {
         match event {
             AgentEvent::RunStarted => self.run_started(id, outputs),
             // The end of a run before the one that was just asked for, or of none.
-            AgentEvent::RunEnded { .. } if !self.run_is_known(id) => {}
+            AgentEvent::RunEnded { .. } | AgentEvent::RunRefused { .. }
+                if !self.run_is_known(id) => {}
             AgentEvent::RetryScheduled if self.run_is_asked(id) => {}
             AgentEvent::RunEnded { will_retry, failed } => {
-                if let Some(session) = self.sessions.get_mut(id) {
-                    session.run_failed = Some(*failed);
-                    if !*will_retry {
-                        session.kept = Kept::InFile;
-                    }
-                }
-                if *will_retry {
-                    self.set_run(id, Run::Retrying);
-                } else {
-                    self.run_ended(id);
-                }
+                self.attempt_ended(id, *will_retry, Some(*failed));
             }
+            // It says nothing of the provider.
+            AgentEvent::RunRefused { will_retry } => self.attempt_ended(id, *will_retry, None),
             AgentEvent::RunSettled => self.settled(id, outputs),
             AgentEvent::CompactionStarted => {
                 self.set_compacting(id, true);
@@ -50,6 +43,21 @@ impl State {
             AgentEvent::RetryScheduled => self.set_run(id, Run::Retrying),
             AgentEvent::RetryEnded => self.pause_over(id),
             AgentEvent::DialogOpened { .. } | AgentEvent::Other => {}
+        }
+    }
+
+    /// A run has ended, and with it, unless another attempt follows, the turn.
+    fn attempt_ended(&mut self, id: &Text, will_retry: bool, failed: Option<bool>) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.run_failed = failed;
+            if !will_retry {
+                session.kept = Kept::InFile;
+            }
+        }
+        if will_retry {
+            self.set_run(id, Run::Retrying);
+        } else {
+            self.run_ended(id);
         }
     }
 

@@ -56,7 +56,7 @@ vocabulary! {
     AgentSaid as agent_said: Ready Replied Event Info Noise Exited;
     Reply as reply: Done Failed;
     Disposition as disposition: Unspecified Started Queued Handled;
-    AgentEvent as agent_event: RunStarted RunEnded RunSettled CompactionStarted CompactionEnded RetryScheduled RetryEnded DialogOpened Other;
+    AgentEvent as agent_event: RunStarted RunEnded RunSettled CompactionStarted CompactionEnded RetryScheduled RetryEnded DialogOpened Other RunRefused;
     Answer as answer: Data Directory SessionFile Failed;
     Details as details: None Prompt Create Load Switch DialogAnswer Cancel Reconcile Interest History SwitchIn;
     Interest as interest: All Related Own Nothing;

@@ -137,3 +137,49 @@ fn who_watches_a_run_whose_agent_dies_is_told_that_it_is_over() {
     assert_eq!(later.seen().iter().find(again), None, "that place was handled");
     daemon.verify();
 }
+
+#[test]
+fn the_time_of_a_turn_stands_still_while_it_asks() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let mut asks = prompt("p", "s", "[ask:input 2500] [say:done]");
+    asks["timeoutMs"] = json!(1500);
+    client.send(&asks);
+    let answer = client.response("p");
+    assert_eq!(answer["success"], true, "{answer}");
+    // Without a question, so much time is too much.
+    let mut stalls = prompt("q", "s", "[stall]");
+    stalls["timeoutMs"] = json!(100);
+    client.send(&stalls);
+    crate::refused(&client.response("q"), "timeout");
+    daemon.verify();
+}
+
+#[test]
+fn a_session_can_be_read_and_stopped_while_its_agent_has_not_begun() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    client.send(&prompt("p", "s", "[noack]"));
+    client.lifecycle("p", "started");
+    client.send(&json!({
+        "id": "w", "type": "set_session_name", "sessionId": "s", "name": "later",
+    }));
+    client.lifecycle("w", "accepted");
+    client.send(&json!({ "id": "a", "type": "abort", "sessionId": "s" }));
+    client.lifecycle("a", "started");
+    let mut other = daemon.unix();
+    other.ok(json!({ "type": "cancel_command", "commandId": "w" }));
+    other.ok(json!({ "type": "get_messages", "sessionId": "s" }));
+    other.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    let started = |frame: &&Value| {
+        frame["type"] == "command_started" && frame["data"]["commandId"] == "w"
+    };
+    assert_eq!(client.seen().iter().find(started), None, "it would come before the run");
+    let over = |frame: &&Value| frame["type"] == "response" && frame["id"] == "p";
+    assert_eq!(client.seen().iter().find(over), None, "the prompt has not begun");
+    other.ok(json!({ "type": "cancel_command", "commandId": "p" }));
+    crate::refused(&client.response("p"), "cancelled");
+    daemon.verify();
+}

@@ -4,7 +4,7 @@ use pi_server_core::command::CommandKind;
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{Data, Frame, Gone, MadeUp};
 use pi_server_core::input::{
-    AgentEvent, AgentInfo, AgentReady, AgentSaid, Disposition, Exit, Reply, RuleSet,
+    AgentEvent, AgentInfo, AgentReady, AgentSaid, Details, Disposition, Exit, Reply, RuleSet,
 };
 use pi_server_core::output::Ask;
 use pi_server_core::{AgentNo, CommandNo, Micros, Seq, Text};
@@ -235,10 +235,15 @@ impl Model {
         match event {
             AgentEvent::RunStarted => self.run_started(agent),
             // The end of a run that is not known, or of one before the one that was asked for.
-            AgentEvent::RunEnded { .. } if matches!(agent.run, Run::Idle | Run::Asked) => {}
-            AgentEvent::RunEnded { will_retry, failed } => {
+            AgentEvent::RunEnded { .. } | AgentEvent::RunRefused { .. }
+                if matches!(agent.run, Run::Idle | Run::Asked) => {}
+            AgentEvent::RunEnded { will_retry, .. } | AgentEvent::RunRefused { will_retry } => {
                 let known = self.agents.iter_mut().find(|a| a.no == agent.no).expect("it lives");
-                known.run_failed = Some(*failed);
+                known.run_failed = match event {
+                    AgentEvent::RunEnded { failed, .. } => Some(*failed),
+                    // What was asked was wrong, and not the provider.
+                    _ => None,
+                };
                 known.run = Run::Between { quiet_at: quiet_at.filter(|_| !will_retry) };
                 if !will_retry {
                     self.keep(&id, Kept::InTheFile);
@@ -369,7 +374,11 @@ impl Model {
     fn agent_exited(&mut self, session: &Text, exit: &Exit) {
         let ending = self.agent_of(session).is_some_and(|agent| agent.ending);
         let status = exit.status.clone();
-        if let Some(agent) = self.agent_of(session).cloned() {
+        let agent = self.agent_of(session).cloned();
+        let asked = agent.as_ref().is_some_and(|agent| agent.run == Run::Asked);
+        let went = agent.as_ref().is_some_and(|a| a.up.is_some() && !a.ending);
+        let by_itself = went && &*exit.status == "exit status 0" && self.rules >= RuleSet::V3;
+        if let Some(agent) = agent {
             self.cut_off(&agent, &Gone::Agent { status });
         }
         self.agents.retain(|agent| agent.session != *session);
@@ -385,12 +394,42 @@ impl Model {
         had.sort_by_key(|c| c.lane_sequence);
         let had: Vec<CommandNo> = had.into_iter().map(|c| c.no).collect();
         for no in had {
-            self.finish(no, Err(failure.clone()));
+            if by_itself && self.is_to_be_asked_again(no, asked) {
+                self.put_back(no);
+            } else {
+                self.finish(no, Err(failure.clone()));
+            }
         }
         // Who waited while it was going was waiting for the next one.
         if !ending {
             self.nobody_came(session, &failure);
         }
+    }
+
+    /// Section 7.4, the last point: what the agent has not begun, and what only looks.
+    fn is_to_be_asked_again(&self, no: CommandNo, asked: bool) -> bool {
+        let command = self.find(no).expect("the agent had it");
+        let slash = matches!(command.envelope.details, Details::Prompt { slash: true, .. });
+        let unanswered = !command.joined && command.needs == Needs::Reply;
+        let fits = match command.kind() {
+            CommandKind::Prompt => asked && unanswered && !slash,
+            _ => Model::only_reads(command),
+        };
+        fits && !command.was_put_back && !command.body.redacted
+    }
+
+    fn put_back(&mut self, no: CommandNo) {
+        for circuit in self.providers.values_mut() {
+            circuit.probes.retain(|probe| *probe != no);
+        }
+        let command = self.find_mut(no).expect("the agent had it");
+        command.place = Place::Waiting;
+        command.needs = Needs::Nothing;
+        command.agent = None;
+        command.joined = false;
+        command.times_out = None;
+        command.provider = None;
+        command.was_put_back = true;
     }
 
     /// Section 8.5, "What is cut off": since rule set 3 somebody says what the agent cannot say.

@@ -89,6 +89,7 @@ impl Model {
                     command.needs = Needs::Nothing;
                     command.agent = None;
                     command.joined = false;
+                    command.was_put_back = false;
                     command.times_out = None;
                     command.home = None;
                     command.provider = None;

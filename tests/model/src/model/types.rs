@@ -146,6 +146,8 @@ pub(super) struct Command {
     pub(super) announced: bool,
     /// It was given to this agent.
     pub(super) agent: Option<AgentNo>,
+    /// An agent ended without doing it, and it waits, or was given to the next one.
+    pub(super) was_put_back: bool,
     /// It is a prompt that joined a run.
     pub(super) joined: bool,
     pub(super) times_out: Option<(Micros, u64)>,
