@@ -12,9 +12,7 @@ use crate::command::{Class, CommandKind, Target};
 use crate::failure::Failure;
 use crate::frame::{Data, Frame, Gone, MadeUp};
 use crate::ids::{AgentNo, BodyRef, CommandNo, Seq, Text};
-use crate::input::{
-    AgentEvent, AgentReady, AgentSaid, Details, Disposition, Exit, Reply, RuleSet,
-};
+use crate::input::{AgentEvent, AgentReady, AgentSaid, Details, Disposition, Exit, Reply, RuleSet};
 use crate::output::{Audience, Outputs};
 
 impl State {

@@ -3,10 +3,10 @@
 
 use alloc::vec::Vec;
 
-use super::{Stage, State};
 use super::due::Wake;
 use super::lane::{Lane, LaneKey, Slot};
 use super::session::Run;
+use super::{Stage, State};
 use crate::command::TimeoutClass;
 use crate::failure::Failure;
 use crate::frame::{Data, DialogEnd, Frame};

@@ -73,11 +73,19 @@ pub(super) struct Waiting {
     pub(super) ready: bool,
     /// It brings the lane's session into being: nothing may pass it.
     pub(super) creates: bool,
-    /// It answers a dialog or stops what is going on.
-    pub(super) stops: bool,
+    pub(super) means: Means,
+}
+
+/// What a command means to a run, beside its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    /// Nothing.
+    Nothing,
     /// It is a prompt for the turn that is running: an interrupt to what it passes, a turn to
     /// reads that pass it.
-    pub(super) prompt: bool,
+    Joining,
+    /// It answers a dialog, or stops what is going on.
+    Stopping,
 }
 
 impl Lane {
@@ -144,13 +152,13 @@ impl Lane {
             let free_to_go = waiting.ready
                 && match waiting.class {
                     Class::Turn => self.slot == Slot::Free && hold == Hold::Nothing,
-                    Class::Interrupt if waiting.prompt => match hold {
+                    Class::Interrupt if waiting.means == Means::Joining => match hold {
                         Hold::Nothing => self.slot == Slot::Free,
                         Hold::Turns => true,
                         Hold::TurnsAndPrompts | Hold::AllThatChanges => false,
                     },
                     Class::Write | Class::Interrupt => {
-                        hold != Hold::AllThatChanges || waiting.stops
+                        hold != Hold::AllThatChanges || waiting.means == Means::Stopping
                     }
                     Class::Read => true,
                 };
@@ -167,7 +175,7 @@ impl Lane {
             if waiting.creates {
                 return None;
             }
-            only_turns_before &= waiting.class == Class::Turn || waiting.prompt;
+            only_turns_before &= waiting.class == Class::Turn || waiting.means == Means::Joining;
         }
         let (_, waiting) = self.waiting.remove(found?)?;
         self.head = Some(waiting.command);

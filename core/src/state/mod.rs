@@ -477,10 +477,9 @@ impl State {
     fn next_startable(&mut self, key: &LaneKey) -> Option<CommandNo> {
         let hold = match key {
             LaneKey::Server => Hold::Nothing,
-            LaneKey::Session(id) => self
-                .sessions
-                .get(id)
-                .map_or(Hold::Nothing, |session| session.holds(self.rules)),
+            LaneKey::Session(id) => {
+                self.sessions.get(id).map_or(Hold::Nothing, |session| session.holds(self.rules))
+            }
         };
         self.lanes.get_mut(key)?.take_startable(hold)
     }

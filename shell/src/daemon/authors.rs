@@ -9,7 +9,7 @@ use pi_server_core::input::{AgentSaid, InputKind};
 use pi_server_core::output::{Ask, Output};
 use pi_server_core::{AgentNo, Input, Seq, Text};
 
-use super::past::RestAgent;
+use super::past::{RestAgent, RestMadeUps};
 
 /// Agents that are remembered. One life of an agent is one number, so these are months of work.
 const AGENTS_MAX: usize = 100_000;
@@ -48,15 +48,12 @@ impl Authors {
     }
 
     /// The events that were made up, as a snapshot has them.
-    pub(super) fn made_up_image(&self) -> Vec<(Seq, Vec<(Text, MadeUp, Gone)>)> {
+    pub(super) fn made_up_image(&self) -> RestMadeUps {
         self.made_up.iter().map(|(seq, events)| (*seq, events.clone())).collect()
     }
 
     /// The agents of a snapshot, and the events that were made up.
-    pub(super) fn restore(
-        agents: Vec<(AgentNo, RestAgent)>,
-        made_up: Vec<(Seq, Vec<(Text, MadeUp, Gone)>)>,
-    ) -> Authors {
+    pub(super) fn restore(agents: Vec<(AgentNo, RestAgent)>, made_up: RestMadeUps) -> Authors {
         let of = |RestAgent { session, since, silent_from }| Author { session, since, silent_from };
         Authors {
             agents: agents.into_iter().map(|(agent, author)| (agent, of(author))).collect(),

@@ -266,9 +266,8 @@ impl Hands {
                 room = self.net.feed(link, input.seq, &self.json);
             }
             for frame in machine.authors().made_up(input.seq) {
-                let wanted = frame
-                    .session()
-                    .filter(|session| self.spans.wants(conn, session, input.seq));
+                let wanted =
+                    frame.session().filter(|session| self.spans.wants(conn, session, input.seq));
                 let Some(session) = wanted else { continue };
                 if let Some((from, to)) = gone.remove(session) {
                     self.net.feed(link, position, gap(session, from, to).as_bytes());

@@ -12,7 +12,7 @@ use super::history::{Covered, History};
 use super::identity::RecentIds;
 use crate::journal::SnapshotError;
 use rest::Rest;
-pub(super) use rest::{Agent as RestAgent, Open as RestOpen};
+pub(super) use rest::{Agent as RestAgent, MadeUps as RestMadeUps, Open as RestOpen};
 
 /// What feeding a journal's inputs again builds up.
 #[derive(Debug)]

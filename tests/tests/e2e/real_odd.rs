@@ -132,9 +132,8 @@ fn while_a_command_or_a_hook_is_at_work_the_session_can_be_read_and_stopped() {
         }
         client.ok(json!({ "type": "abort", "sessionId": "s" }));
         client.response("p");
-        let delta = |frame: &&Value| {
-            frame["event"]["assistantMessageEvent"]["type"] == "text_delta"
-        };
+        let delta =
+            |frame: &&Value| frame["event"]["assistantMessageEvent"]["type"] == "text_delta";
         let deltas = client.seen().iter().filter(delta).count();
         assert!(deltas < 100, "{deltas} pieces of what was to be stopped");
     });

@@ -173,9 +173,8 @@ fn a_session_can_be_read_and_stopped_while_its_agent_has_not_begun() {
     other.ok(json!({ "type": "cancel_command", "commandId": "w" }));
     other.ok(json!({ "type": "get_messages", "sessionId": "s" }));
     other.ok(json!({ "type": "switch_session", "sessionId": "s" }));
-    let started = |frame: &&Value| {
-        frame["type"] == "command_started" && frame["data"]["commandId"] == "w"
-    };
+    let started =
+        |frame: &&Value| frame["type"] == "command_started" && frame["data"]["commandId"] == "w";
     assert_eq!(client.seen().iter().find(started), None, "it would come before the run");
     let over = |frame: &&Value| frame["type"] == "response" && frame["id"] == "p";
     assert_eq!(client.seen().iter().find(over), None, "the prompt has not begun");

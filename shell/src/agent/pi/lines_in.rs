@@ -226,7 +226,8 @@ fn end_of(object: &Object<'_>, noise: &mut Noise) -> End {
         role: String,
         stop_reason: Option<String>,
         /// Read for itself: an odd one must not hide the rest.
-        error_message: Option<Box<RawValue>>,
+        #[serde(rename = "errorMessage")]
+        error: Option<Box<RawValue>>,
     }
     let Some(messages) = object.get::<Vec<&RawValue>>("messages") else {
         noise.unreadable("messages");
@@ -239,7 +240,7 @@ fn end_of(object: &Object<'_>, noise: &mut Noise) -> End {
     let Some(last) = last.filter(|it| it.stop_reason.as_deref() == Some("error")) else {
         return End::Well;
     };
-    let words = last.error_message.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    let words = last.error.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
     match words.as_deref().and_then(status_of) {
         // Too slow, too early, too often: the same request fares better later.
         Some(408 | 425 | 429) | None => End::Failed,

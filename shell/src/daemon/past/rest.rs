@@ -32,7 +32,7 @@ pub(in crate::daemon) struct Rest {
 }
 
 /// By input, ascending: the session, the event, and why it was made up.
-type MadeUps = Vec<(Seq, Vec<(Text, MadeUp, Gone)>)>;
+pub(in crate::daemon) type MadeUps = Vec<(Seq, Vec<(Text, MadeUp, Gone)>)>;
 /// What layout 3 has.
 type First = (Vec<(CommandNo, Open)>, Vec<(AgentNo, Agent)>, bool);
 
