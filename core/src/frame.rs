@@ -91,6 +91,41 @@ pub enum Frame {
         /// What the client was told of places before `from` has happened.
         exact: bool,
     },
+    /// `event`: one that the daemon makes up for who watches a session, because who would have told it
+    /// is gone. Since rule set 3.
+    Interrupted {
+        /// The session.
+        session: Text,
+        /// The place of the input that told of the end; all that is made up for it has this one.
+        cursor: Seq,
+        /// Which event.
+        what: MadeUp,
+        /// Who is gone.
+        gone: Gone,
+    },
+}
+
+/// An event that the daemon makes up for something that its agent cannot end any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum MadeUp {
+    /// `compaction_end`.
+    CompactionEnd,
+    /// `agent_end`.
+    AgentEnd,
+    /// `agent_settled`.
+    AgentSettled,
+}
+
+/// Who has ended in the middle of something.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum Gone {
+    /// The daemon, and every agent with it.
+    Daemon,
+    /// The session's agent.
+    Agent {
+        /// How, as in [`crate::input::Exit`].
+        status: Text,
+    },
 }
 
 impl Frame {
@@ -101,6 +136,7 @@ impl Frame {
             Frame::SessionDeleted { session }
             | Frame::Event { session, .. }
             | Frame::DialogClosed { session, .. }
+            | Frame::Interrupted { session, .. }
             | Frame::Lost { session, .. } => Some(session),
             Frame::Lifecycle { session, .. } => session.as_ref(),
             Frame::ServerReady { .. }
@@ -127,6 +163,24 @@ impl Frame {
             | Frame::SessionCreated(_)
             | Frame::SessionDeleted { .. }
             | Frame::DialogClosed { .. }
+            | Frame::Interrupted { .. }
+            | Frame::Lifecycle { .. } => None,
+        }
+    }
+
+    /// The place of the event that it is, if it is one.
+    pub fn cursor(&self) -> Option<Seq> {
+        match self {
+            Frame::Event { cursor, .. } | Frame::Interrupted { cursor, .. } => Some(*cursor),
+            Frame::ServerReady { .. }
+            | Frame::ServerReadyIn { .. }
+            | Frame::Lost { .. }
+            | Frame::RecoverySummary(_)
+            | Frame::ServerShutdown { .. }
+            | Frame::SessionCreated(_)
+            | Frame::SessionDeleted { .. }
+            | Frame::DialogClosed { .. }
+            | Frame::Response { .. }
             | Frame::Lifecycle { .. } => None,
         }
     }

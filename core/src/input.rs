@@ -704,6 +704,12 @@ pub enum AgentEvent {
     },
     /// Anything else; passed on as it is.
     Other,
+    /// A run has ended because the model's provider refused what it was asked: the provider works, and
+    /// another request may fare better. Since rule set 3.
+    RunRefused {
+        /// The agent says that it tries again.
+        will_retry: bool,
+    },
 }
 
 /// How an agent ended.

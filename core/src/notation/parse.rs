@@ -476,6 +476,7 @@ fn parse_event(words: &mut Words) -> Parsed<AgentEvent> {
             let will_retry = words.take("will-retry");
             AgentEvent::RunEnded { will_retry, failed: words.take("failed") }
         }
+        "run-refused" => AgentEvent::RunRefused { will_retry: words.take("will-retry") },
         "run-settled" => AgentEvent::RunSettled,
         "compaction-started" => AgentEvent::CompactionStarted,
         "compaction-ended" => AgentEvent::CompactionEnded { will_retry: words.take("will-retry") },

@@ -2,7 +2,7 @@
 
 use core::fmt::{self, Display, Formatter, Write as _};
 
-use crate::frame::{CommandName, Data, DialogEnd, Fate, Frame, Outcome, Phase};
+use crate::frame::{CommandName, Data, DialogEnd, Fate, Frame, Gone, MadeUp, Outcome, Phase};
 use crate::ids::{CommandNo, Text};
 use crate::input::{
     AgentEvent, AgentInfo, AgentKind, AgentReady, AgentSaid, Answer, Boot, Details, Disposition,
@@ -273,6 +273,10 @@ fn write_event(f: &mut Formatter<'_>, event: &AgentEvent) -> fmt::Result {
             f.write_str(if *will_retry { " will-retry" } else { "" })?;
             f.write_str(if *failed { " failed" } else { "" })
         }
+        AgentEvent::RunRefused { will_retry } => {
+            f.write_str("run-refused")?;
+            f.write_str(if *will_retry { " will-retry" } else { "" })
+        }
         AgentEvent::RunSettled => f.write_str("run-settled"),
         AgentEvent::CompactionStarted => f.write_str("compaction-started"),
         AgentEvent::CompactionEnded { will_retry } => {
@@ -383,6 +387,18 @@ fn write_frame(f: &mut Formatter<'_>, frame: &Frame) -> fmt::Result {
         Frame::SessionDeleted { session } => write!(f, "session_deleted {}", Session(session)),
         Frame::Event { session, cursor, event: _ } => {
             write!(f, "event {} @{cursor}", Session(session))
+        }
+        Frame::Interrupted { session, cursor, what, gone } => {
+            let what = match what {
+                MadeUp::CompactionEnd => "compaction",
+                MadeUp::AgentEnd => "run",
+                MadeUp::AgentSettled => "settled",
+            };
+            write!(f, "interrupted {} @{cursor} {what} by ", Session(session))?;
+            match gone {
+                Gone::Daemon => f.write_str("daemon"),
+                Gone::Agent { status } => write!(f, "agent {}", Quoted(status)),
+            }
         }
         Frame::DialogClosed { session, request, how } => {
             let how = match how {

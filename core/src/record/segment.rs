@@ -11,7 +11,7 @@ use super::secret::truncate;
 use crate::ids::{Digest, Micros};
 
 /// The version of the format that this build writes.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 /// The oldest version of the format that this build reads.
 pub const FORMAT_VERSION_MIN: u32 = 1;
 /// Where the first record begins.

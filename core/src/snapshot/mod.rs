@@ -35,7 +35,7 @@ pub struct SnapshotError;
 /// The layout is unknown, or the bytes are not one state in it.
 pub(crate) fn read(layout: u32, bytes: &[u8]) -> Result<layout5::State, SnapshotError> {
     match layout {
-        3 => whole::<layout3::State>(bytes).map(layout4::State::from).map(Into::into),
+        3 => whole::<layout3::State>(bytes).map(|old| layout4::State::from(old).into()),
         4 => whole::<layout4::State>(bytes).map(Into::into),
         5 => whole(bytes),
         _ => Err(SnapshotError),

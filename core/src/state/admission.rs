@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use super::bucket::Rate;
 use super::identity::{Found, KeyScope};
-use super::lane::{Lane, LaneKey, Waiting};
+use super::lane::{Lane, LaneKey, Means, Waiting};
 use super::{Charge, Command, Conn, Life, Stage, State, Waiter, announce, bump};
 use crate::command::{Class, CommandKind, Executor, Plane, Target};
 use crate::failure::{Bucket, Failure};
@@ -382,6 +382,8 @@ impl State {
             dependents: Vec::new(),
             waiters: Vec::new(),
             deadline: None,
+            paused_since: None,
+            asked_again: false,
             timeout_ms: 0,
             charge: Charge::None,
         };
@@ -464,7 +466,12 @@ pub(super) fn waiting_entry(number: CommandNo, envelope: &Envelope, ready: bool)
         class: if prompt { Class::Interrupt } else { row.class },
         ready,
         creates: row.target == Target::Creates,
-        prompt,
+        means: match row.kind {
+            _ if prompt => Means::Joining,
+            CommandKind::ExtensionUiResponse => Means::Stopping,
+            kind if stops_something(kind) => Means::Stopping,
+            _ => Means::Nothing,
+        },
     }
 }
 

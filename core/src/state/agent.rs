@@ -8,11 +8,11 @@ use super::due::Wake;
 use super::lane::{LaneKey, Slot};
 use super::session::{Agent, Run};
 use super::{Stage, State, bump};
-use crate::command::{CommandKind, Target};
+use crate::command::{Class, CommandKind, Target};
 use crate::failure::Failure;
-use crate::frame::{Data, Frame};
+use crate::frame::{Data, Frame, Gone, MadeUp};
 use crate::ids::{AgentNo, BodyRef, CommandNo, Seq, Text};
-use crate::input::{AgentEvent, AgentReady, AgentSaid, Disposition, Exit, Reply};
+use crate::input::{AgentEvent, AgentReady, AgentSaid, Details, Disposition, Exit, Reply, RuleSet};
 use crate::output::{Audience, Outputs};
 
 impl State {
@@ -46,12 +46,13 @@ impl State {
                 self.counters.agent_noise = self.counters.agent_noise.saturating_add(lines);
             }
             AgentSaid::Exited(Exit { status, stderr }) => {
-                let (status, stderr) = (status.clone(), stderr.clone());
-                self.agent_gone(&id, agent, Failure::AgentExited { status, stderr }, outputs);
+                let failure =
+                    Failure::AgentExited { status: status.clone(), stderr: stderr.clone() };
+                self.agent_gone((&id, agent), status, failure, outputs);
             }
             AgentSaid::Unavailable { why } => {
                 let failure = Failure::AgentUnavailable { why: why.clone() };
-                self.agent_gone(&id, agent, failure, outputs);
+                self.agent_gone((&id, agent), why, failure, outputs);
             }
         }
     }
@@ -200,13 +201,22 @@ impl State {
     }
 
     /// An agent is gone, or never came, which is how what it had ends.
-    fn agent_gone(&mut self, id: &Text, agent: AgentNo, failure: Failure, outputs: &mut Outputs) {
+    fn agent_gone(
+        &mut self,
+        (id, agent): (&Text, AgentNo),
+        status: &Text,
+        failure: Failure,
+        outputs: &mut Outputs,
+    ) {
         self.agents.remove(&agent);
         self.idle_over(id);
         let Some(session) = self.sessions.get_mut(id) else { return };
         if let Agent::Starting { by, .. } = session.agent {
             self.due.clear(Some(by), Wake::AgentStart(id.clone()));
         }
+        self.interrupted(id, &Gone::Agent { status: status.clone() }, outputs);
+        let unread = self.unread_by(id, status);
+        let Some(session) = self.sessions.get_mut(id) else { return };
         // A command that waits for the next agent is not a victim of this one's end.
         let restart = matches!(session.agent, Agent::Ending { .. });
         session.agent = Agent::Down;
@@ -220,10 +230,56 @@ impl State {
         }
         self.withdraw_dialogs(id, false, outputs);
         for number in asked {
-            self.finish_failed(number, failure.clone(), outputs);
+            if unread.contains(&number) {
+                self.ask_again(number);
+            } else {
+                self.finish_failed(number, failure.clone(), outputs);
+            }
         }
         self.stopped(id);
         self.after_exit(id, restart, failure, outputs);
+    }
+
+    /// What an agent that has ended as it wanted to was given and did not do: the next one is asked. It
+    /// had not begun the run of its prompt, and to look twice changes nothing. Once only, so that an
+    /// agent that ends at each prompt does not come up for ever.
+    fn unread_by(&self, id: &Text, status: &str) -> Vec<CommandNo> {
+        let Some(session) = self.sessions.get(id) else { return Vec::new() };
+        let by_itself = session.agent_up().is_some() && status == ENDED_WELL;
+        if self.rules < RuleSet::V3 || !by_itself {
+            return Vec::new();
+        }
+        let is_unread = |number: &CommandNo| {
+            let Some(command) = self.commands.get(number) else { return false };
+            let harmless = match command.envelope.details {
+                // An extension's command may have been what ended it.
+                Details::Prompt { slash, .. } => !slash && session.run == Run::Prompted(*number),
+                _ => command.envelope.kind.row().class == Class::Read,
+            };
+            harmless && !command.asked_again && !command.frame.redacted
+        };
+        session.asked.iter().copied().filter(is_unread).collect()
+    }
+
+    /// Tells those who watch a session that what its agent was at is over, which nobody else can.
+    pub(super) fn interrupted(&mut self, id: &Text, gone: &Gone, outputs: &mut Outputs) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let (runs, compacts) = (session.is_running(), session.compacting);
+        if self.rules < RuleSet::V3 || !(runs || compacts) {
+            return;
+        }
+        let cursor = self.seq;
+        session.last_event = cursor;
+        let ends = [
+            (compacts, MadeUp::CompactionEnd),
+            (runs, MadeUp::AgentEnd),
+            (runs, MadeUp::AgentSettled),
+        ];
+        for (_, what) in ends.into_iter().filter(|(open, _)| *open) {
+            let (session, gone) = (id.clone(), gone.clone());
+            let frame = Frame::Interrupted { session, cursor, what, gone };
+            outputs.deliver(Audience::Subscribers(id.clone()), frame);
+        }
     }
 
     /// What becomes of the command that waits for an agent when the agent is gone.
@@ -251,6 +307,9 @@ impl State {
         self.after_exit(id, false, Failure::AgentNotReady { ms }, outputs);
     }
 }
+
+/// The status of an agent that has ended by itself, and not because something was wrong.
+const ENDED_WELL: &str = "exit status 0";
 
 /// Versions of agents that `get_capabilities` lists.
 const VERSIONS_MAX: u64 = 16;

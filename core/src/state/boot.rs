@@ -10,7 +10,7 @@ use super::session::{Agent, Run};
 use super::{Charge, Counters, Life, Stage, State};
 use crate::command::Class;
 use crate::failure::Failure;
-use crate::frame::{Fate, RecoveredCommand, Recovery};
+use crate::frame::{Fate, Gone, RecoveredCommand, Recovery};
 use crate::ids::{CommandNo, Text};
 use crate::input::{Boot, RecoveryPolicy, RuleSet};
 use crate::output::Outputs;
@@ -52,7 +52,7 @@ impl State {
         self.identity.leave_all();
         self.identity.expire_keys(self.now);
         let outcomes = self.identity.outcome_count();
-        self.reset_sessions();
+        self.reset_sessions(outputs);
         self.lanes.values_mut().for_each(super::lane::Lane::reset);
         let found: Vec<RecoveredCommand> = self.classify(boot.recovery);
         self.recovery = Arc::new(Recovery {
@@ -76,8 +76,12 @@ impl State {
     }
 
     /// No agent outlives its daemon. Sessions whose creation had not succeeded were never there.
-    fn reset_sessions(&mut self) {
+    fn reset_sessions(&mut self, outputs: &mut Outputs) {
         self.sessions.retain(|_, session| session.creating.is_none());
+        let known: Vec<Text> = self.sessions.keys().cloned().collect();
+        for id in known {
+            self.interrupted(&id, &Gone::Daemon, outputs);
+        }
         for session in self.sessions.values_mut() {
             session.agent = Agent::Down;
             session.run = Run::Idle;
@@ -85,6 +89,7 @@ impl State {
             session.asked.clear();
             session.dialogs.clear();
             session.stop_by = None;
+            session.abort_came_early = false;
             session.idle_since = None;
             session.info.queued = 0;
             session.bash.recall();
@@ -145,6 +150,8 @@ impl State {
         command.stage = Stage::Waiting;
         command.charge = Charge::None;
         command.deadline = None;
+        command.paused_since = None;
+        command.asked_again = false;
         let entry = waiting_entry(number, &command.envelope, command.unmet.is_empty());
         let (lane, sequence) = (command.lane.clone(), command.lane_sequence);
         self.lanes.entry(lane).or_insert_with(super::lane::Lane::new).requeue(sequence, entry);

@@ -3,14 +3,15 @@
 
 use alloc::vec::Vec;
 
-use super::State;
 use super::due::Wake;
-use super::lane::LaneKey;
+use super::lane::{Lane, LaneKey, Slot};
 use super::session::Run;
+use super::{Stage, State};
+use crate::command::TimeoutClass;
 use crate::failure::Failure;
 use crate::frame::{Data, DialogEnd, Frame};
 use crate::ids::{BodyRef, CommandNo, ConnId, Micros, Seq, Text};
-use crate::input::{Details, DialogMethod};
+use crate::input::{Details, DialogMethod, RuleSet};
 use crate::output::{Ask, Audience, Output, Outputs};
 use crate::snapshot::layout4;
 
@@ -73,6 +74,10 @@ impl State {
             return close_frame(id, request, DialogEnd::Withdrawn, outputs);
         }
         let dialog = Dialog { cursor: self.seq, event, method, until };
+        if !session.asks() {
+            self.pause_turns(id);
+        }
+        let Some(session) = self.sessions.get_mut(id) else { return };
         let before = session.dialogs.insert(request.clone(), dialog);
         session.touch();
         self.dirty.insert(LaneKey::Session(id.clone()));
@@ -88,6 +93,53 @@ impl State {
             // pass.
             self.acknowledge(id, command);
         }
+    }
+
+    /// The agent asks something: the time of turns stands still until nothing is asked any more.
+    fn pause_turns(&mut self, id: &Text) {
+        if self.rules < RuleSet::V3 {
+            return;
+        }
+        for number in self.turns_of(id) {
+            let Some(command) = self.commands.get_mut(&number) else { continue };
+            if command.deadline.is_some() && command.paused_since.is_none() {
+                command.paused_since = Some(self.now);
+                self.due.clear(command.deadline, Wake::Command(number));
+            }
+        }
+    }
+
+    /// Nothing is asked any more: the time of turns goes on.
+    fn resume_turns(&mut self, id: &Text) {
+        let Some(session) = self.sessions.get(id).filter(|session| !session.asks()) else { return };
+        let head = self.lanes.get(&LaneKey::Session(id.clone())).and_then(Lane::head);
+        let started: Vec<CommandNo> = session.asked.iter().copied().chain(head).collect();
+        for number in started {
+            let Some(command) = self.commands.get_mut(&number) else { continue };
+            if let (Some(since), Some(at)) = (command.paused_since.take(), command.deadline) {
+                let at = Micros(at.0.saturating_add(self.now.0.saturating_sub(since.0)));
+                command.deadline = Some(at);
+                self.due.set(at, Wake::Command(number));
+            }
+        }
+    }
+
+    /// The turns of a session that have started. A prompt that joins a run is none.
+    fn turns_of(&self, id: &Text) -> Vec<CommandNo> {
+        let lane = self.lanes.get(&LaneKey::Session(id.clone()));
+        let slot = lane.and_then(|lane| match lane.slot {
+            Slot::Turn(command) => Some(command),
+            Slot::Free | Slot::Foreign | Slot::Stopping(..) => None,
+        });
+        let at_head = |number: &CommandNo| {
+            let command = self.commands.get(number);
+            command.is_some_and(|command| {
+                !matches!(command.stage, Stage::Asked(_))
+                    && command.envelope.kind.row().timeout == TimeoutClass::Turn
+            })
+        };
+        let head = lane.and_then(Lane::head).filter(at_head);
+        slot.into_iter().chain(head).collect()
     }
 
     /// Moves a prompt from the head of its lane into the turn slot.
@@ -130,6 +182,7 @@ impl State {
         session.dialogs.remove(&request);
         session.touch();
         let agent = session.agent_up();
+        self.resume_turns(&id);
         self.due.clear(dialog.until, Wake::Dialog(id.clone(), request.clone()));
         if let Some(agent) = agent {
             let answer = (!dismissed).then_some(frame);
@@ -147,6 +200,7 @@ impl State {
         if session.dialogs.remove(request).is_some() {
             session.touch();
             self.dirty.insert(LaneKey::Session(id.clone()));
+            self.resume_turns(id);
             close_frame(id, request, DialogEnd::TimedOut, outputs);
         }
     }
@@ -160,6 +214,7 @@ impl State {
         let agent = session.agent_up().filter(|_| tell);
         let dialogs = core::mem::take(&mut session.dialogs);
         session.touch();
+        self.resume_turns(id);
         for (request, dialog) in dialogs {
             self.due.clear(dialog.until, Wake::Dialog(id.clone(), request.clone()));
             if let Some(agent) = agent {

@@ -106,7 +106,11 @@ impl State {
                 let Some(provider) = &session.info.provider else { return Ok(()) };
                 let Some(breaker) = self.providers.get(provider) else { return Ok(()) };
                 let by = Thresholds::provider(&self.limits);
-                breaker.check(self.now, by).map_err(open(provider.clone()))
+                match breaker.check(self.now, by) {
+                    // An extension's command may need no model; the agent is to say.
+                    Err(_) if self.passes_circuit(command) => Ok(()),
+                    verdict => verdict.map_err(open(provider.clone())),
+                }
             }
             CommandKind::Bash => {
                 let Some(session) = session() else { return Ok(()) };
@@ -119,6 +123,12 @@ impl State {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A prompt that an extension may handle without the model's provider.
+    fn passes_circuit(&self, command: &Command) -> bool {
+        self.rules >= RuleSet::V3
+            && matches!(command.envelope.details, Details::Prompt { slash: true, .. })
     }
 
     /// What the core answers with by itself and changes nothing for.
@@ -193,6 +203,7 @@ impl State {
     fn arm_timeout(&mut self, number: CommandNo) {
         let joins = self.joins_run(number);
         let Some(command) = self.commands.get_mut(&number) else { return };
+        let turn = command.envelope.kind.row().timeout == TimeoutClass::Turn && !joins;
         let default = match command.envelope.kind.row().timeout {
             TimeoutClass::Never => return,
             TimeoutClass::Turn if !joins => self.limits.turn_timeout_ms,
@@ -202,7 +213,12 @@ impl State {
         let at = self.now.plus_ms(ms);
         command.timeout_ms = ms;
         command.deadline = Some(at);
-        self.due.set(at, Wake::Command(number));
+        let session = command.session.as_ref().and_then(|id| self.sessions.get(id));
+        if turn && self.rules >= RuleSet::V3 && session.is_some_and(Session::asks) {
+            command.paused_since = Some(self.now);
+        } else {
+            self.due.set(at, Wake::Command(number));
+        }
     }
 
     /// Whether a command that starts is a prompt for the run that is going, and no turn itself.
@@ -538,6 +554,10 @@ impl State {
             CommandKind::Prompt if lane.slot == Slot::Free && session.run == Run::Idle => {
                 session.run = Run::Prompted(number);
                 session.run_failed = None;
+                if self.rules >= RuleSet::V3 {
+                    session.abort_came_early = false;
+                    lane.head_to_slot(number);
+                }
             }
             CommandKind::Compact
             | CommandKind::Bash
@@ -547,6 +567,9 @@ impl State {
             | CommandKind::NavigateTree => lane.head_to_slot(number),
             CommandKind::Abort => {
                 lane.head_to_aside(number);
+                if self.rules >= RuleSet::V3 && session.is_asked() {
+                    session.abort_came_early = true;
+                }
                 // An agent that waits for an answer does not hear the abort.
                 self.withdraw_dialogs(&id, true, outputs);
             }
@@ -557,8 +580,22 @@ impl State {
         }
     }
 
+    /// Whether the circuit of a command's provider would keep it back.
+    fn provider_is_closed_to(&self, command: &Command) -> bool {
+        let session = command.session.as_ref().and_then(|id| self.sessions.get(id));
+        let provider = session.and_then(|session| session.info.provider.as_ref());
+        let breaker = provider.and_then(|provider| self.providers.get(provider));
+        let by = Thresholds::provider(&self.limits);
+        breaker.is_some_and(|breaker| breaker.check(self.now, by).is_err())
+    }
+
     /// Notes the command with the circuit that will learn how it ends.
     fn charge(&mut self, number: CommandNo) {
+        let Some(command) = self.commands.get(&number) else { return };
+        if self.passes_circuit(command) && self.provider_is_closed_to(command) {
+            // It is no probe, whatever becomes of it.
+            return;
+        }
         let Some(command) = self.commands.get_mut(&number) else { return };
         let Some(id) = &command.session else { return };
         let Some(session) = self.sessions.get_mut(id) else { return };

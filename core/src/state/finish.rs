@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::admission::key_scope;
+use super::admission::{key_scope, waiting_entry};
 use super::breaker::{Thresholds, Verdict};
 use super::due::Wake;
 use super::identity::Stored;
@@ -49,6 +49,25 @@ impl State {
             at: self.now,
         });
         self.store_and_tell(number, *command, outcome, outputs);
+    }
+
+    /// Puts a command that its agent has not done back to its old place in its lane.
+    pub(super) fn ask_again(&mut self, number: CommandNo) {
+        let Some(mut command) = self.commands.remove(&number) else { return };
+        self.due.clear(command.deadline.take(), Wake::Command(number));
+        command.paused_since = None;
+        let lane = command.lane.clone();
+        self.vacate(number, &mut command);
+        // Nothing has been learned of a provider.
+        self.learn(&command, &Err(Failure::Cancelled));
+        command.lane = lane.clone();
+        command.charge = Charge::None;
+        command.stage = Stage::Waiting;
+        command.asked_again = true;
+        let entry = waiting_entry(number, &command.envelope, command.unmet.is_empty());
+        let queue = self.lanes.entry(lane).or_insert_with(super::lane::Lane::new);
+        queue.requeue(command.lane_sequence, entry);
+        self.commands.insert(number, command);
     }
 
     /// Frees the command's place in its lane, which it is in no more.

@@ -35,7 +35,19 @@ impl State {
     fn image(&self) -> layout5::State {
         let begins = self.sessions.values();
         let begins = begins.filter_map(|it| Some((it.id.clone(), it.begins?))).collect();
-        layout5::State { before: self.image_before(), begins }
+        let paused = self.commands.iter();
+        let paused = paused.filter_map(|(number, it)| Some((*number, it.paused_since?)));
+        let again = self.commands.iter().filter(|(_, command)| command.asked_again);
+        let aborted = self.sessions.values().filter(|session| session.abort_came_early);
+        layout5::State {
+            before: self.image_before(),
+            begins,
+            turns: layout5::Turns {
+                paused: paused.collect(),
+                asked_again: again.map(|(number, _)| *number).collect(),
+                aborted_early: aborted.map(|session| session.id.clone()).collect(),
+            },
+        }
     }
 
     /// What layout 4 knows of the state.
@@ -80,16 +92,8 @@ impl State {
     }
 
     fn restore(image: layout5::State) -> Result<State, SnapshotError> {
-        let layout5::State { before, begins } = image;
-        let mut state = State::restore_before(before)?;
-        for (id, begins) in begins {
-            state.sessions.get_mut(&id).ok_or(SnapshotError)?.begins = Some(begins);
-        }
-        Ok(state)
-    }
-
-    /// The state of which layout 4 knows everything.
-    fn restore_before(image: layout4::State) -> Result<State, SnapshotError> {
+        let layout5::State { before: image, begins, turns } = image;
+        let layout5::Turns { paused, asked_again, aborted_early } = turns;
         let is_connected = |conn| image.conns.iter().any(|known| known.number == conn);
         let (mut identity, forgotten) = Identity::restore(image.identity, is_connected);
         let commands = image.commands.into_iter();
@@ -98,6 +102,12 @@ impl State {
         let in_flight =
             commands.iter().filter_map(|(number, command)| Some((command.id_hash?, *number)));
         identity.restore_ids(forgotten, in_flight);
+        for (number, since) in paused {
+            commands.get_mut(&number).ok_or(SnapshotError)?.paused_since = Some(since);
+        }
+        for number in asked_again {
+            commands.get_mut(&number).ok_or(SnapshotError)?.asked_again = true;
+        }
         let waits: Vec<(CommandNo, CommandNo)> = commands
             .iter()
             .flat_map(|(number, command)| command.unmet.iter().map(|unmet| (*unmet, *number)))
@@ -153,6 +163,12 @@ impl State {
             dirty: Dirty::default(),
             doomed: VecDeque::new(),
         };
+        for (id, begins) in begins {
+            state.sessions.get_mut(&id).ok_or(SnapshotError)?.begins = Some(begins);
+        }
+        for id in aborted_early {
+            state.sessions.get_mut(&id).ok_or(SnapshotError)?.abort_came_early = true;
+        }
         state.derive_due(image.drain_by);
         Ok(state)
     }
@@ -164,7 +180,7 @@ impl State {
             due.set(by, Wake::Drain);
         }
         for (number, command) in &self.commands {
-            if let Some(at) = command.deadline {
+            if let Some(at) = command.deadline.filter(|_| command.paused_since.is_none()) {
                 due.set(at, Wake::Command(*number));
             }
         }
@@ -271,6 +287,8 @@ fn restore_command(image: layout4::Command, ids: &Identity) -> (CommandNo, Box<C
         dependents: Vec::new(),
         waiters: waiters.collect(),
         deadline: image.deadline,
+        paused_since: None,
+        asked_again: false,
         timeout_ms: image.timeout_ms,
         charge: match image.charge {
             layout4::Charge::None => Charge::None,

@@ -45,6 +45,9 @@ pub(super) enum Hold {
     Turns,
     /// Prompts that would be added to a run would be lost, turns too.
     TurnsAndPrompts,
+    /// It has a prompt and has not begun its run: whatever changes something would come before what was
+    /// said before. Looking, answering and stopping would not.
+    AllThatChanges,
 }
 
 /// One lane.
@@ -70,9 +73,19 @@ pub(super) struct Waiting {
     pub(super) ready: bool,
     /// It brings the lane's session into being: nothing may pass it.
     pub(super) creates: bool,
+    pub(super) means: Means,
+}
+
+/// What a command means to a run, beside its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Means {
+    /// Nothing.
+    Nothing,
     /// It is a prompt for the turn that is running: an interrupt to what it passes, a turn to
     /// reads that pass it.
-    pub(super) prompt: bool,
+    Joining,
+    /// It answers a dialog, or stops what is going on.
+    Stopping,
 }
 
 impl Lane {
@@ -139,12 +152,15 @@ impl Lane {
             let free_to_go = waiting.ready
                 && match waiting.class {
                     Class::Turn => self.slot == Slot::Free && hold == Hold::Nothing,
-                    Class::Interrupt if waiting.prompt => match hold {
+                    Class::Interrupt if waiting.means == Means::Joining => match hold {
                         Hold::Nothing => self.slot == Slot::Free,
                         Hold::Turns => true,
-                        Hold::TurnsAndPrompts => false,
+                        Hold::TurnsAndPrompts | Hold::AllThatChanges => false,
                     },
-                    Class::Write | Class::Read | Class::Interrupt => true,
+                    Class::Write | Class::Interrupt => {
+                        hold != Hold::AllThatChanges || waiting.means == Means::Stopping
+                    }
+                    Class::Read => true,
                 };
             // Whatever stands before this one cannot start, or the loop had ended there.
             let may_pass = match waiting.class {
@@ -159,7 +175,7 @@ impl Lane {
             if waiting.creates {
                 return None;
             }
-            only_turns_before &= waiting.class == Class::Turn || waiting.prompt;
+            only_turns_before &= waiting.class == Class::Turn || waiting.means == Means::Joining;
         }
         let (_, waiting) = self.waiting.remove(found?)?;
         self.head = Some(waiting.command);

@@ -145,8 +145,12 @@ struct Command {
     dependents: Vec<CommandNo>,
     /// The requests that get a copy of the response.
     waiters: Vec<Waiter>,
-    /// Its entry in [`Due`].
+    /// Its entry in [`Due`], which is not there while its time stands still.
     deadline: Option<Micros>,
+    /// Since when its time stands still, because the turn waits for the answer to a dialog.
+    paused_since: Option<Micros>,
+    /// The agent that it was given first ended without doing it, and it was put back.
+    asked_again: bool,
     /// The timeout that the entry stands for, once it has started.
     timeout_ms: u64,
     /// The circuit that learns how it ends.
@@ -473,7 +477,9 @@ impl State {
     fn next_startable(&mut self, key: &LaneKey) -> Option<CommandNo> {
         let hold = match key {
             LaneKey::Server => Hold::Nothing,
-            LaneKey::Session(id) => self.sessions.get(id).map_or(Hold::Nothing, Session::holds),
+            LaneKey::Session(id) => {
+                self.sessions.get(id).map_or(Hold::Nothing, |session| session.holds(self.rules))
+            }
         };
         self.lanes.get_mut(key)?.take_startable(hold)
     }

@@ -11,7 +11,7 @@ use super::due::Wake;
 use super::lane::{Hold, LaneKey, Slot};
 use crate::frame::SessionInfo;
 use crate::ids::{AgentNo, CommandNo, Micros, Seq, Text};
-use crate::input::AgentInfo;
+use crate::input::{AgentInfo, RuleSet};
 use crate::output::{Ask, Output, Outputs};
 use crate::snapshot::layout4;
 
@@ -44,6 +44,8 @@ pub(super) struct Session {
     pub(super) bucket: TokenBucket,
     pub(super) dialog_bucket: TokenBucket,
     pub(super) bash: Breaker,
+    /// An abort was passed on while the prompt that the agent has had not begun its run.
+    pub(super) abort_came_early: bool,
     /// When a turn that was given up has to be over.
     pub(super) stop_by: Option<Micros>,
     /// Since when its agent has nothing to do and keeps nothing that would be lost with it.
@@ -139,6 +141,7 @@ impl Session {
             bucket: TokenBucket::default(),
             dialog_bucket: TokenBucket::default(),
             bash: Breaker::default(),
+            abort_came_early: false,
             stop_by: None,
             idle_since: None,
             kept: Kept::Nowhere,
@@ -179,6 +182,19 @@ impl Session {
         }
     }
 
+    /// A dialog of it is open.
+    pub(super) fn asks(&self) -> bool {
+        !self.dialogs.is_empty()
+    }
+
+    /// Its agent has a prompt and has not begun its run.
+    pub(super) fn is_asked(&self) -> bool {
+        match self.run {
+            Run::Prompted(_) | Run::Accepted { .. } => true,
+            Run::Idle | Run::Going | Run::Retrying | Run::Ended { .. } => false,
+        }
+    }
+
     /// A run is going, between attempts, or about to be over.
     pub(super) fn is_running(&self) -> bool {
         match self.run {
@@ -189,8 +205,11 @@ impl Session {
 
     /// What would be lost now. Prompts for the turn that is running are, while its run has not
     /// begun, is between attempts or may be over, and during a compaction.
-    pub(super) fn holds(&self) -> Hold {
+    pub(super) fn holds(&self, rules: RuleSet) -> Hold {
         match self.run {
+            Run::Prompted(_) | Run::Accepted { .. } if rules >= RuleSet::V3 && !self.asks() => {
+                Hold::AllThatChanges
+            }
             _ if self.compacting => Hold::TurnsAndPrompts,
             Run::Prompted(_) | Run::Accepted { .. } | Run::Retrying | Run::Ended { .. } => {
                 Hold::TurnsAndPrompts
@@ -383,6 +402,7 @@ impl From<layout4::Session> for Session {
             bucket: image.bucket.into(),
             dialog_bucket: image.dialog_bucket.into(),
             bash: image.bash.into(),
+            abort_came_early: false,
             stop_by: image.stop_by,
             idle_since: image.idle_since,
             kept: match image.kept {

@@ -4,7 +4,7 @@ use super::State;
 use super::breaker::{Breaker, Probe, Thresholds, Verdict};
 use super::bucket::{Rate, TokenBucket};
 use super::identity::Found;
-use super::lane::{Hold, Lane, Slot, Waiting};
+use super::lane::{Hold, Lane, Means, Slot, Waiting};
 use crate::command::{Class, CommandKind};
 use crate::ids::{CommandNo, Micros, Text};
 use crate::notation::parse_script;
@@ -93,14 +93,20 @@ fn may_start(queue: &[Waiting], index: usize, slot: Slot, hold: Hold) -> bool {
     let free = match waiting.class {
         Class::Turn => slot == Slot::Free && hold == Hold::Nothing,
         // While a run is going the prompt joins it; while none is, it is a turn.
-        Class::Interrupt if waiting.prompt => {
+        Class::Interrupt if waiting.means == Means::Joining => {
             hold == Hold::Turns || (hold == Hold::Nothing && slot == Slot::Free)
         }
-        Class::Write | Class::Read | Class::Interrupt => true,
+        // Before the run that was asked for has begun, nothing else is changed.
+        Class::Write | Class::Interrupt => {
+            hold != Hold::AllThatChanges || waiting.means == Means::Stopping
+        }
+        Class::Read => true,
     };
     let may_pass = match waiting.class {
         Class::Turn | Class::Write => before.is_empty(),
-        Class::Read => before.iter().all(|other| other.class == Class::Turn || other.prompt),
+        Class::Read => {
+            before.iter().all(|other| other.class == Class::Turn || other.means == Means::Joining)
+        }
         Class::Interrupt => before.iter().all(|other| !other.creates),
     };
     waiting.ready && free && may_pass
@@ -112,14 +118,14 @@ fn every_queue_of_three_starts_what_the_rule_says() {
     for class in [Class::Turn, Class::Write, Class::Read, Class::Interrupt] {
         for ready in [false, true] {
             for creates in [false, true] {
-                for prompt in [false, true] {
+                for means in [Means::Nothing, Means::Joining, Means::Stopping] {
                     let fits = match class {
-                        Class::Write => !prompt,
+                        Class::Write => means == Means::Nothing,
                         Class::Interrupt => !creates,
-                        Class::Turn | Class::Read => !creates && !prompt,
+                        Class::Turn | Class::Read => !creates && means == Means::Nothing,
                     };
                     if fits {
-                        kinds.push((class, ready, creates, prompt));
+                        kinds.push((class, ready, creates, means));
                     }
                 }
             }
@@ -131,7 +137,9 @@ fn every_queue_of_three_starts_what_the_rule_says() {
         for b in &kinds {
             for c in &kinds {
                 for slot in slots {
-                    for hold in [Hold::Nothing, Hold::Turns, Hold::TurnsAndPrompts] {
+                    let holds =
+                        [Hold::Nothing, Hold::Turns, Hold::TurnsAndPrompts, Hold::AllThatChanges];
+                    for hold in holds {
                         try_queue(&[*a, *b, *c], slot, hold);
                         queues += 1;
                     }
@@ -139,21 +147,21 @@ fn every_queue_of_three_starts_what_the_rule_says() {
             }
         }
     }
-    assert_eq!(queues, kinds.len().pow(3) * 9);
+    assert_eq!(queues, kinds.len().pow(3) * 12);
 }
 
-fn try_queue(kinds: &[(Class, bool, bool, bool); 3], slot: Slot, hold: Hold) {
+fn try_queue(kinds: &[(Class, bool, bool, Means); 3], slot: Slot, hold: Hold) {
     let mut lane = Lane::new();
     lane.slot = slot;
     let queue: Vec<Waiting> = kinds
         .iter()
         .zip(1..)
-        .map(|((class, ready, creates, prompt), number)| Waiting {
+        .map(|((class, ready, creates, means), number)| Waiting {
             command: CommandNo(number),
             class: *class,
             ready: *ready,
             creates: *creates,
-            prompt: *prompt,
+            means: *means,
         })
         .collect();
     for waiting in &queue {

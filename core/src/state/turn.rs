@@ -17,21 +17,14 @@ impl State {
         match event {
             AgentEvent::RunStarted => self.run_started(id, outputs),
             // The end of a run before the one that was just asked for, or of none.
-            AgentEvent::RunEnded { .. } if !self.run_is_known(id) => {}
+            AgentEvent::RunEnded { .. } | AgentEvent::RunRefused { .. }
+                if !self.run_is_known(id) => {}
             AgentEvent::RetryScheduled if self.run_is_asked(id) => {}
             AgentEvent::RunEnded { will_retry, failed } => {
-                if let Some(session) = self.sessions.get_mut(id) {
-                    session.run_failed = Some(*failed);
-                    if !*will_retry {
-                        session.kept = Kept::InFile;
-                    }
-                }
-                if *will_retry {
-                    self.set_run(id, Run::Retrying);
-                } else {
-                    self.run_ended(id);
-                }
+                self.attempt_ended(id, *will_retry, Some(*failed));
             }
+            // It says nothing of the provider.
+            AgentEvent::RunRefused { will_retry } => self.attempt_ended(id, *will_retry, None),
             AgentEvent::RunSettled => self.settled(id, outputs),
             AgentEvent::CompactionStarted => {
                 self.set_compacting(id, true);
@@ -50,6 +43,21 @@ impl State {
             AgentEvent::RetryScheduled => self.set_run(id, Run::Retrying),
             AgentEvent::RetryEnded => self.pause_over(id),
             AgentEvent::DialogOpened { .. } | AgentEvent::Other => {}
+        }
+    }
+
+    /// A run has ended, and with it, unless another attempt follows, the turn.
+    fn attempt_ended(&mut self, id: &Text, will_retry: bool, failed: Option<bool>) {
+        if let Some(session) = self.sessions.get_mut(id) {
+            session.run_failed = failed;
+            if !will_retry {
+                session.kept = Kept::InFile;
+            }
+        }
+        if will_retry {
+            self.set_run(id, Run::Retrying);
+        } else {
+            self.run_ended(id);
         }
     }
 
@@ -101,11 +109,19 @@ impl State {
             Run::Idle | Run::Going | Run::Retrying | Run::Ended { .. } => None,
         };
         let agent = session.agent_up();
+        let stop = core::mem::take(&mut session.abort_came_early) && prompt.is_some();
         self.set_run(id, Run::Going);
         let Some(lane) = self.lanes.get_mut(&LaneKey::Session(id.clone())) else { return };
         match (lane.slot, prompt) {
             (Slot::Stopping(_, CommandKind::Prompt), _) => {
                 // It was given up before it began; a stop that came too early stops nothing.
+                if let Some(agent) = agent {
+                    let kind = CommandKind::Prompt;
+                    outputs.push(Output::Ask(Ask::Interrupt { agent, kind }));
+                }
+            }
+            // The abort stopped what was going on before the run, and not the run.
+            (Slot::Turn(_), Some(_)) if stop => {
                 if let Some(agent) = agent {
                     let kind = CommandKind::Prompt;
                     outputs.push(Output::Ask(Ask::Interrupt { agent, kind }));

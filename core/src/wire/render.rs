@@ -13,7 +13,9 @@ use super::text::{Escaped, Members, push_escaped, push_number, push_string};
 use super::{Bodies, RESERVED_PREFIX};
 use crate::command::CommandKind;
 use crate::failure::Failure;
-use crate::frame::{CommandName, Data, DialogEnd, Frame, Outcome, Phase, SessionInfo};
+use crate::frame::{
+    CommandName, Data, DialogEnd, Frame, Gone, MadeUp, Outcome, Phase, SessionInfo,
+};
 use crate::ids::{BodyRef, CommandNo, Seq, Text};
 use crate::input::Envelope;
 
@@ -48,6 +50,9 @@ pub fn render(frame: &Frame, bodies: &dyn Bodies, json: &mut Vec<u8>) {
         }
         Frame::Event { session, cursor, event } => {
             push_event(session, *cursor, *event, bodies, json);
+        }
+        Frame::Interrupted { session, cursor, what, gone } => {
+            push_interrupted(session, *cursor, *what, gone, json);
         }
         Frame::DialogClosed { session, request, how } => {
             push_dialog_closed(session, request, *how, json);
@@ -101,14 +106,54 @@ fn push_session_created(info: &SessionInfo, json: &mut Vec<u8>) {
 }
 
 fn push_event(session: &str, cursor: Seq, event: BodyRef, bodies: &dyn Bodies, json: &mut Vec<u8>) {
+    push_event_start(session, cursor, json);
+    if push_body(event, br#"{"type":"erased","bytes":"#, bodies, json) {
+        json.extend_from_slice(REDACTED);
+    }
+    json.push(b'}');
+}
+
+fn push_event_start(session: &str, cursor: Seq, json: &mut Vec<u8>) {
     json.extend_from_slice(br#"{"type":"event","sessionId":"#);
     push_string(json, session);
     json.extend_from_slice(br#","cursor":"#);
     push_number(json, cursor.0);
     json.extend_from_slice(br#","event":"#);
-    if push_body(event, br#"{"type":"erased","bytes":"#, bodies, json) {
-        json.extend_from_slice(REDACTED);
-    }
+}
+
+fn push_interrupted(session: &str, cursor: Seq, what: MadeUp, gone: &Gone, json: &mut Vec<u8>) {
+    push_event_start(session, cursor, json);
+    let mut event = Members::open(json);
+    let thing = match what {
+        MadeUp::CompactionEnd => {
+            event.string("type", "compaction_end");
+            event.bool("aborted", true);
+            event.bool("willRetry", false);
+            "compaction"
+        }
+        MadeUp::AgentEnd => {
+            event.string("type", "agent_end");
+            event.key("messages").extend_from_slice(b"[]");
+            event.bool("willRetry", false);
+            "run"
+        }
+        MadeUp::AgentSettled => {
+            event.string("type", "agent_settled");
+            "run"
+        }
+    };
+    event.string("stopReason", "interrupted");
+    let words = match gone {
+        Gone::Daemon => alloc::format!(
+            "The daemon ended in the middle of this {thing}; it is over, and nothing of it runs now"
+        ),
+        Gone::Agent { status } => alloc::format!(
+            "The agent ended ({status}) in the middle of this {thing}; it is over, and nothing of it \
+             runs now"
+        ),
+    };
+    event.string("errorMessage", &words);
+    event.close();
     json.push(b'}');
 }
 

@@ -328,6 +328,7 @@ impl Builder {
             | Frame::SessionCreated(_)
             | Frame::SessionDeleted { .. }
             | Frame::Event { .. }
+            | Frame::Interrupted { .. }
             | Frame::DialogClosed { .. } => {}
         }
     }

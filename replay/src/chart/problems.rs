@@ -138,6 +138,11 @@ impl Watch {
                     let words = format!("a{agent}: the run ended with the provider's error{more}");
                     (ProblemKind::ProviderError, words)
                 }
+                AgentSaid::Event(AgentEvent::RunRefused { will_retry }) => {
+                    let more = if *will_retry { ", and tries again" } else { "" };
+                    let words = format!("a{agent}: the provider refused what it was asked{more}");
+                    (ProblemKind::ProviderError, words)
+                }
                 AgentSaid::Event(AgentEvent::RetryScheduled) => {
                     (ProblemKind::Retry, format!("a{agent}: another attempt follows"))
                 }

@@ -92,7 +92,7 @@ struct Sent<'a> {
     out: &'a mut dyn Write,
     audiences: Audiences,
     /// Every event so far, for a subscription that catches up.
-    events: Vec<(Text, Seq, BodyRef)>,
+    events: Vec<(Seq, Frame)>,
     /// Where the records with bodies are, by their number.
     places: Vec<(Seq, Place)>,
     /// Bodies that were kept of dropped segments.
@@ -114,10 +114,8 @@ impl Sent<'_> {
             self.audiences.apply(output);
             match output {
                 Output::Deliver { to, frame } => {
-                    if let (Audience::Subscribers(_), Frame::Event { session, cursor, event }) =
-                        (to, frame)
-                    {
-                        self.events.push((session.clone(), *cursor, *event));
+                    if let (Audience::Subscribers(_), Some(cursor)) = (to, frame.cursor()) {
+                        self.events.push((cursor, frame.clone()));
                     }
                     let mut mine = false;
                     self.audiences.resolve(to, frame, |conn| mine |= conn == self.conn);
@@ -149,15 +147,12 @@ impl Sent<'_> {
         after: Seq,
         played: &Played<'_>,
     ) -> Result<(), PlayError> {
-        let begin = self.events.partition_point(|(_, cursor, _)| *cursor <= after);
+        let begin = self.events.partition_point(|(cursor, _)| *cursor <= after);
         let missed: Vec<Frame> = self.events[begin..]
             .iter()
-            .filter(|(of, ..)| of == session)
-            .map(|(of, cursor, event)| Frame::Event {
-                session: of.clone(),
-                cursor: *cursor,
-                event: *event,
-            })
+            .map(|(_, frame)| frame)
+            .filter(|frame| frame.session() == Some(session))
+            .cloned()
             .collect();
         missed.iter().try_for_each(|frame| self.send(frame, played))
     }

@@ -66,7 +66,9 @@ pub(super) fn word(heard: &Heard) -> String {
 fn event_word(event: &AgentEvent, body: &Value) -> String {
     let name = body["type"].as_str().unwrap_or("?");
     let detail = match event {
-        AgentEvent::RunEnded { will_retry: true, .. } => " again",
+        AgentEvent::RunEnded { will_retry: true, .. }
+        | AgentEvent::RunRefused { will_retry: true } => " again",
+        AgentEvent::RunRefused { will_retry: false } => " refused",
         AgentEvent::RunEnded { will_retry: false, failed: true } => " failed",
         AgentEvent::RunEnded { .. }
         | AgentEvent::RunStarted

@@ -1,14 +1,15 @@
 //! Whose words an event of the journal is: which session an agent serves, and from where up to where
-//! what it says counts. Needed to deliver events a second time, from the journal.
+//! what it says counts; and the events that the core made up. Needed to deliver events a second time,
+//! from the journal.
 
 use std::collections::BTreeMap;
 
-use pi_server_core::frame::Frame;
+use pi_server_core::frame::{Frame, Gone, MadeUp};
 use pi_server_core::input::{AgentSaid, InputKind};
 use pi_server_core::output::{Ask, Output};
 use pi_server_core::{AgentNo, Input, Seq, Text};
 
-use super::past::RestAgent;
+use super::past::{RestAgent, RestMadeUps};
 
 /// Agents that are remembered. One life of an agent is one number, so these are months of work.
 const AGENTS_MAX: usize = 100_000;
@@ -17,6 +18,9 @@ const AGENTS_MAX: usize = 100_000;
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Authors {
     agents: BTreeMap<AgentNo, Author>,
+    /// By the input that told of the end of a run or of a compaction that its agent could not end any
+    /// more: the events that the core made up for it. They are in no input.
+    made_up: BTreeMap<Seq, Vec<(Text, MadeUp, Gone)>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -43,10 +47,18 @@ impl Authors {
         self.agents.iter().map(|(agent, author)| (*agent, of(author))).collect()
     }
 
-    /// The agents of a snapshot.
-    pub(super) fn restore(agents: Vec<(AgentNo, RestAgent)>) -> Authors {
+    /// The events that were made up, as a snapshot has them.
+    pub(super) fn made_up_image(&self) -> RestMadeUps {
+        self.made_up.iter().map(|(seq, events)| (*seq, events.clone())).collect()
+    }
+
+    /// The agents of a snapshot, and the events that were made up.
+    pub(super) fn restore(agents: Vec<(AgentNo, RestAgent)>, made_up: RestMadeUps) -> Authors {
         let of = |RestAgent { session, since, silent_from }| Author { session, since, silent_from };
-        Authors { agents: agents.into_iter().map(|(agent, author)| (agent, of(author))).collect() }
+        Authors {
+            agents: agents.into_iter().map(|(agent, author)| (agent, of(author))).collect(),
+            made_up: made_up.into_iter().collect(),
+        }
     }
 
     /// Takes note of a step.
@@ -59,6 +71,15 @@ impl Authors {
                 let session = session.clone();
                 self.agents.insert(*agent, Author { session, since: input.seq, silent_from: None });
             }
+            if let Output::Deliver { frame, .. } = output
+                && let Frame::Interrupted { session, cursor, what, gone } = frame
+            {
+                let event = (session.clone(), *what, gone.clone());
+                self.made_up.entry(*cursor).or_default().push(event);
+                if self.made_up.len() > AGENTS_MAX {
+                    self.made_up.pop_first();
+                }
+            }
         }
         if let InputKind::Agent { agent, said: AgentSaid::Event(_) } = &input.kind
             && !outputs.iter().any(is_event)
@@ -66,6 +87,14 @@ impl Authors {
         {
             author.silent_from.get_or_insert(input.seq);
         }
+    }
+
+    /// The events that were made up in the step of this input, in their order.
+    pub(super) fn made_up(&self, cursor: Seq) -> impl Iterator<Item = Frame> {
+        self.made_up.get(&cursor).into_iter().flatten().map(move |(session, what, gone)| {
+            let (session, gone) = (session.clone(), gone.clone());
+            Frame::Interrupted { session, cursor, what: *what, gone }
+        })
     }
 
     /// The session that an agent serves, or served when it still did.

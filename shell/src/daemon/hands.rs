@@ -177,8 +177,8 @@ impl Hands {
             return;
         }
         self.render(frame, journal);
-        if let (Audience::Subscribers(_), Frame::Event { cursor, .. }) = (to, frame) {
-            self.net.event(&self.targets, *cursor, &self.json);
+        if let (Audience::Subscribers(_), Some(cursor)) = (to, frame.cursor()) {
+            self.net.event(&self.targets, cursor, &self.json);
         } else {
             for link in &self.targets {
                 self.net.send(*link, seq, &self.json);
@@ -263,6 +263,18 @@ impl Hands {
                     Frame::Event { session: session.clone(), cursor: input.seq, event: input.body };
                 self.json.clear();
                 render(&frame, journal, &mut self.json);
+                room = self.net.feed(link, input.seq, &self.json);
+            }
+            for frame in machine.authors().made_up(input.seq) {
+                let wanted =
+                    frame.session().filter(|session| self.spans.wants(conn, session, input.seq));
+                let Some(session) = wanted else { continue };
+                if let Some((from, to)) = gone.remove(session) {
+                    self.net.feed(link, position, gap(session, from, to).as_bytes());
+                }
+                self.json.clear();
+                render(&frame, journal, &mut self.json);
+                // All of one place go together: the client could not ask for the second alone.
                 room = self.net.feed(link, input.seq, &self.json);
             }
             position = input.seq;

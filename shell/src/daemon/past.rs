@@ -12,7 +12,7 @@ use super::history::{Covered, History};
 use super::identity::RecentIds;
 use crate::journal::SnapshotError;
 use rest::Rest;
-pub(super) use rest::{Agent as RestAgent, Open as RestOpen};
+pub(super) use rest::{Agent as RestAgent, MadeUps as RestMadeUps, Open as RestOpen};
 
 /// What feeding a journal's inputs again builds up.
 #[derive(Debug)]
@@ -65,9 +65,10 @@ impl Past {
     pub(super) fn restore(snapshot: &Snapshot<'_>) -> Result<Past, SnapshotError> {
         let state = State::decode(snapshot.layout, snapshot.state);
         let state = state.map_err(|_| SnapshotError::Payload)?;
-        let Rest { open, agents, clean } =
+        let Rest { open, agents, clean, made_up } =
             Rest::decode(snapshot.rest).ok_or(SnapshotError::Payload)?;
-        let (mut history, authors) = (History::restore(open), Authors::restore(agents));
+        let mut history = History::restore(open);
+        let authors = Authors::restore(agents, made_up);
         let Cursor { segment, seq, .. } = snapshot.cursor;
         history.cover(Covered { segment, seq });
         let ids = RecentIds::of_snapshot(&state, Covered { segment, seq });
@@ -85,8 +86,12 @@ impl Past {
 
     /// What a snapshot holds: the state, and the rest.
     pub(super) fn encode(&self) -> (Vec<u8>, Vec<u8>) {
-        let rest =
-            Rest { open: self.history.open(), agents: self.authors.image(), clean: self.clean };
+        let rest = Rest {
+            open: self.history.open(),
+            agents: self.authors.image(),
+            clean: self.clean,
+            made_up: self.authors.made_up_image(),
+        };
         (self.state.encode(), rest.encode())
     }
 

@@ -44,6 +44,8 @@ pub(super) struct Outbox {
     event_bytes_max: usize,
     answer_bytes: usize,
     event_bytes: usize,
+    /// The place of the last event that was to be queued.
+    last_event: Option<Seq>,
 }
 
 #[derive(Debug)]
@@ -94,6 +96,7 @@ impl Outbox {
             event_bytes_max: usize::try_from(event_bytes_max).unwrap_or(usize::MAX),
             answer_bytes: 0,
             event_bytes: 0,
+            last_event: None,
         }
     }
 
@@ -141,7 +144,10 @@ impl Outbox {
         if self.lag.is_some() {
             return false;
         }
-        if self.event_bytes > 0 && self.event_bytes + frame.len() > self.event_bytes_max {
+        // What has the same place as the event before it goes with it: nobody could ask for it alone.
+        let goes_along = self.last_event.replace(cursor) == Some(cursor);
+        let is_full = self.event_bytes + frame.len() > self.event_bytes_max;
+        if self.event_bytes > 0 && is_full && !goes_along {
             self.lag(log, Seq(cursor.0.saturating_sub(1)));
             return false;
         }

@@ -1,15 +1,15 @@
 //! Situations that a campaign must have come to sometimes. A generator or a corpus that never comes to
 //! one of them checks less than it seems to, and nothing else would say so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use pi_server_core::Input;
-use pi_server_core::command::TABLE;
+use pi_server_core::command::{CommandKind, TABLE};
 use pi_server_core::failure::ErrorCode;
-use pi_server_core::frame::{DialogEnd, Frame, Outcome, Phase};
-use pi_server_core::input::InputKind;
+use pi_server_core::frame::{DialogEnd, Frame, Gone, MadeUp, Outcome, Phase};
+use pi_server_core::input::{AgentEvent, AgentSaid, InputKind};
 use pi_server_core::output::{Ask, Output};
+use pi_server_core::{AgentNo, CommandNo, Input};
 
 /// What a situation is called: its group and its name.
 type Name = (&'static str, &'static str);
@@ -23,7 +23,7 @@ const DIALOG_ENDS: [DialogEnd; 4] =
     [DialogEnd::Answered, DialogEnd::Dismissed, DialogEnd::TimedOut, DialogEnd::Withdrawn];
 
 /// What else a step can show. `meets` says of each which outputs show it.
-const OTHERS: [&str; 12] = [
+const OTHERS: [&str; 17] = [
     "an outcome is given again",
     "an agent goes on from its file",
     "a turn is interrupted",
@@ -36,12 +36,21 @@ const OTHERS: [&str; 12] = [
     "work goes on after a crash",
     "work is lost in a crash",
     "the daemon exits",
+    "a run is cut off by its agent",
+    "a run is cut off by the daemon",
+    "a compaction is cut off",
+    "a command is given to a second agent",
+    "something is asked before the run of its session has begun",
 ];
 
 /// How often each was met.
 #[derive(Clone, Debug, Default)]
 pub struct Sometimes {
     met: BTreeMap<Name, u64>,
+    /// The commands that were given to agents in this life.
+    called: BTreeSet<CommandNo>,
+    /// Sessions' agents that were given a prompt and have not said anything of a run.
+    asked: BTreeSet<AgentNo>,
 }
 
 impl Sometimes {
@@ -52,6 +61,22 @@ impl Sometimes {
 
     /// Takes note of a step.
     pub fn note(&mut self, input: &Input, outputs: &[Output]) {
+        match &input.kind {
+            InputKind::Boot(_) => {
+                self.called.clear();
+                self.asked.clear();
+            }
+            InputKind::Agent {
+                agent,
+                said:
+                    AgentSaid::Event(AgentEvent::RunStarted)
+                    | AgentSaid::Exited(_)
+                    | AgentSaid::Replied { .. },
+            } => {
+                self.asked.remove(agent);
+            }
+            _ => {}
+        }
         for output in outputs {
             match output {
                 Output::Deliver { frame, .. } => self.frame(input, frame),
@@ -90,6 +115,15 @@ impl Sometimes {
                 }
             }
             Frame::DialogClosed { how, .. } => self.meet((DIALOG, dialog(*how))),
+            Frame::Interrupted { what: MadeUp::CompactionEnd, .. } => {
+                self.also("a compaction is cut off");
+            }
+            Frame::Interrupted { what: MadeUp::AgentEnd, gone: Gone::Daemon, .. } => {
+                self.also("a run is cut off by the daemon");
+            }
+            Frame::Interrupted { what: MadeUp::AgentEnd, gone: Gone::Agent { .. }, .. } => {
+                self.also("a run is cut off by its agent");
+            }
             // Every client is told of the start before it.
             Frame::RecoverySummary(report) if matches!(input.kind, InputKind::Opened(_)) => {
                 if report.clean && report.boot > 1 {
@@ -112,9 +146,17 @@ impl Sometimes {
             Ask::Interrupt { .. } => self.also("a turn is interrupted"),
             Ask::Kill { .. } => self.also("an agent is ended"),
             Ask::Dialog { answer: None, .. } => self.also("a dialog is dismissed at the agent"),
-            Ask::Spawn { resume: None, .. }
-            | Ask::Call { .. }
-            | Ask::Dialog { answer: Some(_), .. } => {}
+            Ask::Call { agent, call, kind, .. } => {
+                if !self.called.insert(*call) {
+                    self.also("a command is given to a second agent");
+                }
+                if self.asked.contains(agent) {
+                    self.also("something is asked before the run of its session has begun");
+                } else if *kind == CommandKind::Prompt {
+                    self.asked.insert(*agent);
+                }
+            }
+            Ask::Spawn { resume: None, .. } | Ask::Dialog { answer: Some(_), .. } => {}
         }
     }
 

@@ -119,20 +119,20 @@ pub fn judge(
 }
 
 /// Every event of the journal, by its session and its place.
-pub fn events(history: &[Kept]) -> BTreeMap<(String, u64), String> {
+pub fn events(history: &[Kept]) -> BTreeMap<(String, u64), Vec<String>> {
     let (mut state, mut outputs) = (State::new(), Outputs::new());
     let (store, mut json) = (Store(history), Vec::new());
-    let mut events = BTreeMap::new();
+    let mut events: BTreeMap<_, Vec<String>> = BTreeMap::new();
     for Kept { input, .. } in history {
         state.step(input, &mut outputs);
         for output in outputs.as_slice() {
-            if let Output::Deliver { to: Audience::Subscribers(_), frame } = output
-                && let Frame::Event { session, cursor, .. } = frame
+            if let Output::Deliver { to: Audience::Subscribers(session), frame } = output
+                && let Some(cursor) = frame.cursor()
             {
                 json.clear();
                 render(frame, &store, &mut json);
                 let text = String::from_utf8_lossy(&json).into_owned();
-                events.insert((session.to_string(), cursor.0), text);
+                events.entry((session.to_string(), cursor.0)).or_default().push(text);
             }
         }
     }
@@ -194,10 +194,8 @@ fn expect(history: &[Kept], wanted: &mut BTreeMap<ConnId, Expected>) {
                     json.clear();
                     render(frame, &store, &mut json);
                     let text = String::from_utf8_lossy(&json).into_owned();
-                    if let (Audience::Subscribers(_), Frame::Event { session, cursor, .. }) =
-                        (to, frame)
-                    {
-                        told.entry(session.clone()).or_default().push((*cursor, text.clone()));
+                    if let (Audience::Subscribers(session), Some(cursor)) = (to, frame.cursor()) {
+                        told.entry(session.clone()).or_default().push((cursor, text.clone()));
                     }
                     audiences.resolve(to, frame, |conn| {
                         if let Some(expected) = wanted.get_mut(&conn) {
@@ -223,7 +221,10 @@ impl Expected {
     fn take(&mut self, conn: ConnId, to: &Audience, frame: &Frame, text: String) {
         match (to, frame) {
             (Audience::Conn(_), Frame::Event { .. }) => self.offered.push(text),
-            (Audience::Subscribers(_), Frame::Event { session, cursor, .. }) => {
+            (
+                Audience::Subscribers(_),
+                Frame::Event { session, cursor, .. } | Frame::Interrupted { session, cursor, .. },
+            ) => {
                 self.events.entry(session.to_string()).or_default().push_back((cursor.0, text));
             }
             (Audience::Lifecycle { owner }, _) => {

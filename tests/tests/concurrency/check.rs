@@ -202,9 +202,7 @@ impl Told {
                 audiences.resolve(to, frame, |conn| {
                     self.sent.entry(conn).or_default().push(value.clone());
                 });
-                if let (Frame::Event { session, cursor, .. }, Audience::Subscribers(_)) =
-                    (frame, to)
-                {
+                if let (Some(cursor), Audience::Subscribers(session)) = (frame.cursor(), to) {
                     let events = self.events.entry(session.to_string()).or_default();
                     events.push((cursor.0, value));
                 }

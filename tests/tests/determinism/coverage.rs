@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 
 use pi_server_core::failure::{Bucket, Failure};
 use pi_server_core::frame::{
-    CommandName, Data, DialogEnd, Fate, Frame, HealthIssue, Outcome, Phase, Recovery,
+    CommandName, Data, DialogEnd, Fate, Frame, Gone, HealthIssue, MadeUp, Outcome, Phase, Recovery,
 };
 use pi_server_core::input::{
     AgentEvent, AgentKind, AgentSaid, Answer, Details, DialogMethod, Disposition, Earlier,
@@ -56,7 +56,7 @@ vocabulary! {
     AgentSaid as agent_said: Ready Replied Event Info Noise Exited Unavailable;
     Reply as reply: Done Failed;
     Disposition as disposition: Unspecified Started Queued Handled;
-    AgentEvent as agent_event: RunStarted RunEnded RunSettled CompactionStarted CompactionEnded RetryScheduled RetryEnded DialogOpened Other;
+    AgentEvent as agent_event: RunStarted RunEnded RunSettled CompactionStarted CompactionEnded RetryScheduled RetryEnded DialogOpened Other RunRefused;
     Answer as answer: Data Directory SessionFile Failed;
     Details as details: None Prompt Create Load Switch DialogAnswer Cancel Reconcile Interest History SwitchIn;
     Interest as interest: All Related Own Nothing;
@@ -69,7 +69,9 @@ vocabulary! {
     Audience as audience: Conn Everyone Subscribers Lifecycle;
     Ask as ask: Spawn Call Interrupt Dialog Kill;
     Query as query: Directory SessionFile StoredSessions History Metrics;
-    Frame as frame: ServerReady RecoverySummary ServerShutdown SessionCreated SessionDeleted Event DialogClosed Lifecycle Response ServerReadyIn Lost;
+    Frame as frame: ServerReady RecoverySummary ServerShutdown SessionCreated SessionDeleted Event DialogClosed Lifecycle Response ServerReadyIn Lost Interrupted;
+    MadeUp as made_up: CompactionEnd AgentEnd AgentSettled;
+    Gone as gone: Daemon Agent;
     CommandName as command_name: Known Raw;
     Phase as phase: Accepted Started Finished;
     Data as data: None Body Sessions Created Deleted Switched State Health Recovery Capabilities Cancelled SwitchedIn;
@@ -175,6 +177,10 @@ impl Seen {
         match frame {
             Frame::RecoverySummary(recovery) => self.see_recovery(recovery),
             Frame::DialogClosed { how, .. } => self.dialog_end(how),
+            Frame::Interrupted { what, gone, .. } => {
+                self.made_up(what);
+                self.gone(gone);
+            }
             Frame::Lifecycle { phase, .. } => {
                 self.phase(phase);
                 if let Phase::Finished(outcome) = phase {

@@ -56,6 +56,47 @@ fn a_turn_that_was_at_its_agent_is_unknown_and_what_waited_runs() {
 }
 
 #[test]
+fn who_watched_a_run_when_the_daemon_died_is_told_at_the_next_start_that_it_is_over() {
+    let mut daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    session(&mut client, "idle");
+    client.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    client.send(&prompt("p", "s", "[stall]"));
+    let seen = client.event("s", "agent_start")["cursor"].clone();
+    daemon.kill9();
+    daemon.restart();
+    let interrupted = |daemon: &Daemon| {
+        let mut client = daemon.websocket();
+        let look = json!({ "type": "switch_session", "sessionId": "s", "cursor": seen });
+        let newest = client.ok(look)["data"]["cursor"].clone();
+        let last = client.expect("the last event", |frame| {
+            frame["event"]["type"] == "agent_settled" && frame["cursor"] == newest
+        });
+        let ends = client.seen().iter().filter(|frame| {
+            frame["type"] == "event" && frame["event"]["stopReason"] == "interrupted"
+        });
+        let ends: Vec<Value> = ends.cloned().collect();
+        assert_eq!(ends.last(), Some(&last));
+        client.ok(json!({ "type": "switch_session", "sessionId": "idle", "cursor": 0 }));
+        client.ok(json!({ "type": "get_startup_recovery" }));
+        let idle = |frame: &&Value| frame["type"] == "event" && frame["sessionId"] == "idle";
+        assert_eq!(client.seen().iter().find(idle), None, "it was at nothing");
+        ends
+    };
+    let ends = interrupted(&daemon);
+    let kinds: Vec<&Value> = ends.iter().map(|frame| &frame["event"]["type"]).collect();
+    assert_eq!(kinds, ["agent_end", "agent_settled"]);
+    let words = ends[0]["event"]["errorMessage"].as_str().unwrap_or_default();
+    assert!(words.contains("The daemon ended") && words.contains("nothing of it runs"), "{words}");
+    // Told once, however often the daemon starts, and found in each of its lives.
+    daemon.kill9();
+    daemon.restart();
+    assert_eq!(interrupted(&daemon), ends);
+    daemon.verify();
+}
+
+#[test]
 fn with_recovery_fail_nothing_runs_by_itself() {
     let mut daemon = Setup::new().start();
     let mut client = daemon.websocket();

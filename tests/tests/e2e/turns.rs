@@ -94,3 +94,91 @@ fn a_dead_agent_fails_its_turn_and_the_next_command_brings_a_new_one_up() {
     assert!(text["data"]["text"].as_str().is_some_and(|text| text.contains("here again")));
     daemon.verify();
 }
+
+/// The events that say that a run was cut off: the last two of a session.
+fn cut_off(client: &mut Client, session: &str) -> [Value; 2] {
+    let end = client.expect("the end of the run", |frame| {
+        frame["sessionId"] == session && frame["event"]["stopReason"] == "interrupted"
+    });
+    let settled = client.event(session, "agent_settled");
+    [end, settled]
+}
+
+#[test]
+fn who_watches_a_run_whose_agent_dies_is_told_that_it_is_over() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    client.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    client.send(&prompt("p", "s", "[words:3] [die]"));
+    let begun = client.event("s", "agent_start")["cursor"].clone();
+    let [end, settled] = cut_off(&mut client, "s");
+    assert_eq!(end["event"]["type"], "agent_end", "{end}");
+    assert_eq!(end["cursor"], settled["cursor"]);
+    let words = end["event"]["errorMessage"].as_str().unwrap_or_default();
+    assert!(words.contains("The agent ended") && words.contains("nothing of it runs"), "{end}");
+    crate::refused(&client.response("p"), "agent_exited");
+    let place = |fits: &dyn Fn(&Value) -> bool| client.seen().iter().position(fits);
+    let told = place(&|frame: &Value| *frame == settled);
+    let finished = place(&|frame: &Value| {
+        frame["type"] == "command_finished" && frame["data"]["commandId"] == "p"
+    });
+    assert!(told < finished, "the end of the run comes before what follows from it");
+    // Who was away meanwhile catches up with the same, and once only.
+    let mut late = daemon.unix();
+    late.ok(json!({ "type": "switch_session", "sessionId": "s", "cursor": begun }));
+    assert_eq!(cut_off(&mut late, "s"), [end, settled.clone()]);
+    let cursor = settled["cursor"].clone();
+    let mut later = daemon.unix();
+    later.ok(json!({ "type": "switch_session", "sessionId": "s", "cursor": cursor }));
+    client.ok(json!({ "type": "prompt", "sessionId": "s", "message": "[say:again]" }));
+    later.event("s", "agent_start");
+    let again = |frame: &&Value| frame["event"]["stopReason"] == "interrupted";
+    assert_eq!(later.seen().iter().find(again), None, "that place was handled");
+    daemon.verify();
+}
+
+#[test]
+fn the_time_of_a_turn_stands_still_while_it_asks() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    let mut asks = prompt("p", "s", "[ask:input 2500] [say:done]");
+    asks["timeoutMs"] = json!(1500);
+    client.send(&asks);
+    let answer = client.response("p");
+    assert_eq!(answer["success"], true, "{answer}");
+    // Without a question, so much time is too much.
+    let mut stalls = prompt("q", "s", "[stall]");
+    stalls["timeoutMs"] = json!(100);
+    client.send(&stalls);
+    crate::refused(&client.response("q"), "timeout");
+    daemon.verify();
+}
+
+#[test]
+fn a_session_can_be_read_and_stopped_while_its_agent_has_not_begun() {
+    let daemon = Daemon::start();
+    let mut client = daemon.websocket();
+    session(&mut client, "s");
+    client.send(&prompt("p", "s", "[noack]"));
+    client.lifecycle("p", "started");
+    client.send(&json!({
+        "id": "w", "type": "set_session_name", "sessionId": "s", "name": "later",
+    }));
+    client.lifecycle("w", "accepted");
+    client.send(&json!({ "id": "a", "type": "abort", "sessionId": "s" }));
+    client.lifecycle("a", "started");
+    let mut other = daemon.unix();
+    other.ok(json!({ "type": "cancel_command", "commandId": "w" }));
+    other.ok(json!({ "type": "get_messages", "sessionId": "s" }));
+    other.ok(json!({ "type": "switch_session", "sessionId": "s" }));
+    let started =
+        |frame: &&Value| frame["type"] == "command_started" && frame["data"]["commandId"] == "w";
+    assert_eq!(client.seen().iter().find(started), None, "it would come before the run");
+    let over = |frame: &&Value| frame["type"] == "response" && frame["id"] == "p";
+    assert_eq!(client.seen().iter().find(over), None, "the prompt has not begun");
+    other.ok(json!({ "type": "cancel_command", "commandId": "p" }));
+    crate::refused(&client.response("p"), "cancelled");
+    daemon.verify();
+}

@@ -180,6 +180,10 @@ fn finished(result: Result<Data, Failure>, session_version: Option<u64>) -> Phas
     Phase::Finished(Arc::new(Outcome { result, session_version, lane_sequence, at }))
 }
 
+fn interrupted(what: MadeUp, gone: Gone) -> Frame {
+    Frame::Interrupted { session: text("s"), cursor: Seq(190), what, gone }
+}
+
 #[test]
 fn frames_of_the_daemon_are_those_of_the_protocol() {
     let cases = [
@@ -189,6 +193,15 @@ fn frames_of_the_daemon_are_those_of_the_protocol() {
                 server_version: text("0.1.0"),
                 epoch: text("17-9f3c2a77d0b1e5f4"),
             },
+        ),
+        ("event-compaction_end", interrupted(MadeUp::CompactionEnd, Gone::Daemon)),
+        (
+            "event-agent_end",
+            interrupted(MadeUp::AgentEnd, Gone::Agent { status: text("signal 9") }),
+        ),
+        (
+            "event-agent_settled",
+            interrupted(MadeUp::AgentSettled, Gone::Agent { status: text("signal 9") }),
         ),
         ("gap-lost", Frame::Lost { session: text("s"), from: Seq(812), to: Seq(977), exact: true }),
         ("startup_recovery_summary", Frame::RecoverySummary(Arc::new(recovery()))),

@@ -119,7 +119,10 @@ impl Hold {
     /// end waits here, it can still be made to.
     pub(super) fn retry_follows(&mut self) {
         let end = self.queue.iter_mut().rev().find_map(|held| match &mut held.said {
-            AgentSaid::Event(AgentEvent::RunEnded { will_retry, failed: _ }) if !*will_retry => {
+            AgentSaid::Event(
+                AgentEvent::RunEnded { will_retry, failed: _ }
+                | AgentEvent::RunRefused { will_retry },
+            ) if !*will_retry => {
                 *will_retry = true;
                 Some(held)
             }

@@ -167,7 +167,11 @@ fn classify(kind: &str, object: &Object<'_>, noise: &mut Noise) -> AgentEvent {
         "agent_start" => AgentEvent::RunStarted,
         "agent_end" => {
             let will_retry = will_retry();
-            AgentEvent::RunEnded { will_retry, failed: failed(object, noise) }
+            match end_of(object, noise) {
+                End::Refused => AgentEvent::RunRefused { will_retry },
+                End::Failed => AgentEvent::RunEnded { will_retry, failed: true },
+                End::Well => AgentEvent::RunEnded { will_retry, failed: false },
+            }
         }
         "agent_settled" => AgentEvent::RunSettled,
         "compaction_start" | "auto_compaction_start" => AgentEvent::CompactionStarted,
@@ -205,23 +209,53 @@ fn normalise(kind: &str, object: &mut Object<'_>, dialect: Dialect) {
     }
 }
 
-/// Whether the last answer of a run is a provider's error.
-fn failed(object: &Object<'_>, noise: &mut Noise) -> bool {
+/// How the last answer of a run came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// It came, or was stopped.
+    Well,
+    /// The provider failed.
+    Failed,
+    /// The provider refused what it was asked.
+    Refused,
+}
+
+fn end_of(object: &Object<'_>, noise: &mut Noise) -> End {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Message {
         role: String,
         stop_reason: Option<String>,
+        /// Read for itself: an odd one must not hide the rest.
+        #[serde(rename = "errorMessage")]
+        error: Option<Box<RawValue>>,
     }
     let Some(messages) = object.get::<Vec<&RawValue>>("messages") else {
         noise.unreadable("messages");
-        return false;
+        return End::Well;
     };
     let mut messages = messages.into_iter().rev();
     let last = messages.find_map(|raw| {
         serde_json::from_str::<Message>(raw.get()).ok().filter(|it| it.role == "assistant")
     });
-    last.is_some_and(|message| message.stop_reason.as_deref() == Some("error"))
+    let Some(last) = last.filter(|it| it.stop_reason.as_deref() == Some("error")) else {
+        return End::Well;
+    };
+    let words = last.error.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    match words.as_deref().and_then(status_of) {
+        // Too slow, too early, too often: the same request fares better later.
+        Some(408 | 425 | 429) | None => End::Failed,
+        Some(400..500) => End::Refused,
+        Some(_) => End::Failed,
+    }
+}
+
+/// The HTTP status that an agent's words about an error begin with, as in `400: …` and `400 …`.
+fn status_of(words: &str) -> Option<u16> {
+    let digits = words.find(|c: char| !c.is_ascii_digit()).unwrap_or(words.len());
+    let (status, rest) = words.split_at(digits);
+    let ends = rest.chars().next().is_none_or(|c| c == ' ' || c == ':');
+    status.parse().ok().filter(|_| digits == 3 && ends)
 }
 
 /// What an extension asks or shows, under the names of PROTOCOL.md section 8.7.

@@ -47,3 +47,22 @@ fn what_was_said_in_the_name_of_an_agent_that_nobody_had_asked_for_is_nobodys() 
     assert_eq!(authors.session(AGENT, Seq(9)), None);
     assert_eq!(authors.session(AGENT, Seq(11)).map(|id| &**id), Some("s"));
 }
+
+#[test]
+fn what_was_made_up_is_found_at_its_place_and_in_the_image() {
+    let mut authors = asked_for(Authors::new());
+    let frame = |what| Frame::Interrupted {
+        session: "s".into(),
+        cursor: Seq(12),
+        what,
+        gone: Gone::Agent { status: "signal 9".into() },
+    };
+    let ends = [frame(MadeUp::AgentEnd), frame(MadeUp::AgentSettled)];
+    let to = || Audience::Subscribers("s".into());
+    let outputs = ends.clone().map(|frame| Output::Deliver { to: to(), frame });
+    authors.note(&event(12), &outputs);
+    let again = Authors::restore(authors.image(), authors.made_up_image());
+    assert_eq!(again, authors);
+    assert_eq!(again.made_up(Seq(12)).collect::<Vec<_>>(), ends);
+    assert_eq!(again.made_up(Seq(11)).count(), 0);
+}

@@ -1,5 +1,5 @@
-//! What a snapshot holds beside the state, as a format of its own: layout 3 of it, read and written.
-//! docs/journal-format.md, "Snapshots".
+//! What a snapshot holds beside the state, as a format of its own: layout 4 of it, which is written,
+//! and layout 3, which is read. docs/journal-format.md, "Snapshots".
 //!
 //! The types of the history and of the agents' sessions follow what the daemon needs; these do not
 //! change. A change of them that has to survive makes a new layout, beside this one.
@@ -7,16 +7,19 @@
 use std::sync::Arc;
 
 use bincode::{Decode, Encode};
+use pi_server_core::frame::{Gone, MadeUp};
 use pi_server_core::input::Envelope;
 use pi_server_core::{AgentNo, CommandNo, Micros, Seq, Text};
 
 /// The layout that this build writes.
-pub(in crate::daemon) const LAYOUT: u32 = 3;
+pub(in crate::daemon) const LAYOUT: u32 = 4;
+/// The oldest layout that this build reads: it ends before `made_up`.
+const OLDEST_LAYOUT: u32 = 3;
 /// Largest rest of a snapshot that is decoded: bounds what arbitrary bytes can allocate.
 const BYTES_MAX: usize = 1 << 30;
 
 /// All of it.
-#[derive(Debug, Encode, Decode)]
+#[derive(Debug)]
 pub(in crate::daemon) struct Rest {
     /// Commands that have not ended, ascending.
     pub(in crate::daemon) open: Vec<(CommandNo, Open)>,
@@ -24,7 +27,14 @@ pub(in crate::daemon) struct Rest {
     pub(in crate::daemon) agents: Vec<(AgentNo, Agent)>,
     /// The last life ended with a stop.
     pub(in crate::daemon) clean: bool,
+    /// The events that the core made up, by the inputs of their steps, ascending. Since layout 4.
+    pub(in crate::daemon) made_up: MadeUps,
 }
+
+/// By input, ascending: the session, the event, and why it was made up.
+pub(in crate::daemon) type MadeUps = Vec<(Seq, Vec<(Text, MadeUp, Gone)>)>;
+/// What layout 3 has.
+type First = (Vec<(CommandNo, Open)>, Vec<(AgentNo, Agent)>, bool);
 
 /// What the history knows of a command that has not ended.
 #[derive(Debug, Encode, Decode)]
@@ -60,21 +70,30 @@ pub(in crate::daemon) struct Agent {
 impl Rest {
     /// The bytes in a snapshot.
     pub(super) fn encode(&self) -> Vec<u8> {
+        let Rest { open, agents, clean, made_up } = self;
+        let all = (LAYOUT, open, agents, clean, made_up);
         // Encoding into a growing vector has no way to fail.
-        bincode::encode_to_vec((LAYOUT, self), bincode::config::standard()).unwrap_or_default()
+        bincode::encode_to_vec(all, bincode::config::standard()).unwrap_or_default()
     }
 
-    /// What a build of this layout has written. `None` if the bytes are something else.
+    /// What a build of this layout or of one before has written. `None` if the bytes are something
+    /// else.
     pub(super) fn decode(bytes: &[u8]) -> Option<Rest> {
-        let config = bincode::config::standard().with_limit::<BYTES_MAX>();
-        let (layout, used): (u32, usize) = bincode::decode_from_slice(bytes, config).ok()?;
-        match layout {
-            LAYOUT => {
-                let bytes = bytes.get(used..)?;
-                let (rest, used) = bincode::decode_from_slice(bytes, config).ok()?;
-                (used == bytes.len()).then_some(rest)
-            }
-            _ => None,
-        }
+        let (layout, used) = part::<u32>(bytes)?;
+        let bytes = bytes.get(used..)?;
+        let ((open, agents, clean), used) = part::<First>(bytes)?;
+        let bytes = bytes.get(used..)?;
+        let (made_up, used) = match layout {
+            OLDEST_LAYOUT => (MadeUps::new(), 0),
+            LAYOUT => part::<MadeUps>(bytes)?,
+            _ => return None,
+        };
+        (used == bytes.len()).then_some(Rest { open, agents, clean, made_up })
     }
+}
+
+/// A value from the beginning of some bytes, and how many of them it took.
+fn part<T: Decode<()>>(bytes: &[u8]) -> Option<(T, usize)> {
+    let config = bincode::config::standard().with_limit::<BYTES_MAX>();
+    bincode::decode_from_slice(bytes, config).ok()
 }

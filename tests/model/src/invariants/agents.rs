@@ -6,7 +6,8 @@ use pi_server_core::{AgentNo, CommandNo};
 use super::Rule;
 use super::ledger::{Agent, Command, Ledger};
 
-/// Section 7.2 and DESIGN section 4: calls go to agents that are up, each once.
+/// Section 7.2 and DESIGN section 4: calls go to agents that are up, each once, or
+/// once more when the agent is gone that was given it first: section 7.4.
 pub(super) fn ask(ledger: &mut Ledger, ask: &Ask) -> Rule {
     match ask {
         Ask::Spawn { agent, .. } => match ledger.agents.insert(*agent, Agent::Spawned) {
@@ -24,9 +25,12 @@ pub(super) fn ask(ledger: &mut Ledger, ask: &Ask) -> Rule {
             }
             let dependencies = command.dependencies.clone();
             dependencies_have_succeeded(ledger, *call, &dependencies)?;
-            if !ledger.called.insert(*call) {
-                return Err(format!("#{call} is called twice"));
+            let (agents, earlier) = (&ledger.agents, ledger.called.entry(*call).or_default());
+            let gone = |first: &AgentNo| agents.get(first) == Some(&Agent::Gone);
+            if earlier.len() > 1 || !earlier.iter().all(gone) {
+                return Err(format!("#{call} is called again"));
             }
+            earlier.push(*agent);
             Ok(())
         }
         Ask::Interrupt { agent, .. } | Ask::Dialog { agent, .. } => {

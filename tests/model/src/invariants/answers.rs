@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pi_server_core::command::{Class, Target};
 use pi_server_core::failure::ErrorCode;
 use pi_server_core::frame::{Frame, Outcome, Phase};
-use pi_server_core::input::{Details, Earlier, Envelope, InputKind};
+use pi_server_core::input::{AgentSaid, Details, Earlier, Envelope, InputKind};
 use pi_server_core::output::Audience;
 use pi_server_core::{CommandNo, ConnId, Input, Seq, Text};
 
@@ -51,6 +51,17 @@ pub(super) fn frame(
                 }
             }
             Ok(())
+        }
+        Frame::Interrupted { cursor, .. } => {
+            let told = matches!(
+                input.kind,
+                InputKind::Boot(_) | InputKind::Agent { said: AgentSaid::Exited(_), .. }
+            );
+            if told && *cursor == input.seq && matches!(to, Audience::Subscribers(_)) {
+                Ok(())
+            } else {
+                Err("8.5: an interruption is told of where nothing has ended".into())
+            }
         }
         Frame::SessionDeleted { .. }
         | Frame::ServerReady { .. }

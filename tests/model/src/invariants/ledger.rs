@@ -111,7 +111,7 @@ pub(super) struct Ledger {
     /// The input that brought a session into being.
     pub(super) born: BTreeMap<Text, Seq>,
     pub(super) agents: BTreeMap<AgentNo, Agent>,
-    pub(super) called: BTreeSet<CommandNo>,
+    pub(super) called: BTreeMap<CommandNo, Vec<AgentNo>>,
     pub(super) queried: BTreeSet<CommandNo>,
     /// Who gets the events of which session.
     pub(super) subscriptions: BTreeSet<Subscription>,

@@ -341,6 +341,7 @@ impl Model {
             needs: Needs::Nothing,
             announced: false,
             agent: None,
+            was_put_back: false,
             joined: false,
             times_out: None,
             home: None,

@@ -2,9 +2,9 @@
 
 use pi_server_core::command::CommandKind;
 use pi_server_core::failure::Failure;
-use pi_server_core::frame::{Data, Frame};
+use pi_server_core::frame::{Data, Frame, Gone, MadeUp};
 use pi_server_core::input::{
-    AgentEvent, AgentInfo, AgentReady, AgentSaid, Disposition, Exit, Reply,
+    AgentEvent, AgentInfo, AgentReady, AgentSaid, Details, Disposition, Exit, Reply, RuleSet,
 };
 use pi_server_core::output::Ask;
 use pi_server_core::{AgentNo, CommandNo, Micros, Seq, Text};
@@ -26,6 +26,7 @@ impl Model {
             compacting: false,
             newest_event: Seq(0),
             run_failed: None,
+            abort_came_early: false,
             idle_since: None,
         });
         self.seen.ask(&Ask::Spawn { agent, session: session.clone(), cwd, resume });
@@ -42,13 +43,14 @@ impl Model {
             AgentSaid::Info(info) => self.agent_info(&agent.session, info),
             AgentSaid::Noise { .. } => {}
             AgentSaid::Exited(Exit { status, stderr }) => {
-                let (status, stderr) = (status.clone(), stderr.clone());
-                self.agent_gone(&agent.session, &Failure::AgentExited { status, stderr });
+                let failure =
+                    Failure::AgentExited { status: status.clone(), stderr: stderr.clone() };
+                self.agent_gone(&agent.session, status, &failure);
             }
             // Section 7.6: nobody comes, for a reason that the client is told.
             AgentSaid::Unavailable { why } => {
-                let why = why.clone();
-                self.agent_gone(&agent.session, &Failure::AgentUnavailable { why });
+                let failure = Failure::AgentUnavailable { why: why.clone() };
+                self.agent_gone(&agent.session, why, &failure);
             }
         }
     }
@@ -243,10 +245,15 @@ impl Model {
         match event {
             AgentEvent::RunStarted => self.run_started(agent),
             // The end of a run that is not known, or of one before the one that was asked for.
-            AgentEvent::RunEnded { .. } if matches!(agent.run, Run::Idle | Run::Asked) => {}
-            AgentEvent::RunEnded { will_retry, failed } => {
+            AgentEvent::RunEnded { .. } | AgentEvent::RunRefused { .. }
+                if matches!(agent.run, Run::Idle | Run::Asked) => {}
+            AgentEvent::RunEnded { will_retry, .. } | AgentEvent::RunRefused { will_retry } => {
                 let known = self.agents.iter_mut().find(|a| a.no == agent.no).expect("it lives");
-                known.run_failed = Some(*failed);
+                known.run_failed = match event {
+                    AgentEvent::RunEnded { failed, .. } => Some(*failed),
+                    // What was asked was wrong, and not the provider.
+                    _ => None,
+                };
                 known.run = Run::Between { quiet_at: quiet_at.filter(|_| !will_retry) };
                 if !will_retry {
                     self.keep(&id, Kept::InTheFile);
@@ -294,6 +301,13 @@ impl Model {
             if agent.up.is_some() && !agent.ending {
                 self.seen.ask(&Ask::Interrupt { agent: agent.no, kind: CommandKind::Prompt });
             }
+        } else if self.rules >= RuleSet::V3
+            && agent.run == Run::Asked
+            && agent.abort_came_early
+            && agent.up.is_some()
+            && !agent.ending
+        {
+            self.seen.ask(&Ask::Interrupt { agent: agent.no, kind: CommandKind::Prompt });
         }
     }
 
@@ -367,8 +381,15 @@ impl Model {
         self.stopping.retain(|s| s.session != *session);
     }
 
-    fn agent_gone(&mut self, session: &Text, failure: &Failure) {
+    fn agent_gone(&mut self, session: &Text, status: &Text, failure: &Failure) {
         let ending = self.agent_of(session).is_some_and(|agent| agent.ending);
+        let agent = self.agent_of(session).cloned();
+        let asked = agent.as_ref().is_some_and(|agent| agent.run == Run::Asked);
+        let went = agent.as_ref().is_some_and(|a| a.up.is_some() && !a.ending);
+        let by_itself = went && &**status == "exit status 0" && self.rules >= RuleSet::V3;
+        if let Some(agent) = agent {
+            self.cut_off(&agent, &Gone::Agent { status: status.clone() });
+        }
         self.agents.retain(|agent| agent.session != *session);
         self.stopping.retain(|s| s.session != *session);
         self.withdraw_dialogs(session, false);
@@ -380,11 +401,64 @@ impl Model {
         had.sort_by_key(|c| c.lane_sequence);
         let had: Vec<CommandNo> = had.into_iter().map(|c| c.no).collect();
         for no in had {
-            self.finish(no, Err(failure.clone()));
+            if by_itself && self.is_to_be_asked_again(no, asked) {
+                self.put_back(no);
+            } else {
+                self.finish(no, Err(failure.clone()));
+            }
         }
         // Who waited while it was going was waiting for the next one.
         if !ending {
             self.nobody_came(session, failure);
+        }
+    }
+
+    /// Section 7.4, the last point: what the agent has not begun, and what only looks.
+    fn is_to_be_asked_again(&self, no: CommandNo, asked: bool) -> bool {
+        let command = self.find(no).expect("the agent had it");
+        let slash = matches!(command.envelope.details, Details::Prompt { slash: true, .. });
+        let unanswered = !command.joined && command.needs == Needs::Reply;
+        let fits = match command.kind() {
+            CommandKind::Prompt => asked && unanswered && !slash,
+            _ => Model::only_reads(command),
+        };
+        fits && !command.was_put_back && !command.body.redacted
+    }
+
+    fn put_back(&mut self, no: CommandNo) {
+        for circuit in self.providers.values_mut() {
+            circuit.probes.retain(|probe| *probe != no);
+        }
+        let command = self.find_mut(no).expect("the agent had it");
+        command.place = Place::Waiting;
+        command.needs = Needs::Nothing;
+        command.agent = None;
+        command.joined = false;
+        command.times_out = None;
+        command.provider = None;
+        command.was_put_back = true;
+    }
+
+    /// Section 8.5, "What is cut off": since rule set 3 somebody says what the agent cannot say.
+    pub(super) fn cut_off(&mut self, agent: &Agent, gone: &Gone) {
+        let ran = matches!(agent.run, Run::Running | Run::Between { .. });
+        let mut ends = Vec::new();
+        if agent.compacting {
+            ends.push(MadeUp::CompactionEnd);
+        }
+        if ran {
+            ends.extend([MadeUp::AgentEnd, MadeUp::AgentSettled]);
+        }
+        if self.rules < RuleSet::V3 || ends.is_empty() {
+            return;
+        }
+        let (id, seq) = (agent.session.clone(), self.seq);
+        if let Some(session) = self.session_mut(&id) {
+            session.newest_event = seq;
+        }
+        for what in ends {
+            let (session, gone) = (id.clone(), gone.clone());
+            self.tell_subscribers(&id, &Frame::Interrupted { session, cursor: seq, what, gone });
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pi_server_core::CommandNo;
 use pi_server_core::failure::Failure;
-use pi_server_core::frame::{Fate, RecoveredCommand, Recovery};
+use pi_server_core::frame::{Fate, Gone, RecoveredCommand, Recovery};
 use pi_server_core::input::{Boot, RecoveryPolicy, RuleSet};
 use pi_server_core::state::epoch_of;
 
@@ -30,7 +30,9 @@ impl Model {
         self.drain_until = None;
         self.exited = false;
         self.conns.clear();
-        self.agents.clear();
+        for agent in std::mem::take(&mut self.agents) {
+            self.cut_off(&agent, &Gone::Daemon);
+        }
         self.stopping.clear();
         self.dialogs.clear();
         self.doomed.clear();
@@ -87,6 +89,7 @@ impl Model {
                     command.needs = Needs::Nothing;
                     command.agent = None;
                     command.joined = false;
+                    command.was_put_back = false;
                     command.times_out = None;
                     command.home = None;
                     command.provider = None;

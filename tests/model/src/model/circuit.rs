@@ -2,6 +2,7 @@
 
 use pi_server_core::command::CommandKind;
 use pi_server_core::failure::{ErrorCode, Failure};
+use pi_server_core::input::{Details, RuleSet};
 use pi_server_core::{CommandNo, Limits, Micros, Text};
 
 use super::Model;
@@ -86,6 +87,7 @@ impl Model {
                 let provider = self.session(id).and_then(|s| s.info.provider.as_ref());
                 let circuit = provider.and_then(|provider| self.providers.get(provider));
                 circuit.is_none_or(|circuit| circuit.lets(limits, now))
+                    || self.may_need_no_model(command)
             }
             CommandKind::Bash => {
                 let session = self.bash.get(id);
@@ -98,6 +100,12 @@ impl Model {
         if allowed { Ok(()) } else { Err(Failure::CircuitOpen { circuit, retry_ms: None }) }
     }
 
+    /// Section 12.3: a prompt that begins with `/`, since rule set 3.
+    fn may_need_no_model(&self, command: &Command) -> bool {
+        self.rules >= RuleSet::V3
+            && matches!(command.envelope.details, Details::Prompt { slash: true, .. })
+    }
+
     /// A command is passed to the agent. A prompt that joins a run says nothing of the provider.
     pub(super) fn pass_circuits(&mut self, no: CommandNo) {
         let command = self.find(no).cloned().expect("it is in flight");
@@ -106,6 +114,11 @@ impl Model {
             CommandKind::Prompt | CommandKind::Compact if !command.joined => {
                 let provider = self.session(&id).and_then(|s| s.info.provider.clone());
                 let Some(provider) = provider else { return };
+                let (limits, now) = (&self.limits, self.now);
+                let kept_back = self.providers.get(&provider).is_some_and(|c| !c.lets(limits, now));
+                if kept_back && self.may_need_no_model(&command) {
+                    return;
+                }
                 self.providers.entry(provider.clone()).or_default().pass(no);
                 self.find_mut(no).expect("it is in flight").provider = Some(provider);
             }

@@ -2,6 +2,7 @@
 
 use pi_server_core::command::{Class, CommandKind};
 use pi_server_core::failure::Failure;
+use pi_server_core::input::RuleSet;
 use pi_server_core::output::{Ask, Output};
 use pi_server_core::{CommandNo, Micros, Text};
 
@@ -60,6 +61,9 @@ impl Model {
         if head || !command.open.is_empty() {
             return false;
         }
+        if self.waits_for_a_run(command) {
+            return false;
+        }
         if command.kind().row().class != Class::Turn {
             return true;
         }
@@ -72,6 +76,39 @@ impl Model {
             Run::Running if command.is_streaming() => true,
             Run::Idle => self.slot_is_free(session),
             Run::Running | Run::Asked | Run::Between { .. } => false,
+        }
+    }
+
+    /// Since rule set 3, a prompt leaves the head when the agent has it. Until its run has begun, or while
+    /// it asks something, only looking, stopping and answering come before it has.
+    fn waits_for_a_run(&self, command: &Command) -> bool {
+        let Some(id) = command.lane() else { return false };
+        let asked = self.agent_of(id).is_some_and(|agent| agent.run == Run::Asked);
+        let passes = command.kind().row().class == Class::Read
+            || is_abort(command.kind())
+            || command.kind() == CommandKind::ExtensionUiResponse;
+        self.rules >= RuleSet::V3 && asked && !passes && !self.asks(id)
+    }
+
+    /// A dialog of the session is open.
+    fn asks(&self, session: &Text) -> bool {
+        self.dialogs.iter().any(|dialog| dialog.session == *session)
+    }
+
+    /// Section 9.1: the time of a turn stands still while its session's agent asks something.
+    fn stands_still(&self, command: &Command) -> bool {
+        let started = command.place != Place::Waiting && command.is_turn();
+        let asks = command.session.as_ref().is_some_and(|id| self.asks(id));
+        self.rules >= RuleSet::V3 && started && asks
+    }
+
+    /// Since the step before, so many microseconds have gone.
+    pub(super) fn time_stands_still(&mut self, gone: u64) {
+        let still: Vec<CommandNo> =
+            self.commands.iter().filter(|c| self.stands_still(c)).map(|c| c.no).collect();
+        for no in still {
+            let command = self.find_mut(no).expect("it was just found");
+            command.times_out = command.times_out.map(|(at, ms)| (Micros(at.0 + gone), ms));
         }
     }
 
@@ -103,7 +140,8 @@ impl Model {
             let waits = command.open.iter().any(|(no, _)| other(no));
             return waits.then(|| command.admitted_at.plus_ms(limit));
         }
-        let timeout = command.times_out.map(|(at, _)| at);
+        let counts = !self.stands_still(command);
+        let timeout = command.times_out.map(|(at, _)| at).filter(|_| counts);
         let run = match command.needs {
             Needs::RunBegin { by, handled_at } => Some(handled_at.unwrap_or(by)),
             Needs::Nothing | Needs::LookUp | Needs::Agent | Needs::Reply | Needs::RunEnd => None,
@@ -128,6 +166,7 @@ impl Model {
         if let Some((at, ms)) = command.times_out
             && at <= now
             && at <= run
+            && !self.stands_still(&command)
         {
             return self.stop(no, Failure::Timeout { ms });
         }

@@ -145,8 +145,10 @@ impl Model {
 
     /// One step; `choices` is what the daemon chose where PROTOCOL.md leaves it the choice.
     pub fn step(&mut self, input: &Input, choices: Choices) -> Seen {
+        let gone = input.at.0.saturating_sub(self.now.0);
         self.now = input.at;
         self.seq = input.seq;
+        self.time_stands_still(gone);
         self.body = input.body;
         self.choices = choices;
         self.seen = Seen::default();

@@ -125,6 +125,7 @@ fn lane_of(frame: &Frame) -> Option<String> {
         Frame::SessionCreated(info) => name(&info.id),
         Frame::SessionDeleted { session }
         | Frame::Event { session, .. }
+        | Frame::Interrupted { session, .. }
         | Frame::DialogClosed { session, .. } => name(session),
         // It is the connection's own, as the response is that it follows.
         Frame::Lost { .. }
@@ -162,6 +163,7 @@ fn describe(frame: &Frame) -> String {
         | Frame::SessionCreated(_)
         | Frame::SessionDeleted { .. }
         | Frame::Event { .. }
+        | Frame::Interrupted { .. }
         | Frame::DialogClosed { .. } => format!("{frame:?}"),
     }
 }

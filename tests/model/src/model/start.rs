@@ -3,7 +3,7 @@
 use pi_server_core::command::{Class, CommandKind, Executor, Target, TimeoutClass};
 use pi_server_core::failure::Failure;
 use pi_server_core::frame::{Data, Phase};
-use pi_server_core::input::{Answer, Details, HistoryFilter};
+use pi_server_core::input::{Answer, Details, HistoryFilter, RuleSet};
 use pi_server_core::output::{Ask, Output, Query};
 use pi_server_core::{CommandNo, Text};
 
@@ -207,7 +207,8 @@ impl Model {
             return self.finish(no, Err(Failure::Unsupported));
         }
         let place = match command.kind() {
-            CommandKind::Prompt => Place::Head,
+            CommandKind::Prompt if joined || self.rules < RuleSet::V3 => Place::Head,
+            CommandKind::Prompt => Place::Slot,
             kind if kind.row().class == Class::Turn => Place::Slot,
             kind if is_abort(kind) => Place::Aside,
             _ => Place::Head,
@@ -215,6 +216,7 @@ impl Model {
         if command.kind() == CommandKind::Prompt && !joined {
             known.run = Run::Asked;
             known.run_failed = None;
+            known.abort_came_early = false;
         }
         self.find_mut(no).expect("found").joined = joined;
         self.pass_circuits(no);
@@ -226,6 +228,9 @@ impl Model {
         command.needs = Needs::Reply;
         command.agent = Some(agent);
         if command.kind() == CommandKind::Abort {
+            // It stops what goes on before the run, and has to be said again when the run begins.
+            let known = self.agents.iter_mut().find(|a| a.no == agent).expect("it is up");
+            known.abort_came_early |= known.run == Run::Asked;
             self.withdraw_dialogs(&id, true);
         }
     }

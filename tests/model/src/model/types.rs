@@ -67,6 +67,8 @@ pub(super) struct Agent {
     pub(super) newest_event: Seq,
     /// Whether the last run since a prompt was passed on ended with the provider's error.
     pub(super) run_failed: Option<bool>,
+    /// An abort was passed on before the run that was asked for had begun.
+    pub(super) abort_came_early: bool,
     /// Since when it has been idle: section 7.6.
     pub(super) idle_since: Option<Micros>,
 }
@@ -146,6 +148,8 @@ pub(super) struct Command {
     pub(super) announced: bool,
     /// It was given to this agent.
     pub(super) agent: Option<AgentNo>,
+    /// An agent ended without doing it, and it waits, or was given to the next one.
+    pub(super) was_put_back: bool,
     /// It is a prompt that joined a run.
     pub(super) joined: bool,
     pub(super) times_out: Option<(Micros, u64)>,

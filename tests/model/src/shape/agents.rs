@@ -112,6 +112,7 @@ impl Agents {
             }
             2 => AgentSaid::Info(Box::new(info(entropy))),
             3 => AgentSaid::Noise { lines: 3 },
+            _ if entropy.once_in(2) => exit("exit status 0"),
             _ => exit("exit status 1"),
         };
         if let Some(agent) = self.list.get_mut(&no) {
@@ -221,7 +222,11 @@ impl Agent {
             run.push_back(event(AgentEvent::RetryEnded));
         }
         let failed = entropy.once_in(4);
-        run.push_back(event(AgentEvent::RunEnded { will_retry: false, failed }));
+        run.push_back(event(if failed && entropy.once_in(3) {
+            AgentEvent::RunRefused { will_retry: false }
+        } else {
+            AgentEvent::RunEnded { will_retry: false, failed }
+        }));
         if entropy.once_in(6) {
             run.push_back(event(AgentEvent::CompactionStarted));
             run.push_back(event(AgentEvent::CompactionEnded { will_retry: false }));
@@ -258,7 +263,10 @@ impl Agent {
     fn heard(&mut self, said: &AgentSaid) {
         match said {
             AgentSaid::Event(AgentEvent::RunSettled) => self.running = false,
-            AgentSaid::Event(AgentEvent::RunEnded { will_retry: false, .. }) if !self.settles => {
+            AgentSaid::Event(
+                AgentEvent::RunEnded { will_retry: false, .. }
+                | AgentEvent::RunRefused { will_retry: false },
+            ) if !self.settles => {
                 self.running = false;
             }
             AgentSaid::Event(AgentEvent::DialogOpened { request, method, .. }) => {
@@ -287,6 +295,7 @@ pub fn lie(agents: u64, calls: &[CommandNo], entropy: &mut Entropy<'_>) -> (Agen
         3 => AgentSaid::Replied { call, reply: Reply::Done(Disposition::Handled) },
         4 => AgentSaid::Replied { call, reply: Reply::Failed(Text::from("no")) },
         5 => event(AgentEvent::RunStarted),
+        6 if entropy.once_in(3) => event(AgentEvent::RunRefused { will_retry: retry }),
         6 => event(AgentEvent::RunEnded { will_retry: retry, failed: !retry }),
         7 => event(AgentEvent::RunSettled),
         8 => event(AgentEvent::CompactionStarted),

@@ -33,7 +33,8 @@ impl Session {
                 }
                 self.dialogs.insert(request.clone());
             }
-            AgentEvent::RunEnded { will_retry, failed: _ } => {
+            AgentEvent::RunEnded { will_retry, failed: _ }
+            | AgentEvent::RunRefused { will_retry } => {
                 self.run = if *will_retry { Run::Ended } else { Run::Unsettled };
                 refresh = self.version.dialect() == Dialect::Old;
             }

@@ -156,7 +156,7 @@ fn runs_begin_and_end_in_turns() {
         for (event, _) in events(&transcript) {
             let (starts, ends) = match event {
                 AgentEvent::RunStarted => (true, false),
-                AgentEvent::RunEnded { .. } => (false, true),
+                AgentEvent::RunEnded { .. } | AgentEvent::RunRefused { .. } => (false, true),
                 AgentEvent::RunSettled
                 | AgentEvent::CompactionStarted
                 | AgentEvent::CompactionEnded { .. }
@@ -186,8 +186,9 @@ fn what_rules_need_is_read_off_the_events() {
     let plain = [start.clone(), end(false, false), settled.clone()];
     assert_eq!(of("1.5.2", "prompt-plain"), plain);
     assert_eq!(of("0.73.1", "prompt-plain"), plain[..2]);
-    let failed = [start.clone(), end(false, true), settled.clone()];
-    assert_eq!(of("1.5.2", "error-not-retried"), failed);
+    // It was answered with 400.
+    let refused = AgentEvent::RunRefused { will_retry: false };
+    assert_eq!(of("1.5.2", "error-not-retried"), [start.clone(), refused, settled.clone()]);
     let mut gives_up = Vec::new();
     for _ in 0..3 {
         gives_up.extend([start.clone(), end(true, true), retry.clone()]);
