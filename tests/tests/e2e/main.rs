@@ -7,6 +7,8 @@ mod drop_key;
 mod edges;
 mod epochs;
 mod erase;
+#[cfg(feature = "strace")]
+mod errnos;
 mod exactly_once;
 mod formats;
 mod identity;
