@@ -17,9 +17,13 @@ fn text(arguments: &[&str], dir: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The lines without the numbers before them.
+/// The lines without the numbers and times on the wall before them.
 fn notation(timeline: &str) -> String {
-    timeline.lines().flat_map(|line| [&line[10..], "\n"]).collect()
+    let shown = timeline.lines().map(|line| match line.split_once("Z  ") {
+        Some((number, input)) if number.trim_start().starts_with('#') => input,
+        _ => &line[10..],
+    });
+    shown.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[test]
@@ -29,7 +33,8 @@ fn the_timeline_is_what_the_daemon_did() {
     let before = tree(dir.path());
     let shown = text(&["show"], dir.path());
     assert_eq!(notation(&shown), written);
-    assert!(shown.lines().next().unwrap().starts_with("      #1  t1001 boot clean rate=off"));
+    let first = "      #1  1970-01-01T00:00:01.001000Z  t1001 boot clean rate=off";
+    assert!(shown.lines().next().unwrap().starts_with(first), "{shown}");
     let part = text(&["show", "--from", "#4", "--to", "6"], dir.path());
     let begin = shown.find("      #4").unwrap();
     let end = shown.find("      #7").unwrap();

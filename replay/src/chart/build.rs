@@ -7,7 +7,7 @@ use pi_server_core::frame::{Frame, Outcome, Phase};
 use pi_server_core::input::{AgentSaid, Envelope, Input, InputKind, Reply};
 use pi_server_core::output::Output;
 use pi_server_core::wire::failure_text;
-use pi_server_core::{CommandNo, ConnId, Micros, Seq, State, Text};
+use pi_server_core::{CommandNo, ConnId, Seq, State, Text};
 
 use super::problems::Watch;
 use super::{Bar, Chart, End, Event, FRAME_CHARS_MAX, Note, Step, Why};
@@ -23,12 +23,8 @@ use crate::veil::Veil;
 pub struct Wanted {
     /// From this input on.
     pub from: Seq,
-    /// From this time on.
-    pub from_at: Micros,
     /// Up to this input.
     pub to: Seq,
-    /// Up to this time.
-    pub to_at: Micros,
     /// Only what is about this session.
     pub session: Option<String>,
     /// With the texts of frames and events.
@@ -39,21 +35,13 @@ pub struct Wanted {
 
 impl Default for Wanted {
     fn default() -> Wanted {
-        Wanted {
-            from: Seq(0),
-            from_at: Micros(0),
-            to: Seq(u64::MAX),
-            to_at: Micros(u64::MAX),
-            session: None,
-            bodies: true,
-            veil: None,
-        }
+        Wanted { from: Seq(0), to: Seq(u64::MAX), session: None, bodies: true, veil: None }
     }
 }
 
 impl Wanted {
     fn begins(&self, step: Step) -> bool {
-        step.seq >= self.from && step.at >= self.from_at
+        step.seq >= self.from
     }
 
     fn is_about(&self, session: Option<&Text>) -> bool {
@@ -80,7 +68,7 @@ pub fn chart(
     }
     let ending = player.run(|played| {
         let step = Step { seq: played.input.seq, at: played.state.wall(played.input.at) };
-        if step.seq > wanted.to || step.at > wanted.to_at {
+        if step.seq > wanted.to {
             return Ok(ControlFlow::Break(()));
         }
         match &wanted.veil {
@@ -152,7 +140,7 @@ impl Builder {
     /// Begins with the commands that are in flight in the state with which the journal begins.
     pub(crate) fn new(bodies: bool, state: &State, begins: Option<Begins>) -> Builder {
         let mut chart = Chart { begins, ..Chart::default() };
-        if let Some(Begins { seq, at, .. }) = begins {
+        if let Some(Begins { seq, wall: at, .. }) = begins {
             chart.sessions_before = state.sessions().map(|view| view.info.id).collect();
             for origin in state.origins() {
                 let named = |id: &Text| state.command_named(origin.client, id);
