@@ -235,6 +235,30 @@ fn diff_finds_the_first_input_that_differs() {
 }
 
 #[test]
+fn diff_names_the_field_of_an_input_that_differs() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for (dir, id) in dirs.iter().zip(["one", "two"]) {
+        let mut scribe = Scribe::open(dir.path(), 1 << 20);
+        scribe.boot(true);
+        let conn = scribe.client(None);
+        let depends = r#""type":"get_state","sessionId":"a","dependsOn""#;
+        scribe.frame(conn, &format!(r#"{{"id":"c",{depends}:["{id}"]}}"#));
+        scribe.stop();
+    }
+    let arguments = ["diff", dirs[1].path().to_str().unwrap(), "--align", "seq", "--json"];
+    let output = binary(&arguments, dirs[0].path());
+    assert_eq!(output.status.code(), Some(10));
+    let report = json(&output);
+    let found = &report["difference"];
+    assert_eq!(
+        (&found["seq"], &found["a"], &found["b"]),
+        (&3.into(), &"\"one\"".into(), &"\"two\"".into())
+    );
+    assert!(found["field"].as_str().unwrap().ends_with("envelope.depends_on"), "{report:#}");
+    assert!(found["input"].as_str().unwrap().contains("get_state s:a"), "{report:#}");
+}
+
+#[test]
 fn stepping_stops_where_an_altered_record_makes_it_diverge() {
     let dir = tempfile::tempdir().unwrap();
     two_lives(dir.path());
