@@ -1,5 +1,6 @@
 //! Makes a chart by stepping the journal.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use pi_server_core::failure::Failure;
@@ -9,7 +10,7 @@ use pi_server_core::output::Output;
 use pi_server_core::wire::failure_text;
 use pi_server_core::{CommandNo, ConnId, Seq, State, Text};
 
-use super::problems::Watch;
+use super::problems::{ProblemKind, Watch};
 use super::{Bar, Chart, End, Event, FRAME_CHARS_MAX, Note, Step, Why};
 use crate::attribution::Attribution;
 use crate::pack::Packs;
@@ -93,13 +94,20 @@ pub fn chart(
     });
     let about = |session: &Text| wanted.is_about(Some(session));
     chart.events.retain(|event| wanted.begins(event.step) && about(&event.session));
+    let conns: BTreeSet<ConnId> = chart.bars.iter().filter_map(|bar| bar.conn).collect();
     chart.notes.retain(|note| {
-        let general = wanted.session.is_some() && note.session.is_none();
-        wanted.begins(note.step) && (general || wanted.is_about(note.session.as_ref()))
+        let concerns = match (&wanted.session, &note.session, note.conn) {
+            (None, ..) => true,
+            // Of other clients nothing is told, and whose a bad frame is nobody knows.
+            (Some(_), None, Some(conn)) => note.what != "malformed" && conns.contains(&conn),
+            (Some(_), None, None) => true,
+            (Some(_), Some(_), _) => wanted.is_about(note.session.as_ref()),
+        };
+        wanted.begins(note.step) && concerns
     });
     chart.troubles.retain(|problem| {
-        let general = wanted.session.is_some() && problem.session.is_none();
-        wanted.begins(problem.step) && (general || wanted.is_about(problem.session.as_ref()))
+        let is_general = problem.session.is_none() && problem.kind != ProblemKind::Malformed;
+        wanted.begins(problem.step) && (is_general || wanted.is_about(problem.session.as_ref()))
     });
     if let Some(veil) = &wanted.veil {
         veil.cover(&mut chart);
@@ -318,7 +326,12 @@ impl Builder {
     }
 
     fn note(&mut self, what: &'static str, session: Option<Text>, input: &Input, step: Step) {
-        self.chart.notes.push(Note { step, session, what, words: input.to_string() });
+        let conn = match &input.kind {
+            InputKind::Opened(_) => Some(ConnId(input.seq.0)),
+            InputKind::Closed { conn } | InputKind::Malformed { conn, .. } => Some(*conn),
+            _ => None,
+        };
+        self.chart.notes.push(Note { step, session, conn, what, words: input.to_string() });
     }
 
     fn bar(&mut self, number: CommandNo) -> Option<&mut Bar> {
