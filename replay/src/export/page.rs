@@ -12,7 +12,7 @@ const FRAME_BYTES_MAX: usize = 5 << 20;
 /// Most events that are on a page one by one.
 const EVENTS_MAX: usize = 100_000;
 /// Most problems of each kind that are listed.
-const LISTED_MAX: usize = 500;
+const LISTED_MAX: usize = 1_500;
 /// Most boots, stops and drains.
 const NOTES_MAX: usize = 2_000;
 /// Most lanes that have a place of their own.
@@ -208,12 +208,16 @@ impl Page {
         } else {
             String::new()
         };
+        let shades = if commands + events > 0 {
+            "; they are shown as shades, one by one are commands that went wrong and the longest"
+        } else {
+            ""
+        };
         let parts = if parts.is_empty() {
             String::new()
         } else {
             format!(
-                "Left out as too many: {}; shown as shades, one by one are those that went wrong and the \
-                 longest. Export a part (--from, --until, --session), or --format jsonl for all.",
+                "Left out as too many: {}{shades}. Export a part (--from, --until, --session), or --format jsonl for all.",
                 parts.join(", ")
             )
         };

@@ -606,9 +606,11 @@ function listProblems() {
     button.onclick = () => goTo(p);
     li.append(button); return li;
   }));
-  if (listed.length > LISTED) {
+  let all = 0;
+  for (const [kind, count] of kinds) if (!wanted.size || wanted.has(kind)) all += count;
+  if (all > LISTED) {
     const li = document.createElement('li');
-    li.textContent = 'and ' + (listed.length - LISTED) + ' more';
+    li.textContent = 'and ' + (all - LISTED) + ' more';
     get('list').append(li);
   }
   draw();
