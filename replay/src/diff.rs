@@ -171,7 +171,7 @@ pub(crate) fn first_field<T: fmt::Debug>(left: &T, right: &T) -> Option<(String,
         if line != other {
             let steps = path.iter().map(|(_, name)| name.as_str()).chain([name]);
             let way: String =
-                steps.filter(|name| !name.is_empty()).map(|name| format!(".{name}")).collect();
+                steps.filter(|name| !name.is_empty()).flat_map(|name| [".", name]).collect();
             let other = other.trim_start();
             let mine = other.strip_prefix(name).and_then(|rest| rest.strip_prefix(": "));
             return Some((way, plain(value), plain(mine.unwrap_or(other))));

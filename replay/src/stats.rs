@@ -92,7 +92,9 @@ impl Stats {
             self.erased += u64::from(item.header.erased);
         }
         let kind = decode_kind(item.input);
-        kind.iter().for_each(|kind| clock.note(kind));
+        if let Ok(kind) = &kind {
+            clock.note(kind);
+        }
         let time = (item.header.at, clock.wall(item.header.at));
         self.first.get_or_insert(time);
         self.last = Some(time);

@@ -97,10 +97,9 @@ pub fn chart(
     let conns: BTreeSet<ConnId> = chart.bars.iter().filter_map(|bar| bar.conn).collect();
     chart.notes.retain(|note| {
         let concerns = match (&wanted.session, &note.session, note.conn) {
-            (None, ..) => true,
             // Of other clients nothing is told, and whose a bad frame is nobody knows.
             (Some(_), None, Some(conn)) => note.what != "malformed" && conns.contains(&conn),
-            (Some(_), None, None) => true,
+            (None, ..) | (Some(_), None, None) => true,
             (Some(_), Some(_), _) => wanted.is_about(note.session.as_ref()),
         };
         wanted.begins(note.step) && concerns

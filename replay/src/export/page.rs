@@ -25,6 +25,9 @@ const OTHERS: &str = "other lanes";
 /// How much a command is worth a place: those that went wrong or are not over, then the longest.
 type Worth = (bool, u64, u64);
 
+/// For each lane, how many commands and events there were in which part of the time.
+type Shades = BTreeMap<usize, Vec<[u64; 3]>>;
+
 /// What is on a page.
 #[derive(Debug, Default)]
 pub(super) struct Page {
@@ -177,7 +180,7 @@ impl Page {
 
     /// How much was left out where: the width of the parts of the time, and for each lane the part,
     /// the commands and the events in it.
-    pub(super) fn density(&self) -> Option<(u64, BTreeMap<usize, Vec<[u64; 3]>>)> {
+    pub(super) fn density(&self) -> Option<(u64, Shades)> {
         if self.density.lanes.is_empty() {
             return None;
         }
@@ -266,7 +269,7 @@ impl Density {
     }
 
     /// The parts counted from the one that has `begin`.
-    fn lists(&self, begin: u64) -> BTreeMap<usize, Vec<[u64; 3]>> {
+    fn lists(&self, begin: u64) -> Shades {
         let first = begin >> self.doublings;
         let list = |parts: &BTreeMap<u64, [u64; 2]>| {
             parts.iter().map(|(part, [a, b])| [part.saturating_sub(first), *a, *b]).collect()
