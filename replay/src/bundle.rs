@@ -2,17 +2,21 @@
 //! unedited. Every verb takes a bundle in the place of a data directory.
 //!
 //! ```text
-//! 0   "pi-bndl1"
+//! 0   "pi-bndl2"
 //! 8   entries: kind u8 │ number u64 │ length u64 │ stored u64 │ stored bytes
 //!       1 INFO   what is in it, JSON, for people: of the journal that it was made of
 //!       2 HEAD   the file HEAD
 //!       3 KEY    the file journal.key, if it was asked for
-//!       4 SEGMENT of that number; zeros at its end are not stored
-//!       5 SNAPSHOT, 6 PACK (of bodies): those files of that number
+//!       4 SEGMENT, 5 SNAPSHOT, 6 PACK (of bodies): those files of that number, without zeros at
+//!         their end, in blocks: bytes without those zeros u64 │ stored length u32 of each block of
+//!         64 KiB │ the blocks: LZ4, or as they are where that is not shorter
 //!       8 SIGNATURE of everything before it, if it was asked for: public key, Ed25519 signature
 //!       7 END    nothing follows but the seal
 //!     32 bytes: BLAKE3 of everything before
 //! ```
+//!
+//! In bundles that begin with `pi-bndl1`, as 0.1.0 writes them, nothing is compressed: 4 to 6 are stored
+//! as the others are.
 //!
 //! The seal finds every change that is not made by a forger, who can make it anew: whoever must
 //! exclude that compares the seal with the one that `bundle` printed, got by another way, or has the
@@ -25,6 +29,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use pi_server_compress::{BLOCK_BYTES, pack_block, unpack_block};
 use pi_server_core::record::{SEGMENT_BYTES_MIN, SEGMENT_HEADER_BYTES, SegmentHeader};
 use pi_server_system::file::open_regular;
 use serde_json::json;
@@ -39,7 +44,9 @@ use crate::stats::Stats;
 pub use check::{Checked, Expected, Refusal, check};
 pub use sign::{KeyError, PublicKey, Signer};
 
-const MAGIC: &[u8; 8] = b"pi-bndl1";
+const MAGIC: &[u8; 8] = b"pi-bndl2";
+/// What a bundle begins with in which nothing is compressed.
+const PLAIN_MAGIC: &[u8; 8] = b"pi-bndl1";
 const ENTRY_BYTES: u64 = 25;
 const SEAL_BYTES: u64 = 32;
 /// No file of a journal is longer; a segment's length is a `u32`.
@@ -48,6 +55,8 @@ const LENGTH_MAX: u64 = 1 << 32;
 /// Zeros that a file may have at its end and that are read as if they were stored.
 const ZEROS_MAX: u64 = 16 << 20;
 const PAGE: usize = 4096;
+/// LZ4 makes no byte into more.
+const EXPANSION_MAX: u64 = 256;
 
 const INFO: u8 = 1;
 const HEAD: u8 = 2;
@@ -72,12 +81,24 @@ struct Entry {
     length: u64,
     stored: u64,
     at: u64,
+    /// Bytes without the zeros at their end, if it is stored in blocks.
+    packed: Option<u64>,
 }
 
 impl Entry {
+    /// Bytes without the zeros at their end.
+    fn used(&self) -> u64 {
+        self.packed.unwrap_or(self.stored)
+    }
+
+    /// Bytes before the blocks.
+    fn table_bytes(used: u64) -> u64 {
+        8 + 4 * used.div_ceil(BLOCK_BYTES as u64)
+    }
+
     /// True if it would take far more memory than it takes in the bundle.
     fn is_sparse(&self) -> bool {
-        self.length > self.stored.saturating_mul(4).saturating_add(ZEROS_MAX)
+        self.length > self.used().saturating_mul(4).saturating_add(ZEROS_MAX)
     }
 }
 
@@ -92,7 +113,7 @@ impl Table {
         let mut file = BufReader::new(open_regular(path).map_err(io)?);
         let length = file.get_ref().metadata().map_err(io)?.len();
         let mut magic = [0; 8];
-        if file.read_exact(&mut magic).is_err() || magic != *MAGIC {
+        if file.read_exact(&mut magic).is_err() || !is_magic(&magic) {
             return Err(SourceError::NoJournal { dir: path.to_owned() });
         }
         let end = length.checked_sub(SEAL_BYTES).ok_or(broken("it ends too early"))?;
@@ -109,12 +130,13 @@ impl Table {
                 u64::from_le_bytes(bytes)
             };
             at += ENTRY_BYTES;
-            let entry = Entry {
+            let mut entry = Entry {
                 kind: head[0],
                 number: number(1),
                 length: number(9),
                 stored: number(17),
                 at,
+                packed: None,
             };
             if entry.kind == END {
                 if at != end || [entry.number, entry.length, entry.stored] != [0; 3] {
@@ -122,7 +144,21 @@ impl Table {
                 }
                 return Ok(Table { path: path.to_owned(), entries });
             }
-            let fits = entry.stored <= entry.length && entry.length <= LENGTH_MAX;
+            if magic == *MAGIC && is_packed(entry.kind) {
+                if entry.stored < 8 || at + 8 > end {
+                    return Err(broken("an entry makes no sense"));
+                }
+                let mut used = [0; 8];
+                file.read_exact(&mut used).map_err(io)?;
+                entry.packed = Some(u64::from_le_bytes(used));
+            }
+            let used = entry.used();
+            let fits = used <= entry.length && entry.length <= LENGTH_MAX && {
+                // What is claimed must be there: nothing is believed to expand more than it can.
+                let blocks = entry.stored.checked_sub(Entry::table_bytes(used));
+                entry.packed.is_none()
+                    || blocks.is_some_and(|blocks| used <= blocks.saturating_mul(EXPANSION_MAX))
+            };
             let known = (INFO..END).contains(&entry.kind) || entry.kind == SIGNATURE;
             if !known || !fits || at + entry.stored > end {
                 return Err(broken("an entry makes no sense"));
@@ -231,10 +267,48 @@ impl Table {
         Ok(entry.length)
     }
 
+    /// Reads all but the zeros at the end.
     fn read_stored(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {
         bytes.clear();
-        bytes.resize(usize::try_from(entry.stored).map_err(io::Error::other)?, 0);
-        open_regular(&self.path)?.read_exact_at(bytes, entry.at)
+        let Some(used) = entry.packed else {
+            bytes.resize(usize::try_from(entry.stored).map_err(io::Error::other)?, 0);
+            return open_regular(&self.path)?.read_exact_at(bytes, entry.at);
+        };
+        self.unpack(entry, used, 0, used, &mut |block| bytes.extend_from_slice(block))
+    }
+
+    /// Unpacks the blocks that have the bytes from `from` to `to`, and shows them to `each`, in order.
+    fn unpack(
+        &self,
+        entry: &Entry,
+        used: u64,
+        from: u64,
+        to: u64,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<()> {
+        let wrong = || io::Error::new(io::ErrorKind::InvalidData, "a block is not what was stored");
+        let file = open_regular(&self.path)?;
+        let table_bytes = Entry::table_bytes(used);
+        let mut table = vec![0; usize::try_from(table_bytes - 8).map_err(io::Error::other)?];
+        file.read_exact_at(&mut table, entry.at + 8)?;
+        let (mut at, end) = (entry.at + table_bytes, entry.at + entry.stored);
+        let mut begin = 0;
+        for stored in table.as_chunks::<4>().0 {
+            let stored = u64::from(u32::from_le_bytes(*stored));
+            let length = (used - begin).min(BLOCK_BYTES as u64);
+            if stored > length || at + stored > end {
+                return Err(wrong());
+            }
+            if begin < to && from < begin + length {
+                let mut block = vec![0; usize::try_from(stored).map_err(io::Error::other)?];
+                file.read_exact_at(&mut block, at)?;
+                let length = usize::try_from(length).map_err(io::Error::other)?;
+                each(&unpack_block(block, length).ok_or_else(wrong)?);
+            }
+            (at, begin) = (at + stored, begin + length);
+        }
+        // Nothing is stored that nobody sees.
+        if at == end { Ok(()) } else { Err(wrong()) }
     }
 
     fn read_whole(&self, entry: &Entry, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -254,6 +328,19 @@ impl Table {
             return Err(io::Error::from(io::ErrorKind::UnexpectedEof));
         }
         bytes.fill(0);
+        if let Some(used) = entry.packed {
+            let end = (at + long).min(used);
+            let mut place = at - at % BLOCK_BYTES as u64;
+            return self.unpack(entry, used, at, end, &mut |block| {
+                for (byte, place) in block.iter().zip(place..) {
+                    let index = place.checked_sub(at).and_then(|it| usize::try_from(it).ok());
+                    if let Some(to) = index.and_then(|index| bytes.get_mut(index)) {
+                        *to = *byte;
+                    }
+                }
+                place += block.len() as u64;
+            });
+        }
         let stored = entry.stored.saturating_sub(at).min(long);
         let stored = usize::try_from(stored).map_err(io::Error::other)?;
         open_regular(&self.path)?.read_exact_at(&mut bytes[..stored], entry.at + at)
@@ -323,6 +410,16 @@ fn must_have_key(source: &Source, with_key: bool) -> Result<(), BundleError> {
     if is_there { Ok(()) } else { Err(BundleError::NoKey) }
 }
 
+/// Whether a file begins as a bundle does.
+fn is_magic(bytes: &[u8]) -> bool {
+    bytes == MAGIC || bytes == PLAIN_MAGIC
+}
+
+/// Whether files of that kind are stored in blocks.
+fn is_packed(kind: u8) -> bool {
+    matches!(kind, SEGMENT | SNAPSHOT | PACK)
+}
+
 /// Bytes without the zeros at their end.
 fn used(bytes: &[u8]) -> usize {
     bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1)
@@ -365,12 +462,26 @@ impl<'a> Sealed<'a> {
 
     /// An entry of a length, of which `bytes` are all but zeros at its end.
     fn entry_of(&mut self, kind: u8, number: u64, bytes: &[u8], length: u64) -> io::Result<()> {
-        let stored = used(bytes);
+        let bytes = &bytes[..used(bytes)];
+        let blocks: Vec<Vec<u8>> = if is_packed(kind) {
+            bytes.chunks(BLOCK_BYTES).map(pack_block).collect()
+        } else {
+            Vec::new()
+        };
+        let table = blocks.iter().map(|block| u32::try_from(block.len()).map(u32::to_le_bytes));
+        let table: Vec<[u8; 4]> = table.collect::<Result<_, _>>().map_err(io::Error::other)?;
+        let packed: usize = blocks.iter().map(Vec::len).sum();
+        let stored = if is_packed(kind) { 8 + 4 * table.len() + packed } else { bytes.len() };
         self.put(&[kind])?;
         self.put(&number.to_le_bytes())?;
         self.put(&length.to_le_bytes())?;
         self.put(&(stored as u64).to_le_bytes())?;
-        self.put(&bytes[..stored])
+        if !is_packed(kind) {
+            return self.put(bytes);
+        }
+        self.put(&(bytes.len() as u64).to_le_bytes())?;
+        self.put(table.as_flattened())?;
+        blocks.iter().try_for_each(|block| self.put(block))
     }
 
     /// Signs it, if that is wanted, and ends it. Returns the seal.

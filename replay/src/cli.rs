@@ -105,8 +105,9 @@ Examples:
   pi-replay verify /var/backups/pi-server --json | jq .verdict";
 
 const SHOW_EXAMPLES: &str = "\
-Inputs stand at the start of a line with their number and time (t, in milliseconds), outputs are
-indented below. A TIME is as 2026-11-30T12:05+01:00 (without a zone: UTC) or as t1700000000123. c7 is the connection that input #7 opened, s:x a session, a1 an agent.
+Inputs stand at the start of a line with their number, their time on the clock on the wall and, in
+the notation, their own (t, in milliseconds); outputs are indented below. A TIME is on the wall, as
+2026-11-30T12:05+01:00 (without a zone: UTC) or as t1700000000123 (milliseconds since 1970). c7 is the connection that input #7 opened, s:x a session, a1 an agent.
 
 Examples:
   pi-replay show DIR --from 100 --to 120         inputs #100 to #120 with their outputs
@@ -141,7 +142,7 @@ struct ShowArgs {
     #[arg(long, value_name = "N|TIME", value_parser = at)]
     from: Option<Place>,
     /// Up to input N, or up to a time
-    #[arg(long, value_name = "N|TIME", value_parser = at)]
+    #[arg(long, visible_alias = "until", value_name = "N|TIME", value_parser = at)]
     to: Option<Place>,
     /// Only what is about this session
     #[arg(long, value_name = "ID")]

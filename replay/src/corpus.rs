@@ -1,5 +1,6 @@
 //! `pi-replay corpus`: a journal as seeds and scripts for the tests, and one of those as a journal.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use pi_server_core::input::{
@@ -9,10 +10,12 @@ use pi_server_core::notation::parse_script;
 use pi_server_core::record::Secret;
 use pi_server_core::wire::decode;
 use pi_server_core::{ConnId, Digest, Limits, Micros, Seq, Text, WallOffset};
+use pi_server_redact::{Left, What};
 
 use crate::made::Made;
 use crate::play::PlayError;
 use crate::records::{Ground, Kept, load, write};
+use crate::redact::Policy;
 use crate::show::script;
 use crate::shrink::step_all;
 use crate::source::Source;
@@ -37,12 +40,14 @@ pub struct Extracted {
 }
 
 /// Writes every distinct frame that clients sent as a seed, and the whole journal as a script, if
-/// it is there from its first input on. `progress` is called with the number of inputs.
+/// it is there from its first input on; both without what a policy names. `progress` is called with the
+/// number of inputs.
 ///
 /// # Errors
 /// The journal cannot be read, `out` exists, or a file cannot be written.
 pub fn extract(
     source: &Source,
+    policy: Option<&Policy>,
     progress: &mut dyn FnMut(u64),
     out: &Path,
 ) -> Result<Extracted, PlayError> {
@@ -54,7 +59,11 @@ pub fn extract(
     if begins.is_none() {
         let mut text = Vec::new();
         match script(source, Seq(u64::MAX), progress, &mut text) {
-            Ok(_) => made.file(SCRIPT, &text)?,
+            Ok(_) => match policy.map(|policy| covered(&text, policy)) {
+                None => made.file(SCRIPT, &text)?,
+                Some(Ok(left)) => made.file(SCRIPT, &left)?,
+                Some(Err(why)) => unsaid = Some(why),
+            },
             // The frames are worth having all the same.
             Err(PlayError::Internal(why)) => unsaid = Some(why),
             Err(error) => return Err(error),
@@ -65,15 +74,44 @@ pub fn extract(
         progress(done);
         let is_frame = matches!(kept.kind, InputKind::Command { .. } | InputKind::Malformed { .. });
         if is_frame && !kept.erased {
-            let hash = blake3::hash(&kept.body).to_hex();
+            let Some(body) = left_of(&kept.kind, &kept.body, policy) else { continue };
+            let hash = blake3::hash(&body).to_hex();
             let name = hash[..16].to_owned();
             if frames.insert(name.clone()) {
-                made.file(&format!("{FRAMES}/{name}"), &kept.body)?;
+                made.file(&format!("{FRAMES}/{name}"), &body)?;
             }
         }
     }
     made.finish()?;
     Ok(Extracted { frames: frames.len(), begins, unsaid })
+}
+
+/// What a policy leaves of a frame; `None` if that is nothing.
+fn left_of<'a>(kind: &InputKind, body: &'a [u8], policy: Option<&Policy>) -> Option<Cow<'a, [u8]>> {
+    let Some(policy) = policy else { return Some(Cow::Borrowed(body)) };
+    let (what, session) = match kind {
+        InputKind::Command { envelope, .. } => (What::Command, envelope.session.as_deref()),
+        _ => (What::Malformed, None),
+    };
+    match policy.apply(what, session, body) {
+        Left::All => Some(Cow::Borrowed(body)),
+        Left::Part(part) => Some(Cow::Owned(part)),
+        Left::Nothing => None,
+    }
+}
+
+/// What a policy leaves of a script, which has no bodies, but ids, names and the words of failures.
+fn covered(script: &[u8], policy: &Policy) -> Result<Vec<u8>, String> {
+    let script = String::from_utf8_lossy(script);
+    let mut left = String::new();
+    for line in script.lines() {
+        left.push_str(policy.text(line).as_deref().unwrap_or(line));
+        left.push('\n');
+    }
+    match parse_script(&left) {
+        Ok(_) => Ok(left.into_bytes()),
+        Err(error) => Err(format!("it is none any more without what the policy hides: {error}")),
+    }
 }
 
 /// Makes a journal of a script. Its bodies have the lengths that it says and are erased, since a

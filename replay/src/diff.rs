@@ -41,8 +41,11 @@ pub struct Comparison {
 pub struct Differing {
     /// The input.
     pub seq: Seq,
-    /// What of it: `time`, `input`, `body` or `outputs`.
-    pub field: &'static str,
+    /// What of it: `time`, `input`, `body` or `outputs`; of an input also which of its fields, as
+    /// `input.envelope.session`.
+    pub field: String,
+    /// The input, in the notation of the first journal.
+    pub input: String,
     /// As the first journal has it.
     pub left: String,
     /// As the second has it.
@@ -106,24 +109,33 @@ struct Step {
 }
 
 fn compare(left: &Step, right: &Step, same_journal: bool) -> Option<Differing> {
-    let seq = left.seq;
+    let (seq, other) = (left.seq, left);
     if same_journal && left.before != right.before {
         let seq = Seq(seq.0.saturating_sub(1));
         let (left, right) = (left.before.to_string(), right.before.to_string());
-        return Some(Differing { seq, field: "outputs", left, right });
+        let input = format!("the step before {}", notation(other));
+        return Some(Differing { seq, field: "outputs".into(), input, left, right });
     }
-    let differing = |field, left: String, right: String| {
-        (left != right).then_some(Differing { seq, field, left, right })
+    let input = notation(left);
+    let differing = |field: &str, left: String, right: String| {
+        let (field, input) = (field.to_owned(), input.clone());
+        (left != right).then_some(Differing { seq, field, input, left, right })
     };
     if left.at != right.at {
         return differing("time", left.at.to_string(), right.at.to_string());
     }
-    if !same_journal {
-        return differing("input", notation(left), notation(right));
+    if !same_journal && notation(left) == notation(right) {
+        return None;
     }
     if left.input != right.input {
-        let words = differing("input", notation(left), notation(right));
-        return words.or_else(|| differing("input", hex(&left.input), hex(&right.input)));
+        let field = match (decode_kind(&left.input), decode_kind(&right.input)) {
+            (Ok(left), Ok(right)) => first_field(&left, &right),
+            (Err(_), _) | (_, Err(_)) => None,
+        };
+        return match field {
+            Some((path, left, right)) => differing(&format!("input{path}"), left, right),
+            None => differing("input", hex(&left.input), hex(&right.input)),
+        };
     }
     if left.body != right.body {
         return differing("body", left.body.to_string(), right.body.to_string());
@@ -136,6 +148,37 @@ fn compare(left: &Step, right: &Step, same_journal: bool) -> Option<Differing> {
 
 fn notation(step: &Step) -> String {
     decode_kind(&step.input).map_or_else(|error| error.to_string(), |kind| kind.to_string())
+}
+
+/// The first field in which two values differ: the way to it, and both its values. Values are looked
+/// at as their `Debug` form shows them, a line for each field.
+pub(crate) fn first_field<T: fmt::Debug>(left: &T, right: &T) -> Option<(String, String, String)> {
+    let (left, right) = (format!("{left:#?}"), format!("{right:#?}"));
+    let mut path: Vec<(usize, String)> = Vec::new();
+    let mut rights = right.lines();
+    for line in left.lines() {
+        let other = rights.next().unwrap_or("");
+        let text = line.trim_start();
+        let depth = line.len() - text.len();
+        path.retain(|(above, _)| *above < depth);
+        let plain = |text: &str| text.trim().trim_end_matches([',', '{', '(', '[', ' ']).to_owned();
+        let (name, value) = match text.split_once(": ") {
+            Some((name, value)) if name.chars().all(|it| it.is_alphanumeric() || it == '_') => {
+                (name, value)
+            }
+            _ => ("", text),
+        };
+        if line != other {
+            let steps = path.iter().map(|(_, name)| name.as_str()).chain([name]);
+            let way: String =
+                steps.filter(|name| !name.is_empty()).flat_map(|name| [".", name]).collect();
+            let other = other.trim_start();
+            let mine = other.strip_prefix(name).and_then(|rest| rest.strip_prefix(": "));
+            return Some((way, plain(value), plain(mine.unwrap_or(other))));
+        }
+        path.push((depth, name.to_owned()));
+    }
+    None
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -242,8 +285,8 @@ impl Comparison {
 
     /// As JSON.
     pub fn to_json(&self) -> Value {
-        let difference = self.difference.as_ref().map(|Differing { seq, field, left, right }| {
-            json!({ "seq": seq.0, "field": field, "a": left, "b": right })
+        let difference = self.difference.as_ref().map(|Differing { seq, field, input, left, right }| {
+            json!({ "seq": seq.0, "field": field, "input": input, "a": left, "b": right })
         });
         json!({
             "equalInputs": self.equal,
@@ -272,8 +315,8 @@ impl fmt::Display for Comparison {
         }
         let [left, right] = self.ends;
         match &self.difference {
-            Some(Differing { seq, field, left, right }) => {
-                writeln!(f, "differ at #{seq}: {field}\n  A  {left}\n  B  {right}")?;
+            Some(Differing { seq, field, input, left, right }) => {
+                writeln!(f, "differ at #{seq}: {field}\n  of {input}\n  A  {left}\n  B  {right}")?;
             }
             None if self.is_apart() => {
                 writeln!(f, "nothing in common: A ends with #{left}, B with #{right}")?;

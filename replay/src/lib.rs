@@ -13,6 +13,7 @@ pub mod builds;
 pub mod bundle;
 pub mod chart;
 pub mod cli;
+pub mod clock;
 pub mod corpus;
 pub mod diff;
 mod digests;

@@ -2,6 +2,7 @@
 
 use pi_server_core::{Micros, Seq};
 
+use crate::clock::Clock;
 use crate::feed::Feed;
 use crate::source::{Source, SourceError};
 use crate::times;
@@ -15,7 +16,7 @@ pub enum Place {
     Time(Micros),
 }
 
-/// Reads `#120` or `120`, a time as `show` prints it (`t1700000000123`, in milliseconds since 1970),
+/// Reads `#120` or `120`, a time on the wall in milliseconds since 1970 (`t1700000000123`),
 /// or one as ISO 8601 has it.
 ///
 /// # Errors
@@ -37,27 +38,28 @@ pub fn place(text: &str) -> Result<Place, String> {
     Ok(Place::Input(Seq(number)))
 }
 
-/// The first input at a time or later, and the last one that is not later; `None` where there is none.
+/// The first input at a time on the wall or later, and the last one that is not later; `None` where
+/// there is none. Where that clock was set back, everything between them is meant.
 ///
 /// # Errors
 /// The journal cannot be read.
 pub fn inputs_at(source: &Source, time: Micros) -> Result<[Option<Seq>; 2], SourceError> {
     let mut feed = Feed::start(source)?;
-    let begins = feed.begin().begins();
-    let mut last = begins.filter(|begins| begins.at <= time).map(|begins| begins.seq);
+    let begin = feed.begin();
+    let mut clock = Clock::of(&begin.state);
+    let mut last = begin.begins().filter(|begins| begins.wall <= time).map(|begins| begins.seq);
+    let mut first = None;
     while let Some(batch) = feed.take() {
-        for item in batch.items().filter(|item| item.mark.is_none()) {
-            if item.header.at >= time {
-                let is_there = item.header.at == time;
-                return Ok([
-                    Some(item.header.seq),
-                    if is_there { Some(item.header.seq) } else { last },
-                ]);
+        clock.walk(&batch, |seq, wall| {
+            if wall >= time {
+                first.get_or_insert(seq);
             }
-            last = Some(item.header.seq);
-        }
+            if wall <= time {
+                last = Some(seq);
+            }
+        });
     }
-    Ok([None, last])
+    Ok([first, last])
 }
 
 #[cfg(test)]

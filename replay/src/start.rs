@@ -30,6 +30,8 @@ pub struct Begins {
     pub seq: Seq,
     /// The time of that input.
     pub at: Micros,
+    /// The same on the wall.
+    pub wall: Micros,
     /// Sessions that there are.
     pub sessions: u64,
     /// Connections that are open.
@@ -43,11 +45,11 @@ pub struct Begins {
 impl Begins {
     /// As JSON.
     pub fn to_json(&self) -> Value {
-        let Begins { seq, at, sessions, connections, agents, in_flight } = self;
+        let Begins { seq, at, wall, sessions, connections, agents, in_flight } = self;
         json!({
             "behind": seq.0,
             "at": at.0,
-            "time": Iso(*at).to_string(),
+            "time": Iso(*wall).to_string(),
             "sessions": sessions,
             "connections": connections,
             "agents": agents,
@@ -59,8 +61,8 @@ impl Begins {
 /// A sentence without a full stop.
 impl fmt::Display for Begins {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Begins { seq, at, sessions, connections, agents, in_flight } = self;
-        write!(f, "the journal begins behind #{seq} at {} with a snapshot; ", Iso(*at))?;
+        let Begins { seq, at: _, wall, sessions, connections, agents, in_flight } = self;
+        write!(f, "the journal begins behind #{seq} at {} with a snapshot; ", Iso(*wall))?;
         write!(f, "known from before: {sessions} sessions, {agents} agents, ")?;
         write!(f, "{connections} connections, {in_flight} commands in flight")
     }
@@ -76,6 +78,7 @@ impl Start {
         Some(Begins {
             seq: self.seq,
             at: self.state.now(),
+            wall: self.state.wall(self.state.now()),
             sessions: metrics.sessions,
             connections: metrics.connections,
             agents: metrics.agents,

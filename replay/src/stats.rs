@@ -8,6 +8,7 @@ use pi_server_core::record::{Mark, decode_kind};
 use pi_server_core::{Micros, Seq};
 use serde_json::{Value, json};
 
+use crate::clock::Clock;
 use crate::feed::{Feed, Item, Reading};
 use crate::source::{Source, SourceError};
 use crate::times::Iso;
@@ -37,10 +38,10 @@ pub struct Stats {
     pub erased: u64,
     /// Inputs that this build cannot decode.
     pub unknown: u64,
-    /// Time of the first input.
-    pub first: Option<Micros>,
-    /// Time of the last input.
-    pub last: Option<Micros>,
+    /// Time of the first input, and what the wall showed then.
+    pub first: Option<(Micros, Micros)>,
+    /// Time of the last input, and what the wall showed then.
+    pub last: Option<(Micros, Micros)>,
     /// The last input that was known to be on disk, as the last commit or `HEAD` says.
     pub durable_upto: Seq,
 }
@@ -55,10 +56,11 @@ impl Stats {
         progress: &mut dyn FnMut(u64),
     ) -> Result<(Stats, Reading), SourceError> {
         let mut feed = Feed::start(source)?;
+        let mut clock = Clock::of(&feed.begin().state);
         let mut stats = Stats::default();
         while let Some(batch) = feed.take() {
             for item in batch.items() {
-                stats.add(&item);
+                stats.add(&item, &mut clock);
                 progress(stats.inputs);
             }
         }
@@ -68,10 +70,10 @@ impl Stats {
         Ok((stats, reading))
     }
 
-    fn add(&mut self, item: &Item<'_>) {
+    fn add(&mut self, item: &Item<'_>, clock: &mut Clock) {
         self.records += 1;
         match item.mark {
-            None => self.add_input(item),
+            None => self.add_input(item, clock),
             Some(Mark::Commit(commit)) => {
                 self.commits += 1;
                 self.durable_upto = commit.durable_upto;
@@ -81,17 +83,22 @@ impl Stats {
         }
     }
 
-    fn add_input(&mut self, item: &Item<'_>) {
+    fn add_input(&mut self, item: &Item<'_>, clock: &mut Clock) {
         self.inputs += 1;
-        self.first.get_or_insert(item.header.at);
-        self.last = Some(item.header.at);
         self.input_bytes += item.input.len() as u64;
         if item.header.body_len > 0 {
             self.bodies += 1;
             self.body_bytes += u64::from(item.header.body_len);
             self.erased += u64::from(item.header.erased);
         }
-        let Ok(kind) = decode_kind(item.input) else {
+        let kind = decode_kind(item.input);
+        if let Ok(kind) = &kind {
+            clock.note(kind);
+        }
+        let time = (item.header.at, clock.wall(item.header.at));
+        self.first.get_or_insert(time);
+        self.last = Some(time);
+        let Ok(kind) = kind else {
             self.unknown += 1;
             return;
         };
@@ -113,10 +120,10 @@ impl Stats {
             "bodyBytes": self.body_bytes,
             "erasedBodies": self.erased,
             "unknownInputs": self.unknown,
-            "firstTime": self.first.map(|at| Iso(at).to_string()),
-            "lastTime": self.last.map(|at| Iso(at).to_string()),
-            "firstAt": self.first.map(|at| at.0),
-            "lastAt": self.last.map(|at| at.0),
+            "firstTime": self.first.map(|(_, wall)| Iso(wall).to_string()),
+            "lastTime": self.last.map(|(_, wall)| Iso(wall).to_string()),
+            "firstAt": self.first.map(|(at, _)| at.0),
+            "lastAt": self.last.map(|(at, _)| at.0),
             "durableUpto": self.durable_upto.0,
         })
     }
@@ -162,9 +169,9 @@ impl fmt::Display for Stats {
         writeln!(f, "input bytes   {}", self.input_bytes)?;
         write!(f, "bodies        {} with {} bytes", self.bodies, self.body_bytes)?;
         writeln!(f, ", {} erased", self.erased)?;
-        if let (Some(first), Some(last)) = (self.first, self.last) {
+        if let (Some((first, begin)), Some((last, end))) = (self.first, self.last) {
             let span = last.0.saturating_sub(first.0);
-            write!(f, "time          {} to {}", Iso(first), Iso(last))?;
+            write!(f, "time          {} to {}", Iso(begin), Iso(end))?;
             writeln!(f, ", {}.{:06} s", span / 1_000_000, span % 1_000_000)?;
         }
         if self.unknown > 0 {

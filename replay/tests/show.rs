@@ -17,9 +17,13 @@ fn text(arguments: &[&str], dir: &Path) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The lines without the numbers before them.
+/// The lines without the numbers and times on the wall before them.
 fn notation(timeline: &str) -> String {
-    timeline.lines().flat_map(|line| [&line[10..], "\n"]).collect()
+    let shown = timeline.lines().map(|line| match line.split_once("Z  ") {
+        Some((number, input)) if number.trim_start().starts_with('#') => input,
+        _ => &line[10..],
+    });
+    shown.flat_map(|line| [line, "\n"]).collect()
 }
 
 #[test]
@@ -29,7 +33,8 @@ fn the_timeline_is_what_the_daemon_did() {
     let before = tree(dir.path());
     let shown = text(&["show"], dir.path());
     assert_eq!(notation(&shown), written);
-    assert!(shown.lines().next().unwrap().starts_with("      #1  t1001 boot clean rate=off"));
+    let first = "      #1  1970-01-01T00:00:01.001000Z  t1001 boot clean rate=off";
+    assert!(shown.lines().next().unwrap().starts_with(first), "{shown}");
     let part = text(&["show", "--from", "#4", "--to", "6"], dir.path());
     let begin = shown.find("      #4").unwrap();
     let end = shown.find("      #7").unwrap();
@@ -227,6 +232,30 @@ fn diff_finds_the_first_input_that_differs() {
         (&report["difference"]["field"], &report["equalInputs"]),
         (&"outputs".into(), &6.into())
     );
+}
+
+#[test]
+fn diff_names_the_field_of_an_input_that_differs() {
+    let dirs = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for (dir, id) in dirs.iter().zip(["one", "two"]) {
+        let mut scribe = Scribe::open(dir.path(), 1 << 20);
+        scribe.boot(true);
+        let conn = scribe.client(None);
+        let depends = r#""type":"get_state","sessionId":"a","dependsOn""#;
+        scribe.frame(conn, &format!(r#"{{"id":"c",{depends}:["{id}"]}}"#));
+        scribe.stop();
+    }
+    let arguments = ["diff", dirs[1].path().to_str().unwrap(), "--align", "seq", "--json"];
+    let output = binary(&arguments, dirs[0].path());
+    assert_eq!(output.status.code(), Some(10));
+    let report = json(&output);
+    let found = &report["difference"];
+    assert_eq!(
+        (&found["seq"], &found["a"], &found["b"]),
+        (&3.into(), &"\"one\"".into(), &"\"two\"".into())
+    );
+    assert!(found["field"].as_str().unwrap().ends_with("envelope.depends_on"), "{report:#}");
+    assert!(found["input"].as_str().unwrap().contains("get_state s:a"), "{report:#}");
 }
 
 #[test]

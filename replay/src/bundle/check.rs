@@ -8,7 +8,7 @@ use std::path::Path;
 use pi_server_system::file::open_regular;
 
 use super::sign::{PublicKey, signed_by};
-use super::{MAGIC, SEAL_BYTES, Table};
+use super::{MAGIC, SEAL_BYTES, Table, is_magic};
 use crate::source::SourceError;
 
 /// What a bundle is found to be, before anything in it is read.
@@ -117,7 +117,7 @@ pub fn check(path: &Path, expected: Expected<'_>) -> Result<Checked, SourceError
         return Ok(Checked::Refused(Refusal::Short));
     };
     file.read_exact(&mut magic).map_err(io)?;
-    if magic != *MAGIC {
+    if !is_magic(&magic) {
         return Ok(Checked::Refused(Refusal::NoBundle));
     }
     let mut hasher = blake3::Hasher::new();

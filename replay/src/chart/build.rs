@@ -1,5 +1,6 @@
 //! Makes a chart by stepping the journal.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use pi_server_core::failure::Failure;
@@ -7,9 +8,9 @@ use pi_server_core::frame::{Frame, Outcome, Phase};
 use pi_server_core::input::{AgentSaid, Envelope, Input, InputKind, Reply};
 use pi_server_core::output::Output;
 use pi_server_core::wire::failure_text;
-use pi_server_core::{CommandNo, ConnId, Micros, Seq, State, Text};
+use pi_server_core::{CommandNo, ConnId, Seq, State, Text};
 
-use super::problems::Watch;
+use super::problems::{ProblemKind, Watch};
 use super::{Bar, Chart, End, Event, FRAME_CHARS_MAX, Note, Step, Why};
 use crate::attribution::Attribution;
 use crate::pack::Packs;
@@ -23,12 +24,8 @@ use crate::veil::Veil;
 pub struct Wanted {
     /// From this input on.
     pub from: Seq,
-    /// From this time on.
-    pub from_at: Micros,
     /// Up to this input.
     pub to: Seq,
-    /// Up to this time.
-    pub to_at: Micros,
     /// Only what is about this session.
     pub session: Option<String>,
     /// With the texts of frames and events.
@@ -39,21 +36,13 @@ pub struct Wanted {
 
 impl Default for Wanted {
     fn default() -> Wanted {
-        Wanted {
-            from: Seq(0),
-            from_at: Micros(0),
-            to: Seq(u64::MAX),
-            to_at: Micros(u64::MAX),
-            session: None,
-            bodies: true,
-            veil: None,
-        }
+        Wanted { from: Seq(0), to: Seq(u64::MAX), session: None, bodies: true, veil: None }
     }
 }
 
 impl Wanted {
     fn begins(&self, step: Step) -> bool {
-        step.seq >= self.from && step.at >= self.from_at
+        step.seq >= self.from
     }
 
     fn is_about(&self, session: Option<&Text>) -> bool {
@@ -80,7 +69,7 @@ pub fn chart(
     }
     let ending = player.run(|played| {
         let step = Step { seq: played.input.seq, at: played.state.wall(played.input.at) };
-        if step.seq > wanted.to || step.at > wanted.to_at {
+        if step.seq > wanted.to {
             return Ok(ControlFlow::Break(()));
         }
         match &wanted.veil {
@@ -105,13 +94,19 @@ pub fn chart(
     });
     let about = |session: &Text| wanted.is_about(Some(session));
     chart.events.retain(|event| wanted.begins(event.step) && about(&event.session));
+    let conns: BTreeSet<ConnId> = chart.bars.iter().filter_map(|bar| bar.conn).collect();
     chart.notes.retain(|note| {
-        let general = wanted.session.is_some() && note.session.is_none();
-        wanted.begins(note.step) && (general || wanted.is_about(note.session.as_ref()))
+        let concerns = match (&wanted.session, &note.session, note.conn) {
+            // Of other clients nothing is told, and whose a bad frame is nobody knows.
+            (Some(_), None, Some(conn)) => note.what != "malformed" && conns.contains(&conn),
+            (None, ..) | (Some(_), None, None) => true,
+            (Some(_), Some(_), _) => wanted.is_about(note.session.as_ref()),
+        };
+        wanted.begins(note.step) && concerns
     });
     chart.troubles.retain(|problem| {
-        let general = wanted.session.is_some() && problem.session.is_none();
-        wanted.begins(problem.step) && (general || wanted.is_about(problem.session.as_ref()))
+        let is_general = problem.session.is_none() && problem.kind != ProblemKind::Malformed;
+        wanted.begins(problem.step) && (is_general || wanted.is_about(problem.session.as_ref()))
     });
     if let Some(veil) = &wanted.veil {
         veil.cover(&mut chart);
@@ -152,7 +147,7 @@ impl Builder {
     /// Begins with the commands that are in flight in the state with which the journal begins.
     pub(crate) fn new(bodies: bool, state: &State, begins: Option<Begins>) -> Builder {
         let mut chart = Chart { begins, ..Chart::default() };
-        if let Some(Begins { seq, at, .. }) = begins {
+        if let Some(Begins { seq, wall: at, .. }) = begins {
             chart.sessions_before = state.sessions().map(|view| view.info.id).collect();
             for origin in state.origins() {
                 let named = |id: &Text| state.command_named(origin.client, id);
@@ -334,7 +329,12 @@ impl Builder {
     }
 
     fn note(&mut self, what: &'static str, session: Option<Text>, input: &Input, step: Step) {
-        self.chart.notes.push(Note { step, session, what, words: input.to_string() });
+        let conn = match &input.kind {
+            InputKind::Opened(_) => Some(ConnId(input.seq.0)),
+            InputKind::Closed { conn } | InputKind::Malformed { conn, .. } => Some(*conn),
+            _ => None,
+        };
+        self.chart.notes.push(Note { step, session, conn, what, words: input.to_string() });
     }
 
     fn bar(&mut self, number: CommandNo) -> Option<&mut Bar> {

@@ -127,6 +127,8 @@ pub struct Note {
     pub step: Step,
     /// The session it is about, if it is about one.
     pub session: Option<Text>,
+    /// The connection it is about, if it is about one.
+    pub conn: Option<ConnId>,
     /// What, in a word: `boot`, `open`, `close`, `malformed`, `agent`, `storage`, `drain`, `stop`.
     pub what: &'static str,
     /// The input in the notation.

@@ -6,7 +6,7 @@ use pi_server_core::input::{AgentEvent, AgentSaid, Input, InputKind};
 use pi_server_core::output::{Ask, Output};
 use pi_server_core::{AgentNo, CommandNo, Micros, Text};
 
-use super::{Chart, End, Step};
+use super::{Bar, Chart, End, Step};
 use crate::times::Iso;
 
 /// Something that went wrong.
@@ -22,6 +22,8 @@ pub struct Problem {
     pub command: Option<CommandNo>,
     /// What happened, in words.
     pub words: String,
+    /// Where it began, if it lasted until it was seen: the daemon was away.
+    pub since: Option<Micros>,
 }
 
 /// What a problem is, in the order in which counts of them are shown.
@@ -102,10 +104,12 @@ impl Watch {
             }
         }
         let before = self.last.replace(step.at);
+        let mut began = None;
         let (kind, words) = match &input.kind {
             InputKind::Boot(boot) => {
                 self.killed.clear();
                 let since = before?;
+                began = Some(since);
                 let away = step.at.0.saturating_sub(since.0);
                 let (kind, how) = if boot.clean {
                     (ProblemKind::Downtime, "stopped")
@@ -164,33 +168,39 @@ impl Watch {
             | InputKind::Drain
             | InputKind::Stop => return None,
         };
-        Some(Problem { step, kind, session: session.cloned(), command: None, words })
+        let session = session.cloned();
+        Some(Problem { step, kind, session, command: None, words, since: began })
+    }
+}
+
+impl Problem {
+    /// What is wrong with a command, if anything is.
+    pub fn of(bar: &Bar) -> Option<Problem> {
+        let (kind, words) = match &bar.end {
+            End::Failed(why) | End::Refused(why) => {
+                let kind = match &bar.end {
+                    End::Refused(_) => ProblemKind::Refused,
+                    _ if why.code.contains("timeout") => ProblemKind::TimedOut,
+                    _ if why.code.contains("cancel") => ProblemKind::Cancelled,
+                    _ => ProblemKind::Failed,
+                };
+                (kind, format!("{}: {}", why.code, why.words))
+            }
+            End::Open => {
+                let was = if bar.started.is_some() { "running" } else { "waiting" };
+                (ProblemKind::Open, format!("it was {was} at the end"))
+            }
+            End::Done { .. } | End::Repeated => return None,
+        };
+        let (session, command) = (bar.session.clone(), Some(bar.number));
+        Some(Problem { step: bar.last(), kind, session, command, words, since: None })
     }
 }
 
 impl Chart {
     /// Everything that went wrong, in the order in which it was seen.
     pub fn problems(&self) -> Vec<Problem> {
-        let of_commands = self.bars.iter().filter_map(|bar| {
-            let (kind, words) = match &bar.end {
-                End::Failed(why) | End::Refused(why) => {
-                    let kind = match &bar.end {
-                        End::Refused(_) => ProblemKind::Refused,
-                        _ if why.code.contains("timeout") => ProblemKind::TimedOut,
-                        _ if why.code.contains("cancel") => ProblemKind::Cancelled,
-                        _ => ProblemKind::Failed,
-                    };
-                    (kind, format!("{}: {}", why.code, why.words))
-                }
-                End::Open => {
-                    let was = if bar.started.is_some() { "running" } else { "waiting" };
-                    (ProblemKind::Open, format!("it was {was} at the end"))
-                }
-                End::Done { .. } | End::Repeated => return None,
-            };
-            let (session, command) = (bar.session.clone(), Some(bar.number));
-            Some(Problem { step: bar.last(), kind, session, command, words })
-        });
+        let of_commands = self.bars.iter().filter_map(Problem::of);
         let mut all: Vec<Problem> = self.troubles.iter().cloned().chain(of_commands).collect();
         all.sort_by_key(|problem| (problem.step.seq, problem.command));
         all

@@ -40,10 +40,10 @@ pub(super) struct ExportArgs {
     #[arg(long, value_enum)]
     format: Format,
     /// From this place on; commands that are at work there are in it
-    #[arg(long, value_name = "T", value_parser = place)]
+    #[arg(long, value_name = "N|TIME", value_parser = place)]
     from: Option<Place>,
     /// Up to this place
-    #[arg(long, value_name = "T", value_parser = place)]
+    #[arg(long, visible_alias = "until", value_name = "N|TIME", value_parser = place)]
     to: Option<Place>,
     /// Only what is about this session
     #[arg(long, value_name = "ID")]
@@ -69,15 +69,11 @@ pub(super) fn run(args: &ExportArgs) -> Result<Status, PlayError> {
     let source = Source::open(&args.dir)?;
     let mut wanted =
         Wanted { session: args.session.clone(), bodies: !args.no_bodies, ..Wanted::default() };
-    match args.from {
-        Some(Place::Input(seq)) => wanted.from = seq,
-        Some(Place::Time(at)) => wanted.from_at = at,
-        None => {}
+    if let Some(from) = args.from {
+        wanted.from = super::input_at(&source, from, false)?;
     }
-    match args.to {
-        Some(Place::Input(seq)) => wanted.to = seq,
-        Some(Place::Time(at)) => wanted.to_at = at,
-        None => {}
+    if let Some(to) = args.to {
+        wanted.to = super::input_at(&source, to, true)?;
     }
     let policy = args.redact.as_deref().map(super::bundle::policy).transpose()?;
     let mut out = super::Output::new(args.out.as_deref())?;

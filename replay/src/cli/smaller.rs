@@ -36,6 +36,7 @@ script for core/tests/scripts. The other way: a script, or a frame such as a cra
 journal.
 
 Examples:
+  pi-replay corpus DIR --redact policy.json -o seeds
   pi-replay corpus DIR -o seeds && cp seeds/frame_decoder/* fuzz/corpus/frame_decoder/
   pi-replay corpus --script core/tests/scripts/03-identity.txt -o journal
   pi-replay corpus --frame crash-1f2e -o journal && pi-replay verify journal";
@@ -66,6 +67,9 @@ pub(super) struct CorpusArgs {
     /// The daemon's data directory
     #[arg(required_unless_present_any = ["script", "frame"])]
     dir: Option<PathBuf>,
+    /// Leave out what this policy names: see `pi-replay redact`
+    #[arg(long, value_name = "POLICY", conflicts_with_all = ["script", "frame"])]
+    redact: Option<PathBuf>,
     /// A script to make a journal of
     #[arg(long, value_name = "FILE", conflicts_with_all = ["dir", "frame"])]
     script: Option<PathBuf>,
@@ -127,10 +131,12 @@ pub(super) fn run_corpus(args: &CorpusArgs) -> Result<Status, PlayError> {
     let out = args.out.display();
     let inputs = match (&args.dir, &args.script, &args.frame) {
         (Some(dir), _, _) => {
+            let source = Source::open(dir)?;
+            let policy = args.redact.as_deref().map(super::bundle::policy).transpose()?;
             let mut progress = Progress::new();
             let told = &mut |inputs| progress.show(inputs);
             let Extracted { frames, begins, unsaid } =
-                extract(&Source::open(dir)?, told, &args.out)?;
+                extract(&source, policy.as_ref(), told, &args.out)?;
             progress.clear();
             let script = match (begins, &unsaid) {
                 (Some(begins), _) => format!("no script, since {begins}"),

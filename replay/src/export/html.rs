@@ -1,62 +1,107 @@
 //! One page with everything in it: no network, no other file, no dependency.
 //!
-//! The page's code is in `timeline.html`; the chart is put in as JSON. Times are microseconds from
-//! the first, so that they stay exact in a browser's numbers.
+//! The page is `timeline.html` and its code `timeline.js`; what there was is put in as JSON. Times are
+//! microseconds from the first, so that they stay exact in a browser's numbers. Of a long journal not
+//! all is put in: see [`Page`].
 
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
 use super::command_json;
+use super::page::Page;
 use crate::chart::{Bar, Chart, Step};
 
 const PAGE: &str = include_str!("timeline.html");
 /// Where the page expects its data.
 const DATA: &str = "/*DATA*/";
+const SCRIPT: &str = include_str!("timeline.js");
+/// Where the page expects its code.
+const CODE: &str = "/*CODE*/";
+/// Most characters of the words of a failure or a problem.
+const WORDS_CHARS_MAX: usize = 400;
 
 pub(super) fn write(chart: &Chart, title: &str, out: &mut dyn Write) -> io::Result<()> {
-    let Some((before, after)) = PAGE.split_once(DATA) else {
+    let mut page = Page::default();
+    chart.bars.iter().for_each(|bar| page.bar(bar));
+    chart.events.iter().for_each(|event| page.event(event));
+    chart.notes.iter().for_each(|note| page.note(note));
+    chart.troubles.iter().for_each(|trouble| page.problem(trouble.clone()));
+    let begins = chart.begins.map(|begins| begins.to_string());
+    write_page(page, title, begins, out)
+}
+
+fn write_page(
+    mut page: Page,
+    title: &str,
+    begins: Option<String>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let parts = PAGE.split_once(DATA).and_then(|(before, rest)| {
+        let (between, after) = rest.split_once(CODE)?;
+        Some((before, between, after))
+    });
+    let Some((before, between, after)) = parts else {
         return Err(io::Error::other("the page has no place for its data"));
     };
     out.write_all(before.as_bytes())?;
-    let begin = chart.span().map_or(0, |(first, _)| first.0);
-    let lanes = chart.lanes();
-    let lane_of = |name: &str| lanes.iter().position(|lane| lane == name);
-    let mut head = json!({ "title": title, "begin": begin, "lanes": lanes });
-    if let Some(begins) = &chart.begins {
-        head["begins"] = begins.to_string().into();
+    let begin = page.begin();
+    let since = |at: pi_server_core::Micros| at.0.saturating_sub(begin);
+    page.bound_frames();
+    let (problems, kinds) = page.problems();
+    let kinds: Vec<_> = kinds.iter().map(|(kind, count)| json!([kind.name(), count])).collect();
+    let mut head = json!({
+        "title": title,
+        "begin": begin,
+        "end": page.end().saturating_sub(begin),
+        "lanes": page.lanes(),
+        "counts": {
+            "commands": page.commands,
+            "events": page.events,
+            "problems": page.problems_count(),
+            "kinds": kinds,
+        },
+    });
+    if let Some(begins) = begins {
+        head["begins"] = begins.into();
+    }
+    if let Some((width, lanes)) = page.density() {
+        head["density"] = json!({ "width": width, "lanes": lanes });
+    }
+    if let Some(left) = page.left_out() {
+        head["left"] = left.into();
     }
     let head = safe(&head);
     // The object is written open, so that the long lists need no second copy in memory.
     write!(out, "{},\n\"commands\":[", head.strip_suffix('}').unwrap_or(&head))?;
-    let bars = chart.bars.iter().map(|bar| command(bar, begin, lane_of(&bar.lane())));
-    list(bars, out)?;
+    list(page.kept().map(|(bar, lane)| command(bar, begin, lane)), out)?;
     out.write_all(b"],\n\"events\":[")?;
-    let events = chart.events.iter().map(|event| {
-        let lane = lane_of(&event.lane());
-        json!([event.step.at.0.saturating_sub(begin), lane, event.step.seq.0])
-    });
-    list(events, out)?;
+    list(page.kept_events().map(|(step, lane)| json!([since(step.at), lane, step.seq.0])), out)?;
     out.write_all(b"],\n\"notes\":[")?;
-    let notes = chart.notes.iter().map(|note| {
-        let at = note.step.at.0.saturating_sub(begin);
-        json!({ "at": at, "seq": note.step.seq.0, "what": note.what, "input": note.words })
-    });
+    let notes = page
+        .notes
+        .iter()
+        .map(|(step, what)| json!({ "at": since(step.at), "seq": step.seq.0, "what": what }));
     list(notes, out)?;
     out.write_all(b"],\n\"problems\":[")?;
-    let problems = chart.problems();
     let problems = problems.iter().map(|problem| {
-        json!({
-            "at": problem.step.at.0.saturating_sub(begin),
+        let mut object = json!({
+            "at": since(problem.step.at),
             "seq": problem.step.seq.0,
             "kind": problem.kind.name(),
             "session": problem.session.as_deref(),
             "command": problem.command.map(|number| number.0),
-            "words": problem.words,
-        })
+            "words": cut(&problem.words),
+        });
+        if let Some(from) = problem.since {
+            object["since"] = since(from).into();
+        }
+        object
     });
     list(problems, out)?;
     out.write_all(b"]}")?;
+    out.write_all(between.as_bytes())?;
+    out.write_all(SCRIPT.as_bytes())?;
     out.write_all(after.as_bytes())
 }
 
@@ -67,7 +112,11 @@ fn list(values: impl Iterator<Item = Value>, out: &mut dyn Write) -> io::Result<
     Ok(())
 }
 
-fn command(bar: &Bar, begin: u64, lane: Option<usize>) -> Value {
+fn cut(words: &str) -> String {
+    words.chars().take(WORDS_CHARS_MAX).collect()
+}
+
+fn command(bar: &Bar, begin: u64, lane: usize) -> Value {
     let at = |step: Step| step.at.0.saturating_sub(begin);
     let mut object = command_json(bar);
     object.remove("lane");
@@ -79,7 +128,7 @@ fn command(bar: &Bar, begin: u64, lane: Option<usize>) -> Value {
     object.insert("outcome".into(), bar.end.name().into());
     if let Some(why) = bar.end.why() {
         object.insert("errorCode".into(), why.code.into());
-        object.insert("error".into(), why.words.as_str().into());
+        object.insert("error".into(), cut(&why.words).into());
     }
     if bar.before {
         object.insert("before".into(), true.into());

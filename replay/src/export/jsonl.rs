@@ -17,7 +17,7 @@ pub(super) fn write(chart: &Chart, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "{}", begin(begins))?;
         for bar in chart.bars.iter().filter(|bar| bar.before) {
             // What is known of it, and no transition: those were before.
-            let step = Step { seq: begins.seq, at: begins.at };
+            let step = Step { seq: begins.seq, at: begins.wall };
             writeln!(out, "{}", transition(bar, step, "inFlight"))?;
         }
     }
@@ -95,7 +95,7 @@ impl Line<'_> {
 
 /// Where the journal begins.
 fn begin(begins: &Begins) -> Value {
-    let mut object = json!({ "seq": begins.seq.0, "at": begins.at.0, "type": "begin" });
+    let mut object = json!({ "seq": begins.seq.0, "at": begins.wall.0, "type": "begin" });
     object["known"] = begins.to_json();
     object
 }

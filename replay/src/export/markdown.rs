@@ -70,7 +70,7 @@ fn problems(chart: &Chart, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}.\n", counts.join(", "))?;
     writeln!(out, "| time | input | what | command or session | why |\n|---|---|---|---|---|")?;
     for problem in problems.iter().take(ROWS_MAX) {
-        let Problem { step, kind, session, command, words } = problem;
+        let Problem { step, kind, session, command, words, since: _ } = problem;
         let bar = command.and_then(|number| chart.bar(number));
         let whose = match (bar, session) {
             (Some(bar), _) => what(bar),

@@ -3,6 +3,7 @@
 mod html;
 mod jsonl;
 mod markdown;
+mod page;
 mod perfetto;
 
 use std::io::{self, Write};

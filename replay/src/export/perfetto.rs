@@ -34,7 +34,7 @@ pub(super) fn write(chart: &Chart, out: &mut dyn Write) -> io::Result<()> {
     if let Some(begins) = &chart.begins {
         trace.put(&json!({
             "ph": "i", "s": "g", "name": "the journal begins", "cat": "daemon", "pid": PROCESS,
-            "tid": 1, "ts": begins.at.0, "args": begins.to_json(),
+            "tid": 1, "ts": begins.wall.0, "args": begins.to_json(),
         }))?;
     }
     for bar in &chart.bars {

@@ -20,9 +20,10 @@ use super::Range;
 use crate::pack::Packs;
 use crate::play::{Ending, PlayError, Played, Player};
 use crate::source::Source;
+use crate::times::Iso;
 
 /// Writes every frame that was addressed to a connection by the steps in `range`, one a line; with
-/// `json`, an object a line that has the frame in `frame` and the step in `seq` and `at`. `progress` is
+/// `json`, an object a line that has the frame in `frame` and the step in `seq`, `at` and `time`. `progress` is
 /// called with the number of inputs.
 ///
 /// # Errors
@@ -169,7 +170,8 @@ impl Sent<'_> {
         self.frame.clear();
         render(frame, &body, &mut self.frame);
         if self.json {
-            write!(self.out, r#"{{"seq":{},"at":{},"frame":"#, input.seq, input.at)?;
+            let (seq, at, time) = (input.seq, input.at, Iso(played.state.wall(input.at)));
+            write!(self.out, r#"{{"seq":{seq},"at":{at},"time":"{time}","frame":"#)?;
             self.out.write_all(&self.frame)?;
             self.out.write_all(b"}\n")?;
         } else {

@@ -17,6 +17,7 @@ pub use lane::lane;
 pub(crate) use life::Life;
 pub use script::script;
 pub use state::{state_at, state_json, state_text};
+pub(crate) use timeline::input_line;
 pub use timeline::{About, Timeline, timeline};
 
 /// From which input to which.

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::ops::ControlFlow;
 
-use pi_server_core::Seq;
+use pi_server_core::{Input, Seq, State};
 use serde_json::json;
 
 use super::Range;
@@ -109,6 +109,11 @@ pub fn timeline(
     }
 }
 
+/// An input with its number and the time on the wall, as a line of its own.
+pub(crate) fn input_line(state: &State, input: &Input) -> String {
+    format!("{:>8}  {}  {input}", format!("#{}", input.seq), Iso(state.wall(input.at)))
+}
+
 fn write_step(played: &Played<'_>, json: bool, out: &mut dyn Write) -> Result<(), PlayError> {
     let Played { input, outputs, state, .. } = played;
     if json {
@@ -124,7 +129,7 @@ fn write_step(played: &Played<'_>, json: bool, out: &mut dyn Write) -> Result<()
         )?;
         return Ok(());
     }
-    writeln!(out, "{:>8}  {input}", format!("#{}", input.seq))?;
+    writeln!(out, "{}", input_line(state, input))?;
     for output in *outputs {
         writeln!(out, "{:>8}    {output}", "")?;
     }

@@ -86,6 +86,11 @@ impl Machine {
         })
     }
 
+    /// The journal.
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// Where the journal begins, if that is a snapshot.
     pub(super) fn begins(&self) -> Option<Begins> {
         self.begins

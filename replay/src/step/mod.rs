@@ -9,17 +9,19 @@ use pi_server_core::command::CommandKind;
 use pi_server_core::input::{Input, InputKind};
 use serde_json::{Value, json};
 
+use crate::place::{Place, inputs_at, place};
 use crate::play::PlayError;
-use crate::show::{Life, state_json, state_text};
+use crate::show::{Life, input_line, state_json, state_text};
 use crate::shown::Shown;
 use crate::source::Source;
+use crate::times::Iso;
 
 use machine::Machine;
 
 /// What can be typed.
 pub const HELP: &str = "\
   n [K]   the next step, or K of them      b [K]  back by a step, or K
-  g N     go to the state after input N    c      go on to the next break
+  g N|TIME  go to the state after input N, or at a time   c   go on to the next break
   rc      back to the last break, or to where what is watched changed last
   s [ID]  the state, or one session of it  o      this step again
   break type T | session ID | command ID | divergence     where c and rc stop
@@ -130,10 +132,7 @@ impl Walk<'_> {
                 Some(count) => self.go(self.machine.at().saturating_sub(count))?,
                 None => self.say("b takes a number of steps")?,
             },
-            ("g" | "goto", [_]) => match number() {
-                Some(at) => self.go(at)?,
-                None => self.say("g takes the number of an input")?,
-            },
+            ("g" | "goto", [place]) => self.go_to(place)?,
             ("c" | "continue", []) => self.run()?,
             ("rc" | "reverse-continue", []) => self.run_back()?,
             ("o", []) => self.show()?,
@@ -227,6 +226,19 @@ impl Walk<'_> {
             self.tell_changes()?;
         }
         Ok(())
+    }
+
+    /// Goes to an input, or to the last one that is not later than a time on the wall.
+    fn go_to(&mut self, text: &str) -> Result<(), PlayError> {
+        let time = match place(text) {
+            Ok(Place::Input(seq)) => return self.go(usize::try_from(seq.0).unwrap_or(usize::MAX)),
+            Ok(Place::Time(time)) => time,
+            Err(why) => return Ok(self.say(&format!("g takes {why}"))?),
+        };
+        match inputs_at(self.machine.source(), time)? {
+            [_, Some(seq)] => self.go(usize::try_from(seq.0).unwrap_or(usize::MAX)),
+            [_, None] => Ok(self.say(&format!("there is no input up to {}", Iso(time)))?),
+        }
     }
 
     fn go(&mut self, at: usize) -> Result<(), PlayError> {
@@ -328,16 +340,18 @@ impl Walk<'_> {
             return Ok(());
         };
         let diverges = self.machine.diverges();
+        let state = self.machine.state();
+        let (line, time) = (input_line(state, input), Iso(state.wall(input.at)).to_string());
         let (input, outputs) =
             (input.to_string(), outputs.iter().map(ToString::to_string).collect::<Vec<_>>());
         if self.json {
             let step = json!({
-                "seq": at, "input": input, "outputs": outputs, "diverges": diverges,
+                "seq": at, "time": time, "input": input, "outputs": outputs, "diverges": diverges,
             });
             writeln!(self.out, "{step}")?;
             return Ok(());
         }
-        writeln!(self.out, "{:>8}  {}", format!("#{at}"), Shown(&input))?;
+        writeln!(self.out, "{}", Shown(&line))?;
         outputs.iter().try_for_each(|it| writeln!(self.out, "{:>8}    {}", "", Shown(it)))?;
         if diverges {
             writeln!(self.out, "{:>8}    (not the recorded outputs)", "")?;

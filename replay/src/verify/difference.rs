@@ -15,6 +15,8 @@ pub struct Divergence {
     pub seq: Seq,
     /// Its time.
     pub at: Micros,
+    /// The same on the wall; `None` where there is no such input.
+    pub wall: Option<Micros>,
     /// The input in the notation.
     pub input: String,
     /// What differs.
@@ -76,15 +78,16 @@ impl fmt::Display for Hint {
 }
 
 impl Divergence {
-    /// At this input.
+    /// At this input. What the wall showed is not known yet.
     pub fn new(input: &Input, difference: Difference) -> Divergence {
-        Divergence { seq: input.seq, at: input.at, input: input.to_string(), difference }
+        let words = input.to_string();
+        Divergence { seq: input.seq, at: input.at, wall: None, input: words, difference }
     }
 
     /// At a step before the first input.
     pub fn before_everything(difference: Difference) -> Divergence {
         let input = "(before the first input)".into();
-        Divergence { seq: Seq(0), at: Micros(0), input, difference }
+        Divergence { seq: Seq(0), at: Micros(0), wall: None, input, difference }
     }
 }
 

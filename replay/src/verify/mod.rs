@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 use pi_server_core::record::{DecodeError, Place, decode_kind, digest_encoded, encode_outputs};
 use pi_server_core::{BodyRef, Digest, Input, Limits, Outputs, Seq, State};
 
+use crate::clock::wall_at;
 use crate::feed::{Batch, Feed, Key, Reading};
 use crate::play::{PlayError, play};
 use crate::source::Source;
@@ -140,12 +141,16 @@ fn verify_once(source: &Source, progress: &mut dyn FnMut(u64)) -> Result<Report,
     files.faults.extend(key.fault());
     let elapsed = start.elapsed();
     let outputs = found.mismatch.map(|mismatch| look_at(source, mismatch)).transpose()?;
+    // An altered input differs as a frame and then in its outputs: the frame is the cause.
+    let mut divergence = [found.frame, outputs].into_iter().flatten().min_by_key(|it| it.seq);
+    if let Some(found) = &mut divergence {
+        found.wall = wall_at(source, found.seq)?;
+    }
     Ok(Report {
         reading,
         counts: found.counts,
         checks: found.checks,
-        // An altered input differs as a frame and then in its outputs: the frame is the cause.
-        divergence: [found.frame, outputs].into_iter().flatten().min_by_key(|found| found.seq),
+        divergence,
         ran_again: state.identity.again,
         unreadable: state.unreadable,
         key,

@@ -148,9 +148,9 @@ fn tail_name(tail: &Tail) -> &'static str {
 }
 
 fn divergence_json(divergence: &Divergence) -> Value {
-    let Divergence { seq, at, input, difference } = divergence;
-    let mut value =
-        json!({ "seq": seq.0, "at": at.0, "time": Iso(*at).to_string(), "input": input });
+    let Divergence { seq, at, wall, input, difference } = divergence;
+    let time = wall.map(|wall| Iso(wall).to_string());
+    let mut value = json!({ "seq": seq.0, "at": at.0, "time": time, "input": input });
     let rest = match difference {
         Difference::Outputs { expected, actual, recorded, outputs, hint } => json!({
             "field": "outputs",
@@ -245,9 +245,9 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Divergence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Divergence { seq, at, input, difference } = self;
+        let Divergence { seq, at: _, wall, input, difference } = self;
         writeln!(f, "  at        #{seq}")?;
-        writeln!(f, "  time      {}", Iso(*at))?;
+        wall.map_or(Ok(()), |wall| writeln!(f, "  time      {}", Iso(wall)))?;
         writeln!(f, "  input     {input}")?;
         match difference {
             Difference::Outputs { expected, actual, recorded, outputs, hint } => {

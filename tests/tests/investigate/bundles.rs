@@ -272,20 +272,31 @@ fn a_bundle_that_claims_more_than_it_has_takes_no_memory_for_it() {
     let out = tempfile::tempdir().expect("a directory");
     let (file, small) = (out.path().join("b.pib"), out.path().join("small.pib"));
     replay_ends(0, &["bundle", arg(daemon.dir()), "-o", arg(&file)]);
-    // Nothing but a head and entries of four gigabytes, of which nothing is stored.
-    let mut bytes = b"pi-bndl1".to_vec();
-    for kind in [2_u8, 4, 5, 6, 1, 3] {
-        bytes.push(kind);
-        for number in [u64::from(kind == 4), 1 << 32, 0] {
-            bytes.extend_from_slice(&number.to_le_bytes());
+    // Nothing but a head and entries of four gigabytes, of which nothing is stored; of blocks, only
+    // the claim that there are as many.
+    let claims = |magic: &[u8], blocks: &[u8]| {
+        let mut bytes = magic.to_vec();
+        for kind in [2_u8, 4, 5, 6, 1, 3] {
+            let stored = if (4..=6).contains(&kind) { blocks } else { &[] };
+            bytes.push(kind);
+            for number in [u64::from(kind == 4), 1 << 32, stored.len() as u64] {
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+            bytes.extend_from_slice(stored);
         }
-    }
-    bytes.push(7);
-    bytes.extend_from_slice(&[0; 24 + 32]);
-    seal_again(&mut bytes);
-    std::fs::write(&small, &bytes).expect("written");
-    // The segments of a real one, claimed to be four gigabytes long, under headers that say so.
-    for (file, expected) in [(&small, 3), (&file, 0)] {
+        bytes.push(7);
+        bytes.extend_from_slice(&[0; 24 + 32]);
+        seal_again(&mut bytes);
+        bytes
+    };
+    let lie = (1_u64 << 32).to_le_bytes();
+    let (packed, long) = (out.path().join("packed.pib"), out.path().join("long.pib"));
+    std::fs::write(&small, claims(b"pi-bndl1", &[])).expect("written");
+    std::fs::write(&packed, claims(b"pi-bndl2", &lie)).expect("written");
+    // The table of all blocks is there, and no block.
+    let table = [&lie[..], &vec![0; 4 << 16]].concat();
+    std::fs::write(&long, claims(b"pi-bndl2", &table)).expect("written");
+    for (file, expected) in [(&small, 3), (&packed, 3), (&long, 3), (&file, 0)] {
         for verb in ["verify", "show", "stats", "verify-bundle"] {
             let limited = "ulimit -v 2000000; exec \"$0\" \"$@\"";
             let output = std::process::Command::new("sh")
@@ -295,5 +306,59 @@ fn a_bundle_that_claims_more_than_it_has_takes_no_memory_for_it() {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(expected), "{verb} {}: {said}", file.display());
         }
+    }
+}
+
+#[test]
+fn a_bundle_of_0_1_0_in_which_nothing_is_compressed_is_read_as_its_journal() {
+    let bundle = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/bundles/v1.pib");
+    let journal = pi_server_tests::fixtures::folder().join("v2");
+    let verified = replay_json(0, &["verify-bundle", arg(&bundle), "--json"]);
+    assert_eq!(
+        (&verified["verdict"], &verified["replay"]["key"]),
+        (&"identical".into(), &"read".into())
+    );
+    assert_eq!(replay_ends(0, &["show", arg(&bundle)]), replay_ends(0, &["show", arg(&journal)]));
+    let out = tempfile::tempdir().expect("a directory");
+    let (again, anew) = (out.path().join("again"), out.path().join("anew.pib"));
+    replay_ends(0, &["unbundle", arg(&bundle), "-o", arg(&again)]);
+    for (path, bytes) in tree(&again) {
+        let original = journal.join(path.strip_prefix(&again).expect("below"));
+        assert!(std::fs::read(&original).expect("there") == bytes, "{}", path.display());
+    }
+    // What is written now is the same, in less room.
+    replay_ends(0, &["bundle", arg(&bundle), "--with-key", "-o", arg(&anew)]);
+    let sizes = [&bundle, &anew].map(|file| std::fs::metadata(file).expect("there").len());
+    assert!(sizes[1] * 2 < sizes[0], "{sizes:?}");
+    assert_eq!(replay_ends(0, &["show", arg(&anew)]), replay_ends(0, &["show", arg(&journal)]));
+}
+
+#[test]
+fn no_byte_of_a_compressed_bundle_can_be_another_even_under_a_new_seal() {
+    let out = tempfile::tempdir().expect("a directory");
+    let (file, bitten) = (out.path().join("b.pib"), out.path().join("bitten.pib"));
+    let journal = pi_server_tests::fixtures::folder().join("v2");
+    replay_ends(0, &["bundle", arg(&journal), "--with-key", "-o", arg(&file)]);
+    let whole = std::fs::read(&file).expect("there");
+    // From the first segment on: what is before it is for people, or of a file that has every line twice.
+    let segment = [4, 1, 0, 0, 0, 0, 0, 0, 0];
+    let first = whole.windows(9).position(|it| it == segment).expect("a segment") + 17;
+    for at in (first..whole.len() - 60).step_by(whole.len() / 97) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        seal_again(&mut bytes);
+        std::fs::write(&bitten, &bytes).expect("written");
+        let status = replay(&["verify-bundle", arg(&bitten)]).status.code();
+        if status == Some(0) {
+            // Another way to say the same bytes.
+            let again = out.path().join(format!("again-{at}"));
+            replay_ends(0, &["unbundle", arg(&bitten), "-o", arg(&again)]);
+            for (path, bytes) in tree(&again) {
+                let original = journal.join(path.strip_prefix(&again).expect("below"));
+                assert!(std::fs::read(original).expect("there") == bytes, "byte {at}");
+            }
+            continue;
+        }
+        assert!(matches!(status, Some(3 | 4 | 6 | 10)), "byte {at}: {status:?}");
     }
 }

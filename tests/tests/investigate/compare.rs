@@ -39,7 +39,7 @@ fn another_build_is_compared_and_bisected_to_the_step_that_differs() {
     let other = replay_json(10, &["diff", dir, "--build", arg(&changed), "--json"]);
     assert_eq!((&other["equalSteps"], &other["difference"]["seq"]), (&8.into(), &9.into()));
     assert_eq!(other["difference"]["b"], "0", "{other}");
-    assert!(other["difference"]["stepA"].as_str().expect("text").contains("#9  t"), "{other}");
+    assert!(other["difference"]["stepA"].as_str().expect("text").contains("#9  "), "{other}");
     let ended = replay_json(10, &["diff", dir, "--build", arg(&short), "--json"]);
     assert_eq!(ended["difference"]["seq"], 12, "{ended}");
     assert_eq!(ended["difference"]["b"], "has no such step", "{ended}");

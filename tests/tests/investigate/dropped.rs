@@ -109,7 +109,7 @@ fn what_a_daemon_drops_while_a_verb_reads_is_read_to_its_end() {
     let range = Range { from: Seq(1), to: Seq(u64::MAX) };
     let all = Timeline { range, about: About::Everything, json: false };
     timeline(&source, &all, &mut |_| {}, &mut shown).expect("it is shown");
-    assert!(String::from_utf8_lossy(&shown).starts_with("      #1  t"));
+    assert!(String::from_utf8_lossy(&shown).starts_with("      #1  "));
     let out = tempfile::tempdir().expect("a directory");
     let file = out.path().join("b.pib");
     let mut bytes = Vec::new();

@@ -69,6 +69,7 @@ fn the_page_draws_zooms_searches_and_shows_details_in_a_browser() {
     assert!(summary["commands"].as_u64() > Some(10), "{summary}");
     let html = std::fs::read_to_string(&page).expect("written");
     assert!(!html.contains("http://") && !html.contains("https://"), "it needs no network");
+    leave(&page, "few.html");
     let script = DRIVE.replace("WANTED", "'after-p1'");
     let found = in_chromium(&page, &script, "tell();");
     assert_eq!(found["error"], Value::Null, "{found:#}");
@@ -82,9 +83,6 @@ fn the_page_draws_zooms_searches_and_shows_details_in_a_browser() {
         assert!(text.contains("session:beta") && text.contains("succeeded"), "{text}");
     }
     assert_eq!((&found["ink"], &found["outside"]), (&true.into(), &0.into()), "{found:#}");
-    if let Some(place) = std::env::var_os("PI_REPLAY_SCREENSHOT_PAGE") {
-        std::fs::copy(&page, place).expect("copied");
-    }
 }
 
 #[test]
@@ -127,6 +125,59 @@ fn long_day() -> Daemon {
     daemon
 }
 
+/// A busy morning of two thousand commands in forty sessions: failures, refusals, chains across lanes,
+/// agents that die, a crash and a stop.
+fn busy_morning() -> Daemon {
+    let mut daemon = Daemon::start();
+    for life in 0..3 {
+        let mut client = daemon.websocket();
+        if life == 0 {
+            for session in 0..40 {
+                client.ok(
+                    json!({ "type": "create_session", "sessionId": format!("project-{session}") }),
+                );
+            }
+        }
+        for round in 0..16 {
+            let id = |session: usize| format!("r{life}-{round}-{session}");
+            for session in 0..40 {
+                let name = format!("project-{}", session * (1 + session % 2));
+                let message = match (session + round) % 17 {
+                    0 => "[words:3] [delay:2] [fail:overloaded]",
+                    1 => "[words:40] [delay:3]",
+                    _ => "[words:5] [delay:1]",
+                };
+                let mut frame = prompt(&id(session), &name, message);
+                if session % 5 == 4 {
+                    frame["dependsOn"] = json!([id(session - 1), id(session - 3)]);
+                }
+                client.send(&frame);
+            }
+            (0..40).for_each(|session| drop(client.response(&id(session))));
+        }
+        if life == 0 {
+            client.send(&prompt("dies", "project-3", "[stall]"));
+            client.lifecycle("dies", "started");
+            daemon.kill9();
+            daemon.restart();
+        } else {
+            drop(client);
+            daemon.stop();
+            if life == 1 {
+                daemon.restart();
+            }
+        }
+    }
+    daemon
+}
+
+/// Leaves a page where `PI_REPLAY_PAGES` says, to be looked at.
+fn leave(page: &Path, name: &str) {
+    if let Some(folder) = std::env::var_os("PI_REPLAY_PAGES") {
+        std::fs::copy(page, Path::new(&folder).join(name)).expect("copied");
+    }
+}
+
 /// Uses the page as a person would, and notes how long everything takes and what is written on it.
 const USE_LONG: &str = r"
   found.loaded = performance.now(); found.took = {};
@@ -138,8 +189,8 @@ const USE_LONG: &str = r"
       right: Math.round(px + pen.measureText(text).width), below: Math.round(py + 11) }); };
   const read = () => { written = []; paint();
     /* The date and clock stand left of the axis, above the names of the lanes. */
-    return { axis: written.filter(it => it.py === AXIS / 2 && it.px > 8),
-      lanes: written.filter(it => it.px === 8 && it.py !== AXIS / 2),
+    return { axis: written.filter(it => it.py === AXIS / 2 && it.px > NAME),
+      lanes: written.filter(it => it.px === NAME && it.py !== AXIS / 2),
       all: written.map(it => it.text), drawn: Number(document.body.dataset.drawn) }; };
   const one = id => document.getElementById(id);
   timed('everything', showAll); found.everything = read();
@@ -186,6 +237,7 @@ fn ten_thousand_commands_stay_readable_and_everything_is_done_in_a_moment() {
     let out = tempfile::tempdir().expect("a directory");
     let page = out.path().join("many.html");
     replay_ends(0, &["export", arg(daemon.dir()), "--format", "html", "-o", arg(&page)]);
+    leave(&page, "many.html");
     let script = format!("{USE_LONG} found.commands = data.commands.length;");
     let found = in_chromium(&page, &script, "tell();");
     assert_eq!((&found["error"], &found["commands"]), (&Value::Null, &10_009.into()), "{found:#}");
@@ -198,7 +250,7 @@ fn ten_thousand_commands_stay_readable_and_everything_is_done_in_a_moment() {
     let everything = &found["everything"];
     assert!(is_legible(&everything["axis"]) && is_legible(&everything["lanes"]), "{everything:#}");
     let lanes = everything["lanes"].to_string();
-    assert!(lanes.contains("server") && lanes.contains("s:s0"), "{lanes}");
+    assert!(lanes.contains("s:s0") && lanes.contains("s:s7"), "{lanes}");
     let drawn = everything["drawn"].as_u64();
     assert!(drawn > Some(100) && drawn < Some(10_000), "{drawn:?}");
     assert!(found["zoomed"]["drawn"].as_u64() < drawn && is_legible(&found["zoomed"]["axis"]));
@@ -212,4 +264,113 @@ fn ten_thousand_commands_stay_readable_and_everything_is_done_in_a_moment() {
     assert!(found["chosen"].as_str().expect("text").contains("get_state c"), "{found:#}");
     // From as near as one can get, times still differ.
     assert!(is_legible(&found["closest"]["axis"]), "{:#}", found["closest"]["axis"]);
+}
+
+/// What a person does to find a place, and to show it to somebody else.
+const HANDS: &str = r"
+  const one = id => document.getElementById(id);
+  canvas.setPointerCapture = map.setPointerCapture = () => {};
+  const on = (element, name, px, py, more) => {
+    const box = element.getBoundingClientRect();
+    element.dispatchEvent(new PointerEvent(name, { clientX: box.left + px, clientY: box.top + py,
+      bubbles: true, cancelable: true, pointerId: 1, pointerType: 'mouse', ...more }));
+  };
+  const span = () => { paint(); return [view.from, view.to]; };
+  let written = []; const fill = pen.fillText.bind(pen);
+  pen.fillText = (text, px, py) => { written.push(text); fill(text, px, py); };
+  const press = key => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+  found.lanes = Number(document.body.dataset.lanes);
+  /* The strip: a part is chosen, and moved. */
+  showAll(); paint(); const wide = map.clientWidth;
+  on(map, 'pointerdown', wide * .25, 20); on(map, 'pointermove', wide * .5, 20);
+  on(map, 'pointerup', wide * .5, 20); found.brushed = span().map(at => at / end);
+  on(map, 'pointerdown', wide * .375, 20); on(map, 'pointermove', wide * .475, 20);
+  on(map, 'pointerup', wide * .475, 20); found.moved = span().map(at => at / end);
+  /* The crosshair says the time, a drag measures, z goes there. */
+  const failed = data.commands.find(c => c.outcome === 'failed' && c.started !== null);
+  choose(failed); reveal(failed); paint();
+  written = []; on(canvas, 'pointermove', x(failed.until) - 1, yOf(failed) + 5); paint();
+  found.tip = one('tip').hidden ? '' : one('tip').innerText;
+  found.crosshair = written.includes(clock(time(Math.round((x(failed.until) - 1)))).slice(11))
+    || written.filter(text => /^[0-9:]{8}[.][0-9]{6}Z$/.test(text)).length === 1;
+  const [a, b] = [x(failed.accepted), x(failed.until)];
+  written = []; on(canvas, 'pointerdown', a, 300, { button: 0 }); on(canvas, 'pointermove', b, 300);
+  paint(); found.measured = [written.includes(words(measure.to - measure.from)),
+    (measure.to - measure.from) / (failed.until - failed.accepted)];
+  on(canvas, 'pointerup', b, 300); press('z'); found.toMeasure = (span()[1] - span()[0])
+    / (failed.until - failed.accepted);
+  /* Lanes: by a part of the name, folded by their names, all at once. */
+  one('filter').value = 'project-1'; one('filter').dispatchEvent(new Event('input')); paint();
+  found.filtered = shown.map(lane => lane.name);
+  const before = shown[0].folded;
+  on(canvas, 'pointerdown', 20, AXIS + 5, { button: 0 }); on(canvas, 'pointerup', 20, AXIS + 5); paint();
+  found.folds = [before, shown[0].folded];
+  one('filter').value = ''; one('filter').dispatchEvent(new Event('input')); paint();
+  const tall = height; compact(true); paint(); found.compact = [tall, height];
+  compact(false); paint(); found.unfolded = height; const y = view.y;
+  canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: 300, shiftKey: true, bubbles: true }));
+  paint(); found.scrolled = view.y - y;
+  /* Problems: a chip filters, n goes from one to the next. */
+  const chips = [...one('chips').children]; found.chips = chips.map(it => it.textContent);
+  chips.find(it => it.dataset.kind === 'failed').click();
+  found.rows = [...one('list').querySelectorAll('b')].map(it => it.textContent);
+  choose(null); press('n'); found.next = chosen?.outcome; const first = chosen;
+  press('n'); found.another = chosen !== first; press('p'); found.back = chosen === first;
+  press('Escape'); found.nothing = chosen === null;
+  /* Arrows are those of the chosen chain, and of nothing else. */
+  const linked = data.commands.find(c => c.dependsOn?.length === 2);
+  let curves = 0; const bend = pen.bezierCurveTo.bind(pen);
+  pen.bezierCurveTo = (...all) => { curves++; bend(...all); };
+  showAll(); paint(); found.curves = [curves]; choose(linked); paint(); found.curves.push(curves);
+  found.gaps = gaps.map(gap => [gap.kind, gap.since < gap.at]);
+  /* The address has it all, and brings it back. */
+  one('filter').value = 'project-'; search('r1-'); one('search').value = 'r1-';
+  view.from = end * .4; view.to = end * .5; paint();
+  const place = [chosen.command, hits.length, shown.length];
+  setTimeout(() => {
+    found.hash = location.hash;
+    showAll(); choose(null); one('filter').value = ''; search(''); wanted.clear(); listProblems();
+    takePlace(); paint();
+    found.again = [[chosen.command, hits.length, shown.length], place, [...wanted],
+      span().map(at => Math.round(at / end * 100))];
+    tell();
+  }, 400);";
+
+#[test]
+fn a_place_is_found_measured_filtered_and_kept_in_the_address() {
+    let daemon = busy_morning();
+    let out = tempfile::tempdir().expect("a directory");
+    let page = out.path().join("busy.html");
+    replay_ends(0, &["export", arg(daemon.dir()), "--format", "html", "-o", arg(&page)]);
+    leave(&page, "busy.html");
+    let found = in_chromium(&page, HANDS, "if (found.error) tell();");
+    assert_eq!(found["error"], Value::Null, "{found:#}");
+    let near =
+        |value: &Value, wanted: f64| (value.as_f64().expect("a number") - wanted).abs() < 0.02;
+    assert!(near(&found["brushed"][0], 0.25) && near(&found["brushed"][1], 0.5), "{found:#}");
+    assert!(near(&found["moved"][0], 0.35) && near(&found["moved"][1], 0.6), "{found:#}");
+    let tip = found["tip"].as_str().expect("text");
+    assert!(tip.starts_with("prompt r") && tip.contains("failed agent_error"), "{found:#}");
+    assert_eq!(found["crosshair"], true, "{found:#}");
+    assert!(found["measured"][0] == true && near(&found["measured"][1], 1.0), "{found:#}");
+    assert!(near(&found["toMeasure"], 1.16), "{found:#}");
+    let filtered = found["filtered"].as_array().expect("names");
+    assert!(filtered.len() > 5 && filtered.len() < 20, "{found:#}");
+    assert_ne!(found["folds"][0], found["folds"][1], "{found:#}");
+    assert!(found["compact"][1].as_u64() < found["unfolded"].as_u64(), "{found:#}");
+    assert_eq!(found["scrolled"], 300, "{found:#}");
+    let chips = found["chips"].to_string();
+    for chip in ["1 crash", "1 downtime", " failed"] {
+        assert!(chips.contains(chip), "{chips}");
+    }
+    let rows = found["rows"].as_array().expect("rows");
+    assert!(rows.len() > 10 && rows.iter().all(|row| row == "failed"), "{found:#}");
+    assert_eq!(found["next"], "failed");
+    assert_eq!([&found["another"], &found["back"], &found["nothing"]], [true; 3], "{found:#}");
+    assert!(found["curves"][0] == 0 && found["curves"][1].as_u64() >= Some(2), "{found:#}");
+    assert_eq!(found["gaps"], json!([["crash", true], ["downtime", true]]));
+    assert!(found["hash"].as_str().expect("text").contains("search=r1-"), "{found:#}");
+    let again = &found["again"];
+    assert_eq!(again[0], again[1], "{found:#}");
+    assert_eq!((&again[2], &again[3]), (&json!(["failed"]), &json!([40, 50])), "{found:#}");
 }

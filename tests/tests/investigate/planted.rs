@@ -42,7 +42,7 @@ fn divergence(dir: &Path) -> Value {
     if report["divergence"]["field"] == "outputs" {
         let walked = answers(arg(dir), &[], "break divergence\nc\n");
         let found = walked.find("(not the recorded").unwrap_or_else(|| panic!("{walked}"));
-        assert!(walked[..found].contains(&format!("#{seq}  t")), "at #{seq}: {walked}");
+        assert!(walked[..found].contains(&format!("#{seq}  ")), "at #{seq}: {walked}");
     }
     report["divergence"].clone()
 }

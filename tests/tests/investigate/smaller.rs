@@ -15,7 +15,7 @@ use crate::{arg, replay, replay_ends, replay_json};
 /// where `s` is the number of the first abort.
 fn build_with_another_abort(dir: &Path, name: &str, awk: &str) -> PathBuf {
     let (path, real) = (dir.join(name), program("pi-replay"));
-    let find = r"sed -n 's/^ *#\([0-9]*\)  t.* abort .*/\1/p' | head -1";
+    let find = r"sed -n 's/^ *#\([0-9]*\)  .* abort .*/\1/p' | head -1";
     let script = format!(
         "#!/bin/sh\n[ \"$1\" = digests ] || exec '{0}' \"$@\"\n\
          seq=$('{0}' show \"$2\" | {find})\n\
