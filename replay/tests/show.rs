@@ -162,7 +162,7 @@ fn the_state_after_an_input_is_shown() {
     assert_eq!(state["commands"][0]["type"], "prompt");
     assert_eq!(state["commands"][0]["stage"], "asked");
     assert_eq!(state["sessions"][0]["id"], "a");
-    assert_eq!(state["lanes"][0]["head"].to_string(), at, "{state:#}");
+    assert_eq!(state["lanes"][0]["slot"], "turn", "{state:#}");
     let words = text(&["show", "--at", &at, "--session", "a"], dir.path());
     assert!(words.contains("\"p\" prompt in session:a"), "{words}");
     let beyond = binary(&["show", "--at", "99"], dir.path());

@@ -517,7 +517,7 @@ fn message(entropy: &mut Entropy<'_>, demo: bool) -> String {
             "hello",
             "[words:40][delay:20]",
             "[ask:confirm 300]",
-            "[ask:input]",
+            "[ask:input 60000]",
             "[stall]",
             "[noack]",
             "[error:busy*2]",

@@ -72,7 +72,9 @@ fn run() -> Vec<Value> {
         json!({ "type": "message_update", "assistantMessageEvent":
             { "type": "text_delta", "contentIndex": 0, "delta": "d" } }),
         json!({ "type": "message_end", "message": message }),
-        json!({ "type": "extension_ui_request", "id": "d", "method": "confirm", "title": "t" }),
+        // While it is open the time of the turn stands still.
+        json!({ "type": "extension_ui_request", "id": "d", "method": "confirm", "title": "t",
+            "timeout": 1000 }),
         json!({ "type": "queue_update", "steering": [], "followUp": [] }),
         json!({ "type": "session_info_changed", "name": "name" }),
         json!({ "type": "agent_end", "messages": [message], "willRetry": false }),

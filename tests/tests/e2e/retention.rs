@@ -54,7 +54,8 @@ fn old_segments_go_and_stored_answers_verification_and_gaps_stay() {
         assert_eq!(gap["data"]["sessionId"], "s");
         let from = gap["data"]["fromSeq"].as_u64().expect("a number");
         let to = gap["data"]["toSeq"].as_u64().expect("a number");
-        assert!(from == 1 && to > 100, "{gap}");
+        // Before that there was no session of this name.
+        assert!(from < 10 && to > 100, "{gap}");
         let next = client.expect("an event", |frame| frame["type"] == "event");
         assert!(next["cursor"].as_u64().is_some_and(|cursor| cursor > to), "{next}");
         let metrics = client.ok(json!({ "type": "get_metrics" }));
@@ -141,16 +142,16 @@ fn a_bound_that_cannot_be_kept_is_said_at_the_start_with_what_can() {
     // As soon as there is something to drop it can be asked for, too.
     let mut client = daemon.websocket();
     session(&mut client, "s");
-    let mut floor = None;
-    for number in 0..200 {
+    let (mut floor, mut number) = (None, 0);
+    let until = Instant::now() + Duration::from_secs(60);
+    while floor.is_none() {
+        assert!(Instant::now() < until, "{}", daemon.log());
+        number += 1;
         let id = format!("p{number}");
         client.send(&prompt(&id, "s", "[words:120] [delay:0]"));
         client.response(&id);
         let metrics = client.ok(json!({ "type": "get_metrics" }));
         floor = metrics["data"]["stores"]["journal"]["retainFloorBytes"].as_u64();
-        if floor.is_some() {
-            break;
-        }
     }
     assert!(floor > Some(2 << 20), "{floor:?}");
     let health = client.ok(json!({ "type": "health_check" }));

@@ -23,7 +23,7 @@ fn commands_sessions_and_lanes_are_shown_as_they_are() {
     assert_eq!((&*sessions[0].info.id, sessions[0].creating), ("a", false));
     assert_eq!(sessions[0].asked, [CommandNo(6)]);
     let lanes: Vec<_> = state.lanes().map(|lane| (lane.name, lane.head, lane.slot)).collect();
-    assert_eq!(lanes, [("session:a".into(), Some(CommandNo(6)), "free")]);
+    assert_eq!(lanes, [("session:a".into(), None, "turn")]);
 }
 
 #[test]

@@ -55,7 +55,11 @@ pub(super) fn frame(
         Frame::Interrupted { cursor, .. } => {
             let told = matches!(
                 input.kind,
-                InputKind::Boot(_) | InputKind::Agent { said: AgentSaid::Exited(_), .. }
+                InputKind::Boot(_)
+                    | InputKind::Agent {
+                        said: AgentSaid::Exited(_) | AgentSaid::Unavailable { .. },
+                        ..
+                    }
             );
             if told && *cursor == input.seq && matches!(to, Audience::Subscribers(_)) {
                 Ok(())
