@@ -53,7 +53,8 @@ sim() {
     local from=${SEEDS_FROM:-0} seeds=${SEEDS:-10000}
     cargo build --quiet --locked --release -p pi-server-sim
     quietly sim target/release/pi-server-sim --seeds "$from..$((from + seeds))" --failures 1
-    cat "$log/sim.txt"
+    # What a daemon says of the faults that it lives through is in the file as well.
+    grep -v '^pi-server: ' "$log/sim.txt"
     AGENT_FAULTS_EVERY=1 quietly faults cargo test --locked --release -p pi-server-sim \
         --test agent_faults -- --nocapture
     printf '| simulator | seeds %d to %d in %d s | clean |\n' \

@@ -55,5 +55,4 @@ done <<'LOADS'
 health_check 1 1 4000
 health_check 16 8 4000
 get_state 4 2 3000
-set_session_name 4 2 3000
 LOADS

@@ -5,8 +5,8 @@
 //! cargo run --release -p pi-server-tests --example commands -- DATA-DIR COMMAND CONNECTIONS IN-FLIGHT COUNT
 //! ```
 //!
-//! `COMMAND` is `health_check`, `get_state` (of a session for each connection) or `set_session_name`
-//! (likewise, with an idempotency key). `COUNT` is for all connections together.
+//! `COMMAND` is `health_check`, or `get_state` of a session for each connection. `COUNT` is for all
+//! connections together.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::unix::net::UnixStream;
@@ -79,16 +79,12 @@ fn run(mut line: Line, command: &str, in_flight: usize, count: usize) {
     if command != "health_check" {
         line.call(json!({ "type": "create_session", "sessionId": session }));
     }
-    let frame = |number: usize| match command {
+    let frame = match command {
         "health_check" => json!({ "type": command }),
-        "get_state" => json!({ "type": command, "sessionId": session }),
-        _ => json!({
-            "type": command, "sessionId": session, "name": "n",
-            "idempotencyKey": format!("{session}-{number}"),
-        }),
+        _ => json!({ "type": command, "sessionId": session }),
     };
     for number in 0..count {
-        line.send(frame(number));
+        line.send(frame.clone());
         if number >= in_flight - 1 {
             line.response();
         }
