@@ -9,6 +9,7 @@
 #   fuzz         all fuzz targets together  FUZZ_SECONDS=3600
 #   concurrency  many clients at once       ROUNDS=400
 #   ids          a million mutations behind one
+#   errnos       every error of every system call
 #   crashes      simulated crashes          CRASHES=100000
 #   kills        kill -9 under load         KILLS=1000
 #   agents       the real agent, every scene  VERSIONS="old middle new newest"
@@ -20,7 +21,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 parts=("$@")
-[[ $# -gt 0 ]] || parts=(model sim fuzz concurrency ids crashes kills agents planted mutants)
+[[ $# -gt 0 ]] || parts=(model sim fuzz concurrency ids errnos crashes kills agents planted mutants)
 log=target/campaign
 mkdir -p "$log"
 commit=$(git rev-parse --short HEAD)
@@ -83,6 +84,14 @@ ids() {
     printf '| a million mutations behind one | %d s | clean |\n' $((SECONDS - start))
 }
 
+errnos() {
+    export ERRNOS=all
+    quietly errnos cargo test --locked -p pi-server-tests --features strace --test e2e errnos:: \
+        -- --nocapture
+    printf '| errors of calls | %d rows in %d s | clean |\n' \
+        "$(grep -cE '^\.?\|' "$log/errnos.txt")" $((SECONDS - start))
+}
+
 crashes() {
     export CRASHES=${CRASHES:-100000}
     quietly crashes \
@@ -127,7 +136,7 @@ mutants() {
 
 for part in "${parts[@]}"; do
     case $part in
-    model | sim | fuzz | concurrency | ids | crashes | kills | agents | planted | mutants) ;;
+    model | sim | fuzz | concurrency | ids | errnos | crashes | kills | agents | planted | mutants) ;;
     *) printf 'no such part: %s\n' "$part" >&2; exit 2 ;;
     esac
 done
