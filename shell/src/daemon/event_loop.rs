@@ -75,8 +75,7 @@ impl EventLoop {
         let Daemon { hands, turn, .. } = &mut self.daemon;
         for event in &self.events {
             match event.token() {
-                WAKER => {}
-                SIGNALS => turn.signals += self.signals.count(),
+                WAKER | SIGNALS => {}
                 token if hands.net.owns(token) => hands.net.poll(event, now, &mut turn.happened),
                 token => {
                     let (readable, writable) = (event.is_readable(), event.is_writable());
@@ -84,6 +83,7 @@ impl EventLoop {
                 }
             }
         }
+        turn.signals += self.signals.count();
         self.daemon.tick(now);
     }
 

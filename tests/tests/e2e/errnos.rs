@@ -79,6 +79,8 @@ const STARTING: &[(&str, &[&str])] = &[
     ("fstatfs", &["ENOSYS", "EIO"]),
     ("setpriority", &["EACCES"]),
     ("clone3", &["EAGAIN"]),
+    // The last one is that of the signal to stop.
+    ("sendto", &["ENOBUFS", "EINTR", "ENOMEM"]),
 ];
 
 /// The errors of a call that are tried.
