@@ -783,16 +783,17 @@ dark.addEventListener('change', () => { colors(); draw(); });
 let keeping = 0;
 function keepPlace() {
   clearTimeout(keeping);
-  keeping = setTimeout(() => {
-    const place = new URLSearchParams();
-    const put = (name, value) => { if (value) place.set(name, value); };
-    put('from', String(Math.round(view.from))); put('to', String(Math.round(view.to)));
-    put('y', Math.round(view.y)); put('search', get('search').value);
-    put('lanes', get('filter').value); put('kinds', [...wanted].join(','));
-    put('chosen', chosen?.command);
-    put('folded', lanes.flatMap((lane, i) => lane.folded ? [i] : []).join(','));
-    if (location.hash.slice(1) !== String(place)) history.replaceState(null, '', '#' + place);
-  }, 150);
+  keeping = setTimeout(writePlace, 150);
+}
+function writePlace() {
+  const place = new URLSearchParams();
+  const put = (name, value) => { if (value) place.set(name, value); };
+  put('from', String(Math.round(view.from))); put('to', String(Math.round(view.to)));
+  put('y', Math.round(view.y)); put('search', get('search').value);
+  put('lanes', get('filter').value); put('kinds', [...wanted].join(','));
+  put('chosen', chosen?.command);
+  put('folded', lanes.flatMap((lane, i) => lane.folded ? [i] : []).join(','));
+  if (location.hash.slice(1) !== String(place)) history.replaceState(null, '', '#' + place);
 }
 function takePlace() {
   const wish = new URLSearchParams(location.hash.slice(1));
