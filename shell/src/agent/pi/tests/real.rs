@@ -363,7 +363,7 @@ fn names_stats_lists_and_exports_answer() {
 }
 
 #[test]
-fn a_providers_error_is_retried_and_then_fails_the_run() {
+fn a_providers_error_is_retried_and_what_it_refuses_is_no_failure_of_it() {
     with_each_pi(|host, _| {
         let words = host.prompt("[error:500*1] [say:at last]");
         let of = |word: &str| count(&words, word);
@@ -373,7 +373,7 @@ fn a_providers_error_is_retried_and_then_fails_the_run() {
         let from = host.heard.len();
         host.prompt("[error:400]");
         let words: Vec<_> = host.heard[from..].iter().map(word).collect();
-        assert_eq!(count(&words, "agent_end failed"), 1, "{words:?}");
+        assert_eq!(count(&words, "agent_end refused"), 1, "{words:?}");
     });
 }
 
