@@ -144,6 +144,8 @@ pub(super) struct Keeper {
     aside: Option<(Worker, Receiver<Told>)>,
     settled: u64,
     lag: Lag,
+    /// What the thread had done when the loop looked last: see [`Report`].
+    done: u64,
     /// The newest offset of the clock on the wall that the thread knows.
     known: Option<Change>,
     /// When it was told the time last.
@@ -153,16 +155,21 @@ pub(super) struct Keeper {
 #[derive(Default)]
 struct Shared {
     report: Mutex<Report>,
-    /// The thread has touched the report since the loop looked last. Set while the lock is held, so that
-    /// whoever sees it waits for the change.
+    /// There may be something else to report since the loop looked last. The thread sets it while it holds
+    /// the lock, so that whoever sees it waits for the change.
     has_news: AtomicBool,
     stop: AtomicBool,
 }
 
 impl Shared {
     /// Nobody panics while holding the lock, so that a poisoned one holds good values.
+    fn look(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The report, for who may change it: the loop will look.
     fn report(&self) -> MutexGuard<'_, Report> {
-        let report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        let report = self.look();
         self.has_news.store(true, Ordering::Release);
         report
     }
@@ -229,6 +236,7 @@ impl Keeper {
             aside,
             settled: 0,
             lag: Lag::default(),
+            done: 0,
             known: None,
             told_at: Micros(0),
         }
@@ -258,9 +266,11 @@ impl Keeper {
         let has_left = held.is_none_or(|held| journal.first_of(settled) <= Some(held));
         if settled > self.settled && has_left {
             self.settled = settled;
+            // More is to be done, which the thread may not come to say.
+            self.shared.has_news.store(true, Ordering::Release);
             self.tell(Told::Settled(settled));
         }
-        if let Some(words) = self.lag.look(self.report().behind, now) {
+        if let Some(words) = self.lag.look(self.behind(self.done), now) {
             pi_server_system::report!("pi-server: {words}");
         }
         while let Ok(asked) = self.asked.try_recv() {
@@ -307,18 +317,25 @@ impl Keeper {
 
     /// What the thread has done.
     pub(super) fn report(&self) -> Report {
-        let mut report = *self.shared.report();
-        // Before the first segment there is none.
-        report.behind = self.settled.saturating_sub(report.done.max(1));
+        let mut report = *self.shared.look();
+        report.behind = self.behind(report.done);
         report
     }
 
-    /// What the thread has done, if it may have done something since this was asked last.
-    pub(super) fn news(&self) -> Option<Report> {
-        // Locking costs more than a look.
+    /// Settled segments for which there is something left to do.
+    fn behind(&self, done: u64) -> u64 {
+        // Before the first segment there is none.
+        self.settled.saturating_sub(done.max(1))
+    }
+
+    /// What the thread has done and has left to do, if that may be something else than when this was asked
+    /// last. The loop asks in every turn, and a look at a flag costs less than the lock.
+    pub(super) fn news(&mut self) -> Option<Report> {
         let has_news = self.shared.has_news.load(Ordering::Relaxed)
             && self.shared.has_news.swap(false, Ordering::AcqRel);
-        has_news.then(|| *self.shared.report.lock().unwrap_or_else(PoisonError::into_inner))
+        let report = has_news.then(|| self.report())?;
+        self.done = report.done;
+        Some(report)
     }
 
     fn tell(&self, told: Told) {

@@ -355,7 +355,7 @@ impl Daemon {
         self.roll_for_ids()?;
         let held = self.machine.first_held();
         let damaged = self.hands.queries.damaged().chain(self.ids.damaged());
-        self.keeper.attend(self.machine.journal_mut(), held, damaged, self.time.now());
+        self.keeper.attend(self.machine.journal_mut(), held, damaged, self.turn.begun);
         Ok(())
     }
 

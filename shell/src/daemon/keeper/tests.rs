@@ -339,6 +339,25 @@ fn what_a_keeper_has_not_done_yet_is_counted_and_said_once_it_lasts_and_once_it_
 }
 
 #[test]
+fn what_the_loop_is_told_has_what_is_left_to_do_and_comes_when_there_is_news_only() {
+    let mut world = World::new();
+    world.work(300);
+    let last = world.settle();
+    let mut keeper = Keeper::stepped(world.machine().journal(), KEEP_ALL, Vec::new(), || {});
+    let now = Instant::now();
+    keeper.news();
+    assert_eq!(keeper.news(), None, "nothing has happened");
+    keeper.attend(world.journal(), None, std::iter::empty(), now);
+    assert_eq!(keeper.news().map(|report| report.behind), Some(last));
+    keeper.attend(world.journal(), None, std::iter::empty(), now);
+    assert_eq!(keeper.news(), None, "nothing has happened since");
+    assert!(keeper.step());
+    let report = keeper.news().expect("it has done something");
+    assert_eq!((report.behind, report), (0, keeper.report()));
+    assert_eq!(keeper.news(), None, "to look at the report is no news");
+}
+
+#[test]
 fn a_keeper_that_cannot_do_its_work_stays_behind() {
     let mut world = World::new();
     world.work(300);
