@@ -11,6 +11,7 @@ use pi_server_core::frame::Frame;
 use pi_server_core::input::{
     AgentEvent, AgentInfo, AgentSaid, Answer, Details, Envelope, InputKind, Malformed,
 };
+use pi_server_core::notation::Escaped;
 use pi_server_core::output::{Ask, Output};
 use pi_server_core::{State, Text};
 use pi_server_redact::MARK;
@@ -214,8 +215,8 @@ impl Pseudonyms {
         let count = self.counts.entry(names).or_default();
         *count += 1;
         let pseudonym = format!("{}-{count}", names.word());
-        // As it is, and as the notation writes it.
-        for shown in [text.to_owned(), escaped(text)] {
+        // As it is, and as the notation and JSON write it.
+        for shown in [text.to_owned(), Escaped(text).to_string(), as_json(text)] {
             self.lengths.insert(shown.len());
             self.by_text.insert(shown, pseudonym.clone());
         }
@@ -301,15 +302,10 @@ fn is_border(before: Option<char>, after: Option<char>) -> bool {
     !(is_of_word(before) && is_of_word(after))
 }
 
-/// The text as the notation writes it between quotes, and JSON too but for control characters.
-fn escaped(text: &str) -> String {
-    let escape = |letter: char| match letter {
-        '"' | '\\' => format!("\\{letter}"),
-        '\n' => "\\n".into(),
-        letter if letter.is_control() => format!("\\u{{{:x}}}", u32::from(letter)),
-        letter => letter.into(),
-    };
-    text.chars().map(escape).collect()
+/// The text as JSON has it between quotes.
+fn as_json(text: &str) -> String {
+    let quoted = Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ mod parse;
 mod print;
 
 pub use parse::{ParseError, Script, ScriptStep, parse_script};
+pub use print::Escaped;
 
 #[cfg(test)]
 mod tests;

@@ -508,7 +508,6 @@ fn parse_answer(words: &mut Words) -> Parsed<Answer> {
     })
 }
 
-/// The words of a line; quoted text is one word that keeps its opening quote as a mark.
 /// Reads the rest of a text in quotes, up to the closing one.
 fn quoted(chars: &mut impl Iterator<Item = char>, word: &mut String) -> Parsed<()> {
     loop {
@@ -534,6 +533,7 @@ fn numbered(chars: &mut impl Iterator<Item = char>) -> Parsed<char> {
     u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32).ok_or(expected)
 }
 
+/// The words of a line; quoted text is one word that keeps its opening quote as a mark.
 struct Words {
     list: alloc::collections::VecDeque<String>,
 }

@@ -55,6 +55,16 @@ fn escapes_hide_no_identifier() {
 }
 
 #[test]
+fn an_identifier_is_found_in_every_form_that_the_notation_gives_it() {
+    for odd in ["\u{202e}", "\u{9b}", "\u{2028}", "\u{61c}", "\u{7f}", "\"", "\\", "\n"] {
+        let id = format!("ann{odd}berlin");
+        let it = known(&[(Names::Command, &id)]);
+        let line = format!("t1 command c2 {} health_check", pi_server_core::notation::Escaped(&id));
+        assert_eq!(it.text(&line), "t1 command c2 command-1 health_check", "{line}");
+    }
+}
+
+#[test]
 fn what_is_not_wanted_is_left_as_it_is() {
     let mut it = known(&[(Names::Session, "alpha"), (Names::Session, "beta")]);
     it.retain(|text| text == "beta");
