@@ -5,7 +5,7 @@ use pi_server_core::Text;
 use pi_server_core::input::AgentInfo;
 use pi_server_core::limits::{ID_CHARS_MAX, PATH_CHARS_MAX};
 use pi_server_core::wire::number::{Decimal, Integer};
-use pi_server_system::text::is_unsafe;
+use pi_server_core::wire::text::is_control;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -150,7 +150,7 @@ pub(super) fn count(raw: &RawValue) -> Option<u64> {
 /// A text as the name that a client could have given: what must not reach a terminal becomes a space,
 /// and what is too long is cut.
 pub(crate) fn plain_name(text: &str) -> String {
-    let plain = |letter| if is_unsafe(letter) { ' ' } else { letter };
+    let plain = |letter| if is_control(letter) { ' ' } else { letter };
     first_units(text, ID_CHARS_MAX).chars().map(plain).collect()
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use pi_server_core::input::{AgentEvent, DialogMethod};
 use pi_server_core::limits::ID_CHARS_MAX;
-use pi_server_system::text::is_unsafe;
+use pi_server_core::wire::text::is_control;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -320,7 +320,7 @@ fn ui_request<'a>(mut object: Object<'a>, noise: &mut Noise) -> Line<'a> {
 /// for half a character, and then pi would not know the id again.
 fn is_nameable(id: &str) -> bool {
     let units = id.encode_utf16().count();
-    let plain = !id.chars().any(|letter| is_unsafe(letter) || letter == '\u{fffd}');
+    let plain = !id.chars().any(|letter| is_control(letter) || letter == '\u{fffd}');
     (1..=ID_CHARS_MAX).contains(&units) && !id.trim().is_empty() && plain
 }
 

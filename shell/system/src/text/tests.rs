@@ -1,4 +1,4 @@
-use super::{escape, is_unsafe};
+use super::{escape, is_control};
 
 #[test]
 fn no_text_can_move_a_cursor_begin_a_line_or_turn_letters_around() {
@@ -8,7 +8,7 @@ fn no_text_can_move_a_cursor_begin_a_line_or_turn_letters_around() {
         plain,
         r"a\u{1b}[2Jb\r\nc\u{9b}31md\u{202e}e\u{2066}f\u{7f}\u{2028}\u{200f}\u{61c}\t"
     );
-    assert!(!plain.chars().any(is_unsafe));
+    assert!(!plain.chars().any(is_control));
 }
 
 #[test]
