@@ -4,10 +4,10 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::admission::{count, waiting_entry};
+use super::admission::count;
 use super::lane::LaneKey;
 use super::session::{Agent, Run};
-use super::{Charge, Counters, Life, Stage, State};
+use super::{Counters, Life, Stage, State};
 use crate::command::Class;
 use crate::failure::Failure;
 use crate::frame::{Fate, Gone, RecoveredCommand, Recovery};
@@ -147,14 +147,8 @@ impl State {
         let Some(command) = self.commands.get_mut(&number) else { return };
         command.conn = None;
         command.waiters.clear();
-        command.stage = Stage::Waiting;
-        command.charge = Charge::None;
-        command.deadline = None;
-        command.paused_since = None;
         command.asked_again = false;
-        let entry = waiting_entry(number, &command.envelope, command.unmet.is_empty());
-        let (lane, sequence) = (command.lane.clone(), command.lane_sequence);
-        self.lanes.entry(lane).or_insert_with(super::lane::Lane::new).requeue(sequence, entry);
+        self.put_back(number);
         // Time that the daemon was away is not held against a command.
         self.arm_dependency_wait(number);
     }

@@ -55,19 +55,27 @@ impl State {
     pub(super) fn ask_again(&mut self, number: CommandNo) {
         let Some(mut command) = self.commands.remove(&number) else { return };
         self.due.clear(command.deadline.take(), Wake::Command(number));
-        command.paused_since = None;
         let lane = command.lane.clone();
         self.vacate(number, &mut command);
         // Nothing has been learned of a provider.
         self.learn(&command, &Err(Failure::Cancelled));
-        command.lane = lane.clone();
-        command.charge = Charge::None;
-        command.stage = Stage::Waiting;
+        command.lane = lane;
         command.asked_again = true;
-        let entry = waiting_entry(number, &command.envelope, command.unmet.is_empty());
-        let queue = self.lanes.entry(lane).or_insert_with(super::lane::Lane::new);
-        queue.requeue(command.lane_sequence, entry);
         self.commands.insert(number, command);
+        self.put_back(number);
+    }
+
+    /// Makes a command wait again at its old place in its lane, as if it had never started. Its entry in
+    /// the deadlines must be gone.
+    pub(super) fn put_back(&mut self, number: CommandNo) {
+        let Some(command) = self.commands.get_mut(&number) else { return };
+        command.stage = Stage::Waiting;
+        command.charge = Charge::None;
+        command.deadline = None;
+        command.paused_since = None;
+        let entry = waiting_entry(number, &command.envelope, command.unmet.is_empty());
+        let (lane, sequence) = (command.lane.clone(), command.lane_sequence);
+        self.lanes.entry(lane).or_insert_with(super::lane::Lane::new).requeue(sequence, entry);
     }
 
     /// Frees the command's place in its lane, which it is in no more.
