@@ -256,32 +256,38 @@ impl Hands {
                     position = input.seq;
                     continue;
                 }
-                if let Some((from, to)) = gone.remove(session) {
-                    self.net.feed(link, position, gap(session, from, to).as_bytes());
-                }
                 let frame =
                     Frame::Event { session: session.clone(), cursor: input.seq, event: input.body };
-                self.json.clear();
-                render(&frame, journal, &mut self.json);
-                room = self.net.feed(link, input.seq, &self.json);
+                room = self.feed((link, position), (session, &frame), &mut gone, journal);
             }
             for frame in machine.authors().made_up(input.seq) {
                 let wanted =
                     frame.session().filter(|session| self.spans.wants(conn, session, input.seq));
                 let Some(session) = wanted else { continue };
-                if let Some((from, to)) = gone.remove(session) {
-                    self.net.feed(link, position, gap(session, from, to).as_bytes());
-                }
-                self.json.clear();
-                render(&frame, journal, &mut self.json);
                 // All of one place go together: the client could not ask for the second alone.
-                room = self.net.feed(link, input.seq, &self.json);
+                room = self.feed((link, position), (session, &frame), &mut gone, journal);
             }
             position = input.seq;
         }
         self.tell_gone(link, position, &gone);
         self.spans.caught_up(conn);
         self.net.caught_up(link);
+    }
+
+    /// Feeds a client that was served up to `position` an event of a session, behind what it has to be told
+    /// of those before it. `false`: no more for now.
+    fn feed(
+        &mut self,
+        (link, position): (Link, Seq),
+        (session, frame): (&Text, &Frame),
+        gone: &mut BTreeMap<Text, (Seq, Seq)>,
+        journal: &Journal,
+    ) -> bool {
+        if let Some((from, to)) = gone.remove(session) {
+            self.net.feed(link, position, gap(session, from, to).as_bytes());
+        }
+        self.render(frame, journal);
+        self.net.feed(link, frame.cursor().unwrap_or(position), &self.json)
     }
 
     /// Tells a client that catches up which events it does not get.
