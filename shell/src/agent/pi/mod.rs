@@ -28,6 +28,7 @@ pub use scripted::{Script, Scripted};
 pub use target::pi_line;
 
 use child::{Child, Launch, Source, TOKENS};
+use found::FoundFiles;
 use probe::Probe;
 use session::{Known, Session};
 use version::Version;
@@ -36,6 +37,7 @@ mod child;
 mod diagnostics;
 mod facts;
 mod files;
+mod found;
 mod halves;
 mod hold;
 mod home;
@@ -82,8 +84,7 @@ pub(super) struct Pi {
     spawned: BTreeMap<AgentNo, (Text, Text)>,
     /// What is known of the sessions of agents that are about to be asked for.
     remembered: BTreeMap<AgentNo, AgentInfo>,
-    /// The session files that were looked up for calls that are about to come.
-    found: BTreeMap<CommandNo, Text>,
+    found: FoundFiles,
     /// By session, the names of what could not be read of its agents, which were logged.
     named: BTreeMap<Text, BTreeSet<String>>,
 }
@@ -127,7 +128,7 @@ impl Pi {
             waiting: VecDeque::new(),
             spawned: BTreeMap::new(),
             remembered: BTreeMap::new(),
-            found: BTreeMap::new(),
+            found: FoundFiles::default(),
             named: BTreeMap::new(),
         };
         // If it cannot even be asked, the first spawn tries again and says why.
@@ -147,8 +148,7 @@ impl Pi {
         file: Text,
         is_wanted: &dyn Fn(CommandNo) -> bool,
     ) {
-        self.found.retain(|call, _| is_wanted(*call));
-        self.found.insert(call, file);
+        self.found.note(call, file, is_wanted);
     }
 
     fn ask_version(&mut self) -> io::Result<()> {
@@ -190,14 +190,11 @@ impl Pi {
                 self.start_waiting(heard);
             }
             Ask::Call { agent, call, kind, frame } => {
-                let found = self.found.remove(call);
+                let fields = self.found.fields(*call, *frame, bodies);
                 if let Some(child) = self.children.get_mut(agent) {
                     let voice = &mut Voice::new(*agent, heard);
-                    match fields::of_frame(*frame, bodies) {
-                        Ok(mut fields) => {
-                            fields.session_file = found.map(|file| file.to_string());
-                            child.session.call(*call, *kind, &fields, now, voice);
-                        }
+                    match fields {
+                        Ok(fields) => child.session.call(*call, *kind, &fields, now, voice),
                         Err(words) => voice.failed(*call, &words),
                     }
                     child.write(now);

@@ -10,6 +10,7 @@ use pi_server_core::output::Ask;
 use pi_server_core::wire::Bodies;
 use pi_server_core::{AgentNo, CommandNo, Text};
 
+use super::found::FoundFiles;
 use super::session::{Known, Session};
 use super::version::Version;
 use crate::agent::voice::Voice;
@@ -30,7 +31,7 @@ pub struct Scripted<S> {
     script: S,
     agents: BTreeMap<AgentNo, (Text, Session)>,
     remembered: BTreeMap<AgentNo, AgentInfo>,
-    found: BTreeMap<CommandNo, Text>,
+    found: FoundFiles,
 }
 
 impl<S: Script> Scripted<S> {
@@ -40,8 +41,8 @@ impl<S: Script> Scripted<S> {
     /// It is no version.
     pub fn new(version: &str, script: S) -> Scripted<S> {
         let version = Version::parse(version).expect("a version");
-        let (agents, remembered, found) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Scripted { version, script, agents, remembered, found }
+        let (agents, remembered) = (BTreeMap::new(), BTreeMap::new());
+        Scripted { version, script, agents, remembered, found: FoundFiles::default() }
     }
 
     /// Lets the script read and write until it has nothing more to say.
@@ -79,14 +80,11 @@ impl<S: Script> Troupe for Scripted<S> {
                 *agent
             }
             Ask::Call { agent, call, kind, frame } => {
-                let found = self.found.remove(call);
+                let fields = self.found.fields(*call, *frame, bodies);
                 if let Some((_, session)) = self.agents.get_mut(agent) {
                     let voice = &mut Voice::new(*agent, heard);
-                    match fields::of_frame(*frame, bodies) {
-                        Ok(mut fields) => {
-                            fields.session_file = found.map(|file| file.to_string());
-                            session.call(*call, *kind, &fields, now, voice);
-                        }
+                    match fields {
+                        Ok(fields) => session.call(*call, *kind, &fields, now, voice),
                         Err(words) => voice.failed(*call, &words),
                     }
                 }
@@ -121,8 +119,7 @@ impl<S: Script> Troupe for Scripted<S> {
     }
 
     fn found(&mut self, call: CommandNo, file: Text, is_wanted: &dyn Fn(CommandNo) -> bool) {
-        self.found.retain(|call, _| is_wanted(*call));
-        self.found.insert(call, file);
+        self.found.note(call, file, is_wanted);
     }
 
     fn deadline(&self) -> Option<Instant> {
