@@ -3,6 +3,8 @@
 use std::io;
 use std::process::ExitCode;
 
+use pi_server_system::file::is_about_content;
+
 /// How a run of the tool ended: its exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -75,13 +77,7 @@ impl Status {
 
     /// Whose fault it is that a file of a journal cannot be read.
     pub fn of_reading(error: &io::Error) -> Status {
-        match error.kind() {
-            // It ends before it should, has bytes that make no sense, or is no regular file.
-            io::ErrorKind::UnexpectedEof
-            | io::ErrorKind::InvalidData
-            | io::ErrorKind::InvalidInput => Status::Damaged,
-            _ => Status::Unread,
-        }
+        if is_about_content(error) { Status::Damaged } else { Status::Unread }
     }
 }
 

@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use pi_server_compress::Fault;
+use pi_server_system::file::is_about_content;
 
 use super::past::Divergence;
 use super::token::TokenError;
@@ -68,13 +69,8 @@ impl Error {
                 | OpenError::MissingKey { .. }
                 | OpenError::WrongKey { .. } => Status::JournalDamaged,
                 OpenError::UnsafeFileSystem { .. } => Status::Usage,
-                OpenError::Io { source, .. } => match source.kind() {
-                    // What is there is not what was written.
-                    io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-                        Status::JournalDamaged
-                    }
-                    _ => by_kind(source),
-                },
+                OpenError::Io { source, .. } if is_about_content(source) => Status::JournalDamaged,
+                OpenError::Io { source, .. } => by_kind(source),
             },
             Error::Read(_) | Error::Erase(_) | Error::Diverged { .. } => Status::JournalDamaged,
             Error::Token(TokenError::Io { source, .. }) => by_kind(source),

@@ -60,6 +60,14 @@ pub fn read_regular_text(path: &Path, max: u64) -> io::Result<String> {
         .map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
+/// Whether an error says what is wrong with what was found, and not that a call of the system failed: it
+/// ends before it should, has bytes that make no sense, or is no regular file. (EINVAL has the kind of the
+/// last, and is no such error.)
+pub fn is_about_content(error: &io::Error) -> bool {
+    let kinds = [ErrorKind::UnexpectedEof, ErrorKind::InvalidData, ErrorKind::InvalidInput];
+    error.raw_os_error().is_none() && kinds.contains(&error.kind())
+}
+
 fn check(kind: FileType) -> io::Result<()> {
     if kind.is_file() {
         return Ok(());

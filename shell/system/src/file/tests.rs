@@ -1,5 +1,5 @@
 use std::fs::OpenOptions;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -8,9 +8,10 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::io::Errno;
 use tempfile::tempdir;
 
-use super::{open_regular, open_regular_with, read_regular, read_regular_text};
+use super::{is_about_content, open_regular, open_regular_with, read_regular, read_regular_text};
 
 /// Runs `open` on a thread of its own: a test of what must not block must not block either.
 fn promptly<T: Send + 'static>(open: impl FnOnce() -> T + Send + 'static) -> T {
@@ -77,4 +78,25 @@ fn a_file_that_is_not_there_is_said_to_be_missing_and_can_be_made() {
     assert_eq!(open_regular(&path).expect_err("none").kind(), ErrorKind::NotFound);
     open_regular_with(OpenOptions::new().write(true).create(true), &path).expect("it is made");
     assert!(path.is_file());
+}
+
+#[test]
+fn an_error_about_what_was_found_is_none_of_a_call_that_failed() {
+    let dir = tempdir().expect("a directory");
+    let path = dir.path().join("file");
+    std::fs::write(&path, b"\xff").expect("a file");
+    let mut short = open_regular(&path).expect("a file");
+    let found = [
+        open_regular(dir.path()).expect_err("a directory"),
+        read_regular_text(&path, 9).expect_err("no text"),
+        io::Read::read_exact(&mut short, &mut [0; 2]).expect_err("it is shorter"),
+    ];
+    for error in found {
+        assert!(is_about_content(&error), "{error}");
+    }
+    for errno in [Errno::INVAL, Errno::MFILE, Errno::IO, Errno::ACCESS] {
+        let error = io::Error::from(errno);
+        assert!(!is_about_content(&error), "{error}");
+    }
+    assert_eq!(io::Error::from(Errno::INVAL).kind(), ErrorKind::InvalidInput, "the same kind");
 }
